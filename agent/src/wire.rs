@@ -1,0 +1,185 @@
+//! What the server and an agent say to each other: JSON over the agent's own HTTP connection.
+//!
+//! | Request | Answer |
+//! | --- | --- |
+//! | `GET /v1/agent/desired?after=GENERATION&wait_s=30` | [`Desired`], a full snapshot, or 304 when nothing newer came within the wait |
+//! | `POST /v1/agent/reports` with a [`Report`] | [`Ack`], after the report is committed |
+//! | `GET /v1/agent/images/{id}/{disk,kernel,ramdisk}` | the file's bytes |
+//! | `POST /prometheus/api/v1/write` | remote write 1.0, for samples |
+//!
+//! The token says which host it is. An agent inside the server speaks the same, over loopback.
+
+use base::{
+    id::{BootId, HostId, ImageId, InstanceId, TenantId},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// All that the host is to run: what is not in it, and was made by OpsHawk, is wanted absent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Desired {
+    pub host_id: HostId,
+    /// Grows with each change; a report names the one it answers to.
+    pub generation: i64,
+    pub instances: Vec<DesiredInstance>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredInstance {
+    pub id: InstanceId,
+    pub tenant_id: TenantId,
+    pub name: String,
+    pub generation: i64,
+    pub power: Power,
+    pub vcpus: i64,
+    pub memory_mib: i64,
+    pub disk_gib: i64,
+    pub mac: String,
+    pub image: DesiredImage,
+    /// An OpenSSH public key for the guest's first user, through cloud-init.
+    pub ssh_key: Option<String>,
+    /// cloud-init user data, as the tenant gave it.
+    pub user_data: Option<String>,
+    /// How long the guest may take to follow ACPI before it is stopped hard.
+    pub stop_grace_ms: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Power {
+    Running,
+    /// vCPUs halted, memory kept.
+    Paused,
+    Stopped,
+    /// Domain, disk, seed and NVRAM gone.
+    Absent,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredImage {
+    pub id: ImageId,
+    pub disk: ImageFile,
+    pub disk_format: DiskFormat,
+    pub kernel: Option<ImageFile>,
+    pub ramdisk: Option<ImageFile>,
+    pub kernel_cmdline: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiskFormat {
+    Qcow2,
+    Raw,
+}
+
+/// Kept on the host under its hash, and checked against it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFile {
+    pub sha256: String,
+    pub bytes: i64,
+}
+
+/// What an agent saw, whole. It counts once: the server takes a sequence of a boot only if it is
+/// higher than the last one it took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// A new one at each start of the agent.
+    pub boot_id: BootId,
+    /// From 1, one more each report; a report that is sent again keeps its own.
+    pub sequence: i64,
+    pub at: Timestamp,
+    /// The desired generation that the agent had read when it looked.
+    pub generation: i64,
+    pub host: HostFacts,
+    /// Every instance that is wanted here or has something left here.
+    pub instances: Vec<ObservedInstance>,
+    /// Changes of state that no acknowledged report carried yet, in order. They are kept on the
+    /// agent's disk until acknowledged, so that an outage of the server loses no fact.
+    pub events: Vec<InstanceEvent>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostFacts {
+    pub hostname: String,
+    pub agent_version: String,
+    /// The hypervisor answers; otherwise `problem` says why not.
+    pub hypervisor_ok: bool,
+    pub problem: Option<Problem>,
+    pub cpus: i64,
+    pub memory_mib: i64,
+    /// Of the file system that holds the instances' disks.
+    pub disk_gib: i64,
+    /// `kvm`, or `qemu` where KVM does not truly work.
+    pub domain_type: Option<String>,
+    pub libvirt_version: Option<String>,
+    pub hypervisor_version: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong, one line.
+    pub reason: String,
+    /// What to do, one line.
+    pub remedy: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedInstance {
+    pub id: InstanceId,
+    /// The instance's generation that this answers to.
+    pub generation: i64,
+    pub state: InstanceState,
+    /// When it changed into `state`, by the host's clock.
+    pub since: Timestamp,
+    /// The step under way: `image`, `disk`, `seed`, `network`, `define`, `start`, `stop`, `remove`.
+    pub step: Option<String>,
+    pub progress_pct: Option<i64>,
+    pub failure: Option<Failure>,
+    pub addresses: Vec<String>,
+    /// The last of what its serial port printed (at most [`CONSOLE_TAIL_BYTES`]); only when it
+    /// changed since the last acknowledged report.
+    pub console_tail: Option<String>,
+}
+
+pub const CONSOLE_TAIL_BYTES: usize = 16 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InstanceState {
+    /// On its way to its first start.
+    Building,
+    Running,
+    Paused,
+    Stopped,
+    /// Nothing of it is left on the host.
+    Absent,
+    /// A step failed for good; see `failure`.
+    Failed,
+    /// The hypervisor does not answer.
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Snake case, for programs: `image_unavailable`, `disk_full`, `hypervisor_refused`.
+    pub code: String,
+    pub message: String,
+    /// Trying again can't help.
+    pub permanent: bool,
+}
+
+/// A confirmed change of state: what billing counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceEvent {
+    /// Unique for ever, the same when it is sent again.
+    pub id: uuid::Uuid,
+    pub instance_id: InstanceId,
+    /// `Running`, `Paused`, `Stopped` or `Absent`.
+    pub state: InstanceState,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    pub sequence: i64,
+}

@@ -1,0 +1,137 @@
+//! One handle for SQLite and PostgreSQL, and the one SQL subset that both speak.
+//!
+//! Ids are text, instants integer milliseconds, money and flags integers; **only `i64` and text are
+//! bound** (PostgreSQL keeps the types of a statement's first binding). `$1` placeholders,
+//! `RETURNING` and `ON CONFLICT` work on both; write `CAST(SUM(x) AS BIGINT)`.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{Any, AnyPool, any::AnyPoolOptions};
+
+use crate::error::{Error, ErrorKind, Result};
+
+mod migrate;
+
+pub type Conn = sqlx::AnyConnection;
+pub type Tx = sqlx::Transaction<'static, Any>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: AnyPool,
+    backend: Backend,
+}
+
+impl Db {
+    const MAX_CONNECTIONS: u32 = 8;
+    const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+
+    /// The URL of the embedded database of a data directory.
+    pub fn sqlite_url(path: &Path) -> String {
+        format!("sqlite://{}?mode=rwc", path.display())
+    }
+
+    /// Opens the database and brings its schema up to date. One that an older program made is
+    /// migrated; one that a newer program made is refused.
+    pub async fn open(url: &str) -> Result<Self> {
+        let db = Self::connect(url).await?;
+        migrate::run(&db).await?;
+        Ok(db)
+    }
+
+    /// Opens the database as it is.
+    pub async fn connect(url: &str) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let backend = match url.split(':').next() {
+            Some("sqlite") => Backend::Sqlite,
+            Some("postgres" | "postgresql") => Backend::Postgres,
+            _ => {
+                return Err(Error::invalid(
+                    "database",
+                    "the database URL must begin with sqlite: or postgres:",
+                ));
+            }
+        };
+        let options = AnyPoolOptions::new()
+            .max_connections(Self::MAX_CONNECTIONS)
+            .acquire_timeout(Self::ACQUIRE_TIMEOUT)
+            .after_connect(move |conn, _| {
+                Box::pin(async move {
+                    if backend == Backend::Sqlite {
+                        for pragma in [
+                            "PRAGMA busy_timeout = 10000",
+                            "PRAGMA journal_mode = WAL",
+                            "PRAGMA synchronous = FULL",
+                            "PRAGMA foreign_keys = ON",
+                        ] {
+                            sqlx::query(pragma).execute(&mut *conn).await?;
+                        }
+                    }
+                    Ok(())
+                })
+            });
+        let pool = options.connect(url).await.map_err(|e| {
+            Error::unavailable(format!("the database {} can't be opened", redacted(url)))
+                .remedy("check that it is there, that this user may write it, and its URL")
+                .source(e)
+        })?;
+        Ok(Self { pool, backend })
+    }
+
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// A connection for reading.
+    pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Any>> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// A transaction that may write. SQLite takes its write lock at once, since a read that turns
+    /// into a write in a deferred transaction fails as busy under load.
+    pub async fn begin_write(&self) -> Result<Tx> {
+        let tx = match self.backend {
+            Backend::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
+            Backend::Postgres => self.pool.begin().await,
+        };
+        Ok(tx?)
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// `$first, $first+1, …`: `count` placeholders for an `IN` list or a row of values.
+pub fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the statement failed because a unique constraint forbids the row.
+pub fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// The URL without its password.
+fn redacted(url: &str) -> String {
+    match url.split_once('@').zip(url.split_once("://")) {
+        Some(((_, host), (scheme, _))) => format!("{scheme}://…@{host}"),
+        None => url.to_owned(),
+    }
+}
+
+/// The row, or an error of kind "not found" that names `what`.
+pub fn found<T>(row: Option<T>, what: impl std::fmt::Display) -> Result<T> {
+    row.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{what} does not exist")))
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -1,0 +1,48 @@
+//! One set of migrations for both databases, plus a folder a database for what differs (triggers).
+//!
+//! The version is the file name's number; numbers are unique over all three folders.
+
+use futures_core::future::BoxFuture;
+use sqlx::{
+    error::BoxDynError,
+    migrate::{MigrateError, Migration, MigrationSource, Migrator},
+};
+
+use super::{Backend, Db};
+use crate::error::{Error, Result};
+
+static COMMON: Migrator = sqlx::migrate!("migrations/common");
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+#[derive(Debug)]
+struct Merged(Backend);
+
+impl<'s> MigrationSource<'s> for Merged {
+    fn resolve(self) -> BoxFuture<'s, Result<Vec<Migration>, BoxDynError>> {
+        let own = match self.0 {
+            Backend::Sqlite => &SQLITE,
+            Backend::Postgres => &POSTGRES,
+        };
+        let mut all: Vec<_> = COMMON.iter().chain(own.iter()).cloned().collect();
+        all.sort_by_key(|m| m.version);
+        Box::pin(async move { Ok(all) })
+    }
+}
+
+pub(super) async fn run(db: &Db) -> Result<()> {
+    let migrator = Migrator::new(Merged(db.backend))
+        .await
+        .map_err(|e| Error::internal("the migrations can't be read").source(e))?;
+    migrator.run(&db.pool).await.map_err(|e| match e {
+        MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => {
+            Error::conflict(format!("the database has a newer schema (migration {version})"))
+                .remedy("run the newer opshawk that made it, or restore a backup of before")
+        }
+        MigrateError::VersionMismatch(version) => Error::conflict(format!(
+            "migration {version} in the database is not the one of this program"
+        ))
+        .remedy("a published migration must not be edited: use the program that made it"),
+        other => Error::internal("the database can't be migrated").source(other),
+    })
+}

@@ -1,0 +1,57 @@
+//! Databases for tests: every test that touches SQL runs on both.
+//!
+//! `OPSHAWK_TEST_POSTGRES` names a PostgreSQL server in which databases can be made, such as
+//! `postgres://postgres@127.0.0.1:5433`; `make test` starts one and sets it. Where it is not set,
+//! only SQLite is returned, and `make test` fails if that happens under it.
+
+use sqlx::Connection;
+
+use super::{Backend, Db};
+
+/// A database of its own, gone with this value (the SQLite file) or with the server (PostgreSQL).
+pub struct TestDb {
+    pub db: Db,
+    _dir: Option<tempfile::TempDir>,
+}
+
+impl TestDb {
+    pub async fn sqlite() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let db =
+            Db::open(&Db::sqlite_url(&dir.path().join("opshawk.db"))).await.expect("SQLite opens");
+        Self { db, _dir: Some(dir) }
+    }
+
+    async fn postgres(server: &str) -> Self {
+        sqlx::any::install_default_drivers();
+        let name = format!("t{}", uuid::Uuid::now_v7().simple());
+        let mut admin = sqlx::AnyConnection::connect(&format!("{server}/postgres"))
+            .await
+            .expect("the test's PostgreSQL answers");
+        // Collation C, or text would be ordered otherwise than in SQLite.
+        let create =
+            format!("CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
+        sqlx::query(sqlx::AssertSqlSafe(create))
+            .execute(&mut admin)
+            .await
+            .expect("a database is made");
+        let db = Db::open(&format!("{server}/{name}")).await.expect("PostgreSQL opens");
+        Self { db, _dir: None }
+    }
+}
+
+/// An empty, migrated database of each kind.
+pub async fn each() -> Vec<TestDb> {
+    let mut all = vec![TestDb::sqlite().await];
+    match std::env::var("OPSHAWK_TEST_POSTGRES") {
+        Ok(server) => all.push(TestDb::postgres(&server).await),
+        Err(_) => assert!(
+            std::env::var("OPSHAWK_TEST_ALL").is_err(),
+            "OPSHAWK_TEST_POSTGRES is not set, but all of the tests were asked for"
+        ),
+    }
+    for test in &all {
+        assert!(matches!(test.db.backend(), Backend::Sqlite | Backend::Postgres));
+    }
+    all
+}
