@@ -6,7 +6,7 @@
 
 use std::{path::Path, time::Duration};
 
-use sqlx::{Any, AnyPool, any::AnyPoolOptions};
+use sqlx::{Any, AnyPool, Connection, any::AnyPoolOptions};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -75,11 +75,15 @@ impl Db {
                     Ok(())
                 })
             });
-        let pool = options.connect(url).await.map_err(|e| {
+        let refused = |e: sqlx::Error| {
             Error::unavailable(format!("the database {} can't be opened", redacted(url)))
                 .remedy("check that it is there, that this user may write it, and its URL")
                 .source(e)
-        })?;
+        };
+        // A pool tries again until its timeout; one plain connection tells at once.
+        let first = sqlx::AnyConnection::connect(url).await.map_err(refused)?;
+        first.close().await.map_err(refused)?;
+        let pool = options.connect(url).await.map_err(refused)?;
         Ok(Self { pool, backend })
     }
 

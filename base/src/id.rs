@@ -49,6 +49,8 @@ typed_ids! {
     FlavorId, ImageId, InstanceId, OperationId,
     PriceBookId, PriceVersionId, LedgerTransactionId, UsageEventId,
     NoticeId, DeliveryId, AuditId,
+    /// One episode of an alert, from pending to resolved.
+    AlertId,
     /// A run of an agent: a new one at each start.
     BootId,
 }

@@ -84,6 +84,10 @@ pub struct Driver {
 }
 
 impl Driver {
+    /// The least time between two runs that no signal asked for: a reconciler that names an
+    /// instant in the past must not take a core for itself.
+    const MIN_PAUSE: Duration = Duration::from_millis(20);
+
     pub fn new(clock: SharedClock) -> Self {
         Self {
             clock,
@@ -169,7 +173,9 @@ impl Task {
         let finished = self.clock.now();
         let by_period = finished + self.reconciler.period();
         let next = match &result {
-            Ok(Outcome { wake_at: Some(at), .. }) => by_period.min(*at),
+            Ok(Outcome { wake_at: Some(at), .. }) => {
+                by_period.min(*at).max(finished + Driver::MIN_PAUSE)
+            }
             _ => by_period,
         };
         if let Err(error) = &result {
