@@ -1,1 +1,43 @@
-//! placeholder
+//! Speaking libvirt: connections, domains, networks, events, statistics.
+//!
+//! It knows machines, not tenants. It never changes a domain or a network that OpsHawk did not
+//! make: every change goes through [`Claim`], which looks for our mark first. It never guesses: a
+//! libvirtd that does not answer is an [`Error`] with a reason and a remedy, and heals by itself.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | [`connection`] | [`Hypervisor`]: one reconnecting connection; each call on a thread, bounded in number and time |
+//! | [`claim`] | [`Claim`]: the only way to change a domain |
+//! | [`domain`] | what a domain is seen to be: [`Domain`], [`DomainState`], [`Mark`] |
+//! | [`xml`] | [`DomainSpec`] → libvirt's XML, a pure function |
+//! | [`network`] | our own NAT network |
+//! | [`host`] | facts about the host, and whether KVM truly works |
+//! | [`events`] | lifecycle events: a hint to look again, never the truth |
+//! | [`stats`] | bulk statistics as plain structs |
+//! | [`addresses`] | which addresses a guest has |
+//! | `raw` | the few calls where the `virt` crate falls short |
+
+pub mod addresses;
+pub mod claim;
+pub mod connection;
+pub mod domain;
+pub mod error;
+pub mod events;
+pub mod host;
+pub mod network;
+mod raw;
+pub mod stats;
+pub mod xml;
+
+pub use claim::Claim;
+pub use connection::{Hypervisor, Settings};
+pub use domain::{Domain, DomainState, Mark};
+pub use error::{Error, Result};
+pub use events::Event;
+pub use host::{DomainType, HostInfo};
+pub use network::{NatNetwork, Network};
+pub use stats::DomainStatistics;
+pub use xml::{Attach, Boot, DomainSpec, Nic};
+
+#[cfg(test)]
+mod tests;

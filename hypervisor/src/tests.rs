@@ -1,0 +1,4 @@
+//! Pure tests here; [`libvirt`] needs a real libvirtd.
+
+mod libvirt;
+mod xml;
