@@ -1,0 +1,67 @@
+# make demo [ONCE=1]  plays the whole story on real parts; then stays up, or ends with ONCE=1
+# make test           every test: Rust, console, end to end
+# make check          formatting, lints, types
+# make build          the program, with its console in it
+# make console        the console alone
+# make soak           the long tests: hundreds of kills, thousands of seeds
+# make bench          measurements
+# make clean          removes what was built
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check build console soak bench clean require
+
+console_dir := dashboards/console
+console_modules := $(console_dir)/node_modules/.package-lock.json
+console_built := $(console_dir)/dist/index.html
+console_sources := $(shell find $(console_dir)/src $(console_dir)/public -type f 2>/dev/null) \
+	$(wildcard $(console_dir)/*.json $(console_dir)/*.ts $(console_dir)/*.html) opshawk/openapi.json
+nextest := $(shell command -v cargo-nextest 2>/dev/null)
+# One build of everything serves the tests, the demo and the soak: the same packages and features
+# each time, or cargo builds the dependencies twice.
+services := target/debug/services
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
+
+require:
+	@scripts/require
+
+# npm writes its own lock when it is done; ours being newer means that it has to run again.
+$(console_modules): $(console_dir)/package-lock.json | require
+	cd $(console_dir) && npm ci --no-audit --no-fund
+	touch $@
+
+$(console_built): $(console_modules) $(console_sources)
+	cd $(console_dir) && npm run build
+
+console: $(console_built)
+
+build: require console
+	cargo build --workspace --bins
+
+demo: build
+	@target/debug/demo $(if $(ONCE),--once)
+
+check: require $(console_modules)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cd $(console_dir) && npm run check
+
+test: build
+	cd $(console_dir) && npm test
+ifneq ($(nextest),)
+	$(services) cargo nextest run --workspace
+else
+	$(services) cargo test --workspace --quiet -- --test-threads 2
+endif
+
+soak: build
+	OPSHAWK_SOAK=1 $(services) cargo test -p tests --test soak -- --nocapture
+
+bench: build
+	target/debug/bench
+
+clean:
+	cargo clean
+	rm -rf $(console_dir)/node_modules $(console_dir)/dist
