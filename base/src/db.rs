@@ -4,11 +4,17 @@
 //! bound** (PostgreSQL keeps the types of a statement's first binding). `$1` placeholders,
 //! `RETURNING` and `ON CONFLICT` work on both; write `CAST(SUM(x) AS BIGINT)`.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, str::FromStr, time::Duration};
 
-use sqlx::{Any, AnyPool, Connection, any::AnyPoolOptions};
+use sqlx::{
+    Any, AnyPool, Connection, Row,
+    any::{AnyPoolOptions, AnyRow},
+};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    time::Timestamp,
+};
 
 mod migrate;
 
@@ -119,6 +125,25 @@ pub fn placeholders(first: usize, count: usize) -> String {
 /// Whether the statement failed because a unique constraint forbids the row.
 pub fn is_unique_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// A column that holds an id (or anything else that is kept as text and parsed).
+pub fn parsed<T: FromStr>(row: &AnyRow, column: &str) -> Result<T> {
+    let text: String = row.try_get(column)?;
+    text.parse().map_err(|_| Error::internal(format!("the column {column} holds a broken {text}")))
+}
+
+/// Like [`parsed`], of a column that may be NULL.
+pub fn parsed_opt<T: FromStr>(row: &AnyRow, column: &str) -> Result<Option<T>> {
+    match row.try_get::<Option<String>, _>(column)? {
+        Some(_) => parsed(row, column).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// A column that holds an instant and may be NULL.
+pub fn instant_opt(row: &AnyRow, column: &str) -> Result<Option<Timestamp>> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_ms))
 }
 
 /// The URL without its password.

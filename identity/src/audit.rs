@@ -2,7 +2,7 @@
 
 use base::{
     Result,
-    db::Conn,
+    db::{self, Conn},
     id::{AuditId, TenantId},
     time::Timestamp,
 };
@@ -72,12 +72,12 @@ pub async fn list(conn: &mut Conn, cursor: Option<AuditId>, limit: i64) -> Resul
 fn from_row(row: &AnyRow) -> Result<Entry> {
     let detail: String = row.try_get("detail")?;
     Ok(Entry {
-        id: crate::parse(row, "id")?,
+        id: db::parsed(row, "id")?,
         at: Timestamp::from_ms(row.try_get("at_ms")?),
         actor_kind: row.try_get("actor_kind")?,
         actor_id: row.try_get("actor_id")?,
         actor_name: row.try_get("actor_name")?,
-        tenant_id: crate::parse_opt(row, "tenant_id")?,
+        tenant_id: db::parsed_opt(row, "tenant_id")?,
         action: row.try_get("action")?,
         target_kind: row.try_get("target_kind")?,
         target_id: row.try_get("target_id")?,

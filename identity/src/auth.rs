@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base::{
     Error, ErrorKind, Result,
-    db::{Conn, Db},
+    db::{self, Conn, Db},
     id::UserId,
     secret,
     time::SharedClock,
@@ -175,7 +175,7 @@ impl Identity {
                 "restart the server: while no operator has a password it prints a new one",
             ));
         };
-        let id: UserId = crate::parse(&row, "user_id")?;
+        let id: UserId = db::parsed(&row, "user_id")?;
         users::set_password(&mut tx, id, &hash).await?;
         let row = sqlx::query("SELECT * FROM users WHERE id = $1")
             .bind(id.to_string())

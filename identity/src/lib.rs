@@ -25,23 +25,7 @@ pub mod users;
 pub use actor::{Access, Actor, ActorKind};
 pub use auth::Identity;
 
-use std::str::FromStr;
-
 use base::{Error, Result};
-use sqlx::{Row, any::AnyRow};
-
-/// An id column.
-fn parse<T: FromStr>(row: &AnyRow, column: &str) -> Result<T> {
-    let text: String = row.try_get(column)?;
-    text.parse().map_err(|_| Error::internal(format!("the column {column} holds no id: {text}")))
-}
-
-fn parse_opt<T: FromStr>(row: &AnyRow, column: &str) -> Result<Option<T>> {
-    match row.try_get::<Option<String>, _>(column)? {
-        Some(_) => parse(row, column).map(Some),
-        None => Ok(None),
-    }
-}
 
 /// A name as people give it: trimmed, not empty, without control characters, not too long.
 pub fn checked_name(field: &str, name: &str, max_chars: usize) -> Result<String> {

@@ -2,7 +2,7 @@
 
 use base::{
     Error, Result,
-    db::{Conn, found},
+    db::{self, Conn, found},
     id::TenantId,
     time::Timestamp,
 };
@@ -19,7 +19,7 @@ pub struct Tenant {
 
 fn from_row(row: &AnyRow) -> Result<Tenant> {
     Ok(Tenant {
-        id: crate::parse(row, "id")?,
+        id: db::parsed(row, "id")?,
         name: row.try_get("name")?,
         created_at: Timestamp::from_ms(row.try_get("created_ms")?),
     })

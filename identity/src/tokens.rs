@@ -2,7 +2,7 @@
 
 use base::{
     Error, Result,
-    db::Conn,
+    db::{self, Conn},
     id::{HostId, TenantId, TokenId},
     secret,
     time::Timestamp,
@@ -24,15 +24,15 @@ pub struct Token {
 }
 
 pub(crate) fn from_row(row: &AnyRow) -> Result<Token> {
-    let tenant = crate::parse_opt::<TenantId>(row, "tenant_id")?;
-    let host = crate::parse_opt::<HostId>(row, "host_id")?;
+    let tenant = db::parsed_opt::<TenantId>(row, "tenant_id")?;
+    let host = db::parsed_opt::<HostId>(row, "host_id")?;
     let access = match (tenant, host) {
         (Some(tenant), _) => Access::Member(tenant),
         (None, Some(host)) => Access::Agent(host),
         (None, None) => Access::Operator,
     };
     Ok(Token {
-        id: crate::parse(row, "id")?,
+        id: db::parsed(row, "id")?,
         name: row.try_get("name")?,
         access,
         created_at: Timestamp::from_ms(row.try_get("created_ms")?),

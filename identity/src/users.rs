@@ -2,7 +2,7 @@
 
 use base::{
     Error, Result,
-    db::{Conn, is_unique_violation},
+    db::{self, Conn, is_unique_violation},
     id::{TenantId, UserId},
     time::Timestamp,
 };
@@ -48,9 +48,9 @@ impl User {
 }
 
 pub(crate) fn from_row(row: &AnyRow) -> Result<User> {
-    let tenant_id = crate::parse_opt(row, "tenant_id")?;
+    let tenant_id = db::parsed_opt(row, "tenant_id")?;
     Ok(User {
-        id: crate::parse(row, "id")?,
+        id: db::parsed(row, "id")?,
         login: row.try_get("login")?,
         role: if tenant_id.is_some() { Role::Member } else { Role::Operator },
         tenant_id,

@@ -1,0 +1,279 @@
+use base::{
+    ErrorKind,
+    db::{Db, testing},
+    id::BootId,
+};
+
+use super::*;
+use crate::{flavors, images, operations::OperationState};
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+struct World {
+    tenant: TenantId,
+    flavor: flavors::Flavor,
+    image: images::Image,
+    host: HostId,
+}
+
+async fn world(conn: &mut Conn) -> World {
+    let tenant = identity::tenants::create(&mut *conn, at(0), "acme").await.unwrap().id;
+    quotas::create_defaults(&mut *conn, tenant).await.unwrap();
+    let flavor = flavors::create(&mut *conn, at(0), "small", 1, 256, 1).await.unwrap();
+    let new = images::NewImage {
+        name: "cirros",
+        disk_format: images::DiskFormat::Qcow2,
+        wants_kernel: false,
+        kernel_cmdline: "",
+    };
+    let image = images::create(&mut *conn, at(0), new).await.unwrap();
+    let host = hosts::create(&mut *conn, at(0), "node1").await.unwrap().id;
+    let seen = hosts::Observation {
+        generation: 0,
+        hypervisor_ok: true,
+        reason: None,
+        remedy: None,
+        facts: hosts::HostFacts { cpus: 1, memory_mib: 1024, disk_gib: 100, ..Default::default() },
+    };
+    hosts::observe(&mut *conn, at(1), host, &seen).await.unwrap();
+    World { tenant, flavor, image, host }
+}
+
+fn new(world: &World, name: &str) -> NewInstance {
+    let flavor = &world.flavor;
+    NewInstance {
+        tenant_id: world.tenant,
+        name: name.to_owned(),
+        flavor_id: flavor.id,
+        amounts: Amounts {
+            vcpus: flavor.vcpus,
+            memory_mib: flavor.memory_mib,
+            disk_gib: flavor.disk_gib,
+        },
+        image_id: world.image.id,
+        ssh_key: None,
+        user_data: None,
+    }
+}
+
+fn seen(generation: i64, state: InstanceState, since: i64) -> Observation {
+    Observation {
+        generation,
+        state,
+        since: at(since),
+        step: None,
+        progress_pct: None,
+        failure: None,
+        addresses: vec![],
+    }
+}
+
+async fn used(conn: &mut Conn, tenant: TenantId) -> i64 {
+    quotas::list(conn, tenant).await.unwrap()[0].used
+}
+
+#[test]
+fn three_have_a_say_and_one_answer_comes_of_it() {
+    use {Hold as H, Power as P, Wanted as W};
+    for (wanted, hold, locked, power) in [
+        (W::Running, H::None, false, P::Running),
+        (W::Running, H::Paused, false, P::Paused),
+        (W::Running, H::Stopped, false, P::Stopped),
+        (W::Running, H::None, true, P::Stopped),
+        (W::Running, H::Paused, true, P::Stopped),
+        (W::Stopped, H::None, false, P::Stopped),
+        (W::Stopped, H::Paused, false, P::Stopped),
+        (W::Absent, H::Stopped, true, P::Absent),
+    ] {
+        assert_eq!(effective(wanted, hold, locked), power, "{wanted:?} {hold:?} {locked}");
+    }
+}
+
+#[tokio::test]
+async fn a_life_from_create_to_absent_frees_all_that_it_took() {
+    let actor = Actor::system("test");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let (instance, operation) = create(&mut tx, at(10), &actor, new(&w, "cc")).await.unwrap();
+        assert_eq!(used(&mut tx, w.tenant).await, 1);
+        assert_eq!(hosts::get(&mut tx, w.host).await.unwrap().memory_mib_placed, 256);
+
+        let building = Observation {
+            step: Some("disk".into()),
+            progress_pct: Some(40),
+            ..seen(1, InstanceState::Building, 11)
+        };
+        observe(&mut tx, at(11), &instance, &building).await.unwrap();
+        let row = get(&mut tx, instance.id).await.unwrap();
+        let done = observe(&mut tx, at(15), &row, &seen(1, InstanceState::Running, 14)).await;
+        assert_eq!(done.unwrap().operations, [operation]);
+        let op = operations::get(&mut tx, operation).await.unwrap();
+        assert_eq!((op.state, op.duration_ms()), (OperationState::Succeeded, Some(5)));
+        assert_eq!((op.steps.len(), op.progress_pct), (1, 100));
+
+        let row = get(&mut tx, instance.id).await.unwrap();
+        let want = Change::Want(Wanted::Absent);
+        change(&mut tx, at(20), &actor, &row, "instance.delete", want).await.unwrap();
+        let row = get(&mut tx, instance.id).await.unwrap();
+        let again = change(&mut tx, at(20), &actor, &row, "x", Change::Want(Wanted::Running)).await;
+        assert_eq!(again.unwrap_err().kind, ErrorKind::Conflict);
+        let end =
+            observe(&mut tx, at(25), &row, &seen(2, InstanceState::Absent, 24)).await.unwrap();
+        assert!(end.gone);
+        assert_eq!(used(&mut tx, w.tenant).await, 0);
+        assert_eq!(hosts::get(&mut tx, w.host).await.unwrap().memory_mib_placed, 0);
+        assert_eq!(get(&mut tx, instance.id).await.unwrap_err().kind, ErrorKind::NotFound);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_build_that_fails_for_good_frees_what_it_took_and_stays_readable() {
+    let actor = Actor::system("test");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let (instance, operation) = create(&mut tx, at(10), &actor, new(&w, "cc")).await.unwrap();
+        let failure = Some(("disk_full".to_owned(), "the disk is full".to_owned(), true));
+        let failed = Observation { failure, ..seen(1, InstanceState::Failed, 11) };
+        observe(&mut tx, at(11), &instance, &failed).await.unwrap();
+        assert_eq!(used(&mut tx, w.tenant).await, 0);
+        let row = get(&mut tx, instance.id).await.unwrap();
+        assert_eq!(
+            (row.effective(), row.error_code.as_deref()),
+            (Power::Absent, Some("disk_full"))
+        );
+        // The host has cleared it away: the row still says what went wrong.
+        observe(&mut tx, at(12), &row, &seen(1, InstanceState::Absent, 12)).await.unwrap();
+        let row = get(&mut tx, instance.id).await.unwrap();
+        assert_eq!(row.state, InstanceState::Failed);
+        let op = operations::get(&mut tx, operation).await.unwrap();
+        assert_eq!(op.state, OperationState::Failed);
+        assert_eq!(op.error.as_deref(), Some("the disk is full"));
+        let want = Change::Want(Wanted::Absent);
+        change(&mut tx, at(20), &actor, &row, "instance.delete", want).await.unwrap();
+        let row = get(&mut tx, instance.id).await.unwrap();
+        assert!(
+            observe(&mut tx, at(21), &row, &seen(2, InstanceState::Absent, 12)).await.unwrap().gone
+        );
+        assert_eq!(used(&mut tx, w.tenant).await, 0, "freed once");
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_hold_stops_all_and_lifting_it_starts_only_what_it_had_stopped() {
+    let actor = Actor::system("standing");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let mut ids = vec![];
+        for name in ["runs", "stopped by its user", "locked"] {
+            ids.push(create(&mut tx, at(1), &actor, new(&w, name)).await.unwrap().0.id);
+        }
+        let row = get(&mut tx, ids[1]).await.unwrap();
+        change(&mut tx, at(2), &actor, &row, "instance.stop", Change::Want(Wanted::Stopped))
+            .await
+            .unwrap();
+        let row = get(&mut tx, ids[2]).await.unwrap();
+        change(&mut tx, at(2), &actor, &row, "instance.lock", Change::Lock(true)).await.unwrap();
+        let changed = set_hold(&mut tx, at(3), &actor, w.tenant, Hold::Stopped).await.unwrap();
+        assert_eq!(changed, [(w.host, ids[0])]);
+        let again = set_hold(&mut tx, at(3), &actor, w.tenant, Hold::Stopped).await.unwrap();
+        assert_eq!(again, []);
+        let changed = set_hold(&mut tx, at(4), &actor, w.tenant, Hold::None).await.unwrap();
+        assert_eq!(changed, [(w.host, ids[0])]);
+        let powers =
+            [get(&mut tx, ids[0]).await, get(&mut tx, ids[1]).await, get(&mut tx, ids[2]).await]
+                .map(|i| i.unwrap().effective());
+        assert_eq!(powers, [Power::Running, Power::Stopped, Power::Stopped]);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_quota_or_a_host_that_is_full_refuses_and_leaves_nothing() {
+    let actor = Actor::system("test");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        quotas::set_limit(&mut tx, w.tenant, quotas::Resource::Instances, 1).await.unwrap();
+        tx.commit().await.unwrap();
+        let first = one(&test.db, &actor, new(&w, "a")).await;
+        assert!(first.is_ok(), "{first:?}");
+        let error = one(&test.db, &actor, new(&w, "b")).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::QuotaExceeded);
+        assert!(error.message.contains("instances is 1/1 used"), "{error}");
+
+        let mut big = new(&w, "big");
+        big.amounts.memory_mib = 1024;
+        let mut tx = test.db.begin_write().await.unwrap();
+        quotas::set_limit(&mut tx, w.tenant, quotas::Resource::Instances, 10).await.unwrap();
+        tx.commit().await.unwrap();
+        let error = one(&test.db, &actor, big).await.unwrap_err();
+        assert!(error.message.contains("no host has room"), "{error}");
+        let mut conn = test.db.read().await.unwrap();
+        assert_eq!(used(&mut conn, w.tenant).await, 1);
+        assert_eq!(list(&mut conn, Some(w.tenant), None, 10).await.unwrap().len(), 1);
+    }
+}
+
+async fn one(db: &Db, actor: &Actor, new: NewInstance) -> Result<InstanceId> {
+    let mut tx = db.begin_write().await?;
+    let (instance, _) = create(&mut tx, at(5), actor, new).await?;
+    tx.commit().await?;
+    Ok(instance.id)
+}
+
+#[tokio::test]
+async fn many_at_once_take_exactly_what_the_quota_leaves() {
+    let actor = Actor::system("test");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        quotas::set_limit(&mut tx, w.tenant, quotas::Resource::Instances, 3).await.unwrap();
+        tx.commit().await.unwrap();
+        let tries = (0..20).map(|n| {
+            let (db, actor, new) = (test.db.clone(), actor.clone(), new(&w, &format!("i{n}")));
+            tokio::spawn(async move { one(&db, &actor, new).await })
+        });
+        let mut taken = 0;
+        for task in tries.collect::<Vec<_>>() {
+            match task.await.unwrap() {
+                Ok(_) => taken += 1,
+                Err(e) => assert_eq!(e.kind, ErrorKind::QuotaExceeded, "{e}"),
+            }
+        }
+        assert_eq!(taken, 3);
+    }
+}
+
+#[tokio::test]
+async fn a_report_counts_once_and_a_silent_host_makes_unknown_never_stopped() {
+    let actor = Actor::system("test");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let boot = BootId::new();
+        for (boot, sequence, taken) in [
+            (boot, 1, true),
+            (boot, 1, false),
+            (boot, 3, true),
+            (boot, 2, false),
+            (BootId::new(), 1, true),
+        ] {
+            let took = hosts::take_sequence(&mut tx, w.host, boot, sequence).await.unwrap();
+            assert_eq!(took, taken, "{sequence}");
+        }
+        let (instance, _) = create(&mut tx, at(2), &actor, new(&w, "cc")).await.unwrap();
+        observe(&mut tx, at(3), &instance, &seen(1, InstanceState::Running, 3)).await.unwrap();
+        assert_eq!(hosts::mark_silent(&mut tx, at(1)).await.unwrap(), []);
+        assert_eq!(hosts::mark_silent(&mut tx, at(2)).await.unwrap(), [w.host]);
+        assert_eq!(get(&mut tx, instance.id).await.unwrap().state, InstanceState::Unknown);
+        assert_eq!(hosts::mark_silent(&mut tx, at(2)).await.unwrap(), []);
+        tx.commit().await.unwrap();
+    }
+}

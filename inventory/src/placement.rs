@@ -1,0 +1,50 @@
+//! Which host takes an instance: the enabled one that answers and has the most memory left.
+
+use base::{
+    Error, Result,
+    db::{self, Conn},
+    id::HostId,
+};
+
+use crate::quotas::Amounts;
+
+/// Chooses and takes in one statement. The condition stands twice, so that PostgreSQL checks it
+/// again on the row as another transaction left it.
+pub async fn place(conn: &mut Conn, amounts: Amounts) -> Result<HostId> {
+    let fits = "state = 'enabled' AND deleted_ms IS NULL AND hypervisor_ok = 1 \
+                AND (vcpus_placed + $1) * 100 <= cpus * cpu_ratio_pct \
+                AND (memory_mib_placed + $2) * 100 <= memory_mib * memory_ratio_pct";
+    let statement = format!(
+        "UPDATE hosts SET vcpus_placed = vcpus_placed + $1, \
+         memory_mib_placed = memory_mib_placed + $2 \
+         WHERE id = (SELECT id FROM hosts WHERE {fits} \
+         ORDER BY memory_mib * memory_ratio_pct - memory_mib_placed * 100 DESC, id LIMIT 1) \
+         AND {fits} RETURNING id"
+    );
+    let row = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .bind(amounts.vcpus)
+        .bind(amounts.memory_mib)
+        .fetch_optional(conn)
+        .await?;
+    match row {
+        Some(row) => db::parsed(&row, "id"),
+        None => Err(Error::conflict(format!(
+            "no host has room for {} vCPUs and {} MiB of memory",
+            amounts.vcpus, amounts.memory_mib
+        ))
+        .remedy("try a smaller flavor, or ask an operator to add or enable a host")),
+    }
+}
+
+pub async fn release(conn: &mut Conn, host: HostId, amounts: Amounts) -> Result<()> {
+    sqlx::query(
+        "UPDATE hosts SET vcpus_placed = vcpus_placed - $1, \
+         memory_mib_placed = memory_mib_placed - $2 WHERE id = $3",
+    )
+    .bind(amounts.vcpus)
+    .bind(amounts.memory_mib)
+    .bind(host.to_string())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
