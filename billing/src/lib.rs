@@ -1,1 +1,47 @@
-//! placeholder
+//! Money: what things cost, what was used, what is owed, and what follows from owing.
+//!
+//! ```text
+//! usage events --projection--> intervals --rating--> lines, ledger --> balance --> standing
+//!                     price books ----------^                                        |
+//!                                    notices (outbox), holds on instances (inventory) <
+//! ```
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | [`settings`] | what an operator may set |
+//! | [`meter`] | what is counted, and how a bill words it |
+//! | [`usage`] | events, and the intervals that follow from them |
+//! | [`prices`] | price books, immutable versions with effective dates |
+//! | [`rating`] | intervals and prices to lines and ledger; `plan` is the pure part |
+//! | [`ledger`] | double entry, append-only |
+//! | [`accounts`] | a tenant's account: its lock, its top-ups, its balance |
+//! | [`forecast`] | when the money runs out, to the millisecond |
+//! | [`admission`] | whether something may start |
+//! | [`standing`] | active, warned, overdue, suspended, stopped |
+//! | [`bill`] | the lines of a period, and as CSV |
+//!
+//! Billing never calls a hypervisor or a BMC: standing changes what is wanted, in the transaction
+//! that records it, and agents converge. It never reads the wall clock, never changes a row of the
+//! ledger, and never rounds but once: half-even, telescoping, when it posts.
+
+pub mod accounts;
+pub mod admission;
+mod balance;
+pub mod bill;
+pub mod calendar;
+pub mod forecast;
+pub mod ledger;
+pub mod meter;
+pub mod prices;
+pub mod rating;
+pub mod settings;
+mod sql;
+pub mod standing;
+pub mod usage;
+
+pub use settings::Settings;
+
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,219 @@
+//! A tenant's bill for a period: what was charged, line by line.
+//!
+//! The period is that of the charges: a charge belongs to it if the instant up to which it rates
+//! lies after `from` and not after `to`, so that bills of adjoining periods take each charge once.
+//! Ends of months are instants at which charges end. The subtotal is the sum of the ledger's
+//! entries of these charges, and the lines add up to it, or there is no bill.
+
+use base::{
+    Error, Result,
+    db::Conn,
+    id::TenantId,
+    money::{Micros, Nanos},
+    time::Timestamp,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{accounts, balance::snapshot, ledger};
+
+mod export;
+
+pub use export::csv;
+
+/// Rated lines that one bill may be made of (before they are joined).
+pub const LINES_MAX: usize = 1_000_000;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct BillLine {
+    /// "instance web-1, flavor small", "disk of web-1, 1 GiB".
+    pub what: String,
+    pub resource_kind: String,
+    pub resource_id: String,
+    pub resource_name: String,
+    pub meter: String,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// Per unit and hour.
+    pub unit_price: Nanos,
+    /// Units; below zero in an adjustment that takes back.
+    pub quantity: i64,
+    pub amount: Micros,
+    /// It corrects what was charged for a time that had passed already.
+    pub adjustment: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Bill {
+    pub tenant_id: TenantId,
+    pub tenant_name: String,
+    pub currency: String,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub lines: Vec<BillLine>,
+    /// The sum of the lines, and of the ledger's charges of the period.
+    pub subtotal: Micros,
+    /// Used at `accrued_at`, but not posted yet, and in no line.
+    pub accrued: Micros,
+    pub accrued_at: Timestamp,
+}
+
+/// The bill as posted; see [`post_and_bill`].
+///
+/// A read of its own takes a moment per statement; to see one moment, read under a transaction that
+/// holds the account's lock, as [`post_and_bill`] does.
+pub async fn bill(
+    conn: &mut Conn,
+    tenant: TenantId,
+    from: Timestamp,
+    to: Timestamp,
+    now: Timestamp,
+) -> Result<Bill> {
+    if to <= from {
+        return Err(Error::invalid("to", "a bill's period must end after it begins"));
+    }
+    let lines = joined(lines(conn, tenant, from, to).await?);
+    let snapshot = snapshot(conn, now, tenant).await?;
+    let subtotal =
+        lines.iter().try_fold(Micros::ZERO, |sum, line| sum.checked_add(line.amount))?;
+    let tenant_name: String = sqlx::query_scalar("SELECT name FROM tenants WHERE id = $1")
+        .bind(tenant.to_string())
+        .fetch_one(&mut *conn)
+        .await?;
+    Ok(Bill {
+        tenant_id: tenant,
+        tenant_name,
+        currency: snapshot.account.currency,
+        from,
+        to,
+        lines,
+        subtotal,
+        accrued: snapshot.accrued,
+        accrued_at: now,
+    })
+}
+
+/// Posts what is accrued up to now, and bills. In a write transaction.
+pub async fn post_and_bill(
+    conn: &mut Conn,
+    tenant: TenantId,
+    from: Timestamp,
+    to: Timestamp,
+    now: Timestamp,
+) -> Result<Bill> {
+    crate::rating::catch_up(conn, now, tenant).await?;
+    let bill = bill(conn, tenant, from, to, now).await?;
+    let ledger = charged(conn, tenant, from, to).await?;
+    if ledger != bill.subtotal {
+        return Err(Error::internal(format!(
+            "the lines of tenant {tenant} add up to {}, its ledger to {ledger}",
+            bill.subtotal
+        )));
+    }
+    Ok(bill)
+}
+
+/// What the ledger charged in the period.
+pub async fn charged(
+    conn: &mut Conn,
+    tenant: TenantId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Micros> {
+    let sum: Option<i64> = sqlx::query_scalar(
+        "SELECT CAST(SUM(CASE e.direction WHEN 'debit' THEN e.amount_micros \
+           ELSE -e.amount_micros END) AS BIGINT) \
+         FROM ledger_entries e JOIN ledger_transactions t ON t.id = e.transaction_id \
+         WHERE t.tenant_id = $1 AND t.kind = 'charge' AND t.at_ms > $2 AND t.at_ms <= $3 \
+           AND e.account = $4",
+    )
+    .bind(tenant.to_string())
+    .bind(from.ms())
+    .bind(to.ms())
+    .bind(ledger::tenant_account(tenant))
+    .fetch_one(conn)
+    .await?;
+    Ok(Micros(sum.unwrap_or_default()))
+}
+
+async fn lines(
+    conn: &mut Conn,
+    tenant: TenantId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<BillLine>> {
+    type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT l.what, l.resource_kind, l.resource_id, l.resource_name, l.meter, l.from_ms, \
+           l.to_ms, l.unit_price_nanos, l.quantity, l.amount_micros, l.kind \
+         FROM rated_lines l JOIN ledger_transactions t ON t.id = l.transaction_id \
+         WHERE t.tenant_id = $1 AND t.kind = 'charge' AND t.at_ms > $2 AND t.at_ms <= $3 \
+         ORDER BY l.resource_kind, l.resource_id, l.meter, l.from_ms, l.to_ms, t.at_ms, \
+           l.transaction_id, l.position LIMIT $4",
+    )
+    .bind(tenant.to_string())
+    .bind(from.ms())
+    .bind(to.ms())
+    .bind(i64::try_from(LINES_MAX + 1).unwrap_or(i64::MAX))
+    .fetch_all(conn)
+    .await?;
+    if rows.len() > LINES_MAX {
+        return Err(Error::invalid("from", "the period has too many charges for one bill")
+            .remedy("ask for a shorter period"));
+    }
+    Ok(rows
+        .into_iter()
+        .map(|(what, kind, id, name, meter, from, to, price, quantity, amount, line)| BillLine {
+            what,
+            resource_kind: kind,
+            resource_id: id,
+            resource_name: name,
+            meter,
+            from: Timestamp::from_ms(from),
+            to: Timestamp::from_ms(to),
+            unit_price: Nanos(price),
+            quantity,
+            amount: Micros(amount),
+            adjustment: line == "adjustment",
+        })
+        .collect())
+}
+
+/// Hourly lines of the same thing at the same price become one, then all in order of time.
+fn joined(lines: Vec<BillLine>) -> Vec<BillLine> {
+    let mut all: Vec<BillLine> = Vec::new();
+    for line in lines {
+        let like = |last: &&mut BillLine| {
+            last.to == line.from
+                && last.what == line.what
+                && last.resource_id == line.resource_id
+                && last.meter == line.meter
+                && last.unit_price == line.unit_price
+                && last.quantity == line.quantity
+                && last.adjustment == line.adjustment
+                && last.amount.checked_add(line.amount).is_ok()
+        };
+        match all.last_mut().filter(like) {
+            Some(last) => {
+                last.to = line.to;
+                last.amount = Micros(last.amount.0 + line.amount.0);
+            }
+            None => all.push(line),
+        }
+    }
+    all.sort_by(|a, b| (a.from, &a.resource_id, &a.meter).cmp(&(b.from, &b.resource_id, &b.meter)));
+    all
+}
+
+/// The instants of the tenant's current billing month, up to now.
+pub async fn current_month(
+    conn: &mut Conn,
+    tenant: TenantId,
+    now: Timestamp,
+) -> Result<(Timestamp, Timestamp)> {
+    let zone = accounts::get(conn, tenant).await?.timezone;
+    Ok((crate::calendar::Month::of(now, zone).start(zone), now))
+}
+
+#[cfg(test)]
+mod tests;

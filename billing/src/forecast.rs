@@ -1,0 +1,148 @@
+//! When the money runs out: exact, and pure.
+//!
+//! A [`Position`] is an account at an instant: what it has, unrounded, and what burns it. Money that
+//! is still being used up counts exactly, so that the instant at which it reaches zero does not
+//! depend on when somebody posted; a rounding key that is closed counts as it was rounded.
+
+use base::{
+    id::PriceVersionId,
+    money::{Exact, Micros, Nanos, div_half_even},
+    time::Timestamp,
+};
+use chrono_tz::Tz;
+
+use crate::{calendar::Month, prices::timeline::Timeline};
+
+/// Changes of price, ends of months and of intervals that are looked at; later ones are taken to
+/// change nothing. About fifty years of months.
+pub const SPANS_MAX: usize = 600;
+/// No instant after the year 9999 is forecast.
+const END_OF_TIME: Timestamp = Timestamp::from_ms(253_402_300_799_999);
+
+/// Something that is in use, or will be.
+#[derive(Debug, Clone)]
+pub struct Running {
+    pub meter: String,
+    pub quantity: i64,
+    pub from: Timestamp,
+    /// None: it goes on.
+    pub to: Option<Timestamp>,
+    /// The exact total so far of its present rounding key, in units of [`Exact`].
+    pub used: i128,
+}
+
+/// An account at an instant.
+#[derive(Debug, Clone)]
+pub struct Position {
+    pub at: Timestamp,
+    /// In units of [`Exact`]: what is there (with credit) apart from what `running` used of its
+    /// present keys.
+    pub settled: i128,
+    pub running: Vec<Running>,
+    pub prices: Timeline,
+    pub zone: Tz,
+}
+
+impl Position {
+    /// What is left at its instant; at or below zero nothing is.
+    pub fn available(&self) -> i128 {
+        self.running.iter().fold(self.settled, |left, r| left.saturating_sub(r.used))
+    }
+
+    /// Nano-units an hour, at its instant.
+    pub fn burn(&self) -> i128 {
+        self.running.iter().fold(0, |sum: i128, r| sum.saturating_add(self.rate(r, self.at)))
+    }
+
+    /// As people read it; at most what fits.
+    pub fn burn_per_hour(&self) -> Nanos {
+        Nanos(i64::try_from(self.burn()).unwrap_or(i64::MAX))
+    }
+
+    /// Zero outside of its interval, and where it is free.
+    fn rate(&self, running: &Running, at: Timestamp) -> i128 {
+        let on = running.from <= at && running.to.is_none_or(|to| at < to);
+        let price = self.prices.price(&running.meter, at).filter(|_| on);
+        price.map_or(0, |(_, nanos)| i128::from(nanos.0) * i128::from(running.quantity))
+    }
+
+    /// Whether nothing is left: below zero, or at zero with something that burns.
+    pub fn is_exhausted(&self) -> bool {
+        let available = self.available();
+        available < 0 || (available == 0 && self.burn() > 0)
+    }
+
+    /// The first instant, in whole milliseconds and not before the position's, at which nothing is
+    /// left, if all goes on as it is and prices change as published. None: never.
+    pub fn runs_out_at(&self) -> Option<Timestamp> {
+        let mut now = self.clone();
+        for span in 0..SPANS_MAX {
+            let (available, burn) = (now.available(), now.burn());
+            if available < 0 || (available == 0 && burn > 0) {
+                return Some(now.at);
+            }
+            let next = now.next_change().filter(|_| span + 1 < SPANS_MAX);
+            if burn > 0 {
+                let left_ms = available.div_euclid(burn) + i128::from(available % burn != 0);
+                let at = i64::try_from(left_ms)
+                    .ok()
+                    .map(|ms| now.at.saturating_add_ms(ms))
+                    .filter(|at| *at <= END_OF_TIME);
+                if let Some(at) = at.filter(|at| next.is_none_or(|next| *at < next)) {
+                    return Some(at);
+                }
+            }
+            now.advance(next?);
+        }
+        None
+    }
+
+    /// The next instant at which a rate or a rounding key changes. Months matter only while
+    /// something burns.
+    fn next_change(&self) -> Option<Timestamp> {
+        let edges = self.running.iter().flat_map(|r| [Some(r.from), r.to]).flatten();
+        let month = (self.burn() > 0).then(|| Month::of(self.at, self.zone).end(self.zone));
+        edges
+            .filter(|edge| *edge > self.at)
+            .chain(self.prices.next_change(self.at))
+            .chain(month)
+            .min()
+            .filter(|next| *next <= END_OF_TIME)
+    }
+
+    /// Goes to `next`, which is no further than the next change.
+    fn advance(&mut self, next: Timestamp) {
+        let ms = i128::from(next.since_ms(self.at));
+        for index in 0..self.running.len() {
+            let rate = self.rate(&self.running[index], self.at);
+            let before = self.key(&self.running[index], self.at);
+            let after = self.key(&self.running[index], next);
+            let running = &mut self.running[index];
+            running.used = running.used.saturating_add(rate.saturating_mul(ms));
+            if before != after {
+                // The key is closed: from here on it counts as rounded.
+                self.settled = self.settled.saturating_sub(rounded(running.used));
+                running.used = 0;
+            }
+        }
+        self.at = next;
+    }
+
+    fn key(&self, running: &Running, at: Timestamp) -> Option<(PriceVersionId, Month)> {
+        let on = running.from <= at && running.to.is_none_or(|to| at < to);
+        let price = self.prices.price(&running.meter, at).filter(|_| on);
+        price.map(|(version, _)| (version, Month::of(at, self.zone)))
+    }
+}
+
+/// What an exact amount counts once its key is closed.
+pub fn rounded(used: i128) -> i128 {
+    div_half_even(used, Exact::PER_MICRO).saturating_mul(Exact::PER_MICRO)
+}
+
+pub fn exact(amount: Micros) -> i128 {
+    i128::from(amount.0) * Exact::PER_MICRO
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! Posts each hour's end (and each month's), and each change of state when it is known.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base::{
+    Result,
+    bus::{Bus, Topic},
+    db::{Conn, Db},
+    id::TenantId,
+    reconcile::{Outcome, Reconciler, error_chain},
+    time::{SharedClock, Timestamp},
+};
+
+use super::{Posted, post, post_changed};
+use crate::{
+    accounts,
+    calendar::{last_tick, next_tick},
+};
+
+/// A tick is posted so long after its instant, since hosts report a little late; what comes later
+/// still is an adjustment.
+pub const SETTLE_MS: i64 = 60_000;
+/// Ticks that one run posts for a tenant; the next run goes on.
+pub const TICKS_MAX: usize = 1_000;
+const TENANTS_A_PAGE: i64 = 500;
+/// After a failure or a full run.
+const AGAIN_MS: i64 = 1_000;
+
+pub struct RatingReconciler {
+    db: Db,
+    clock: SharedClock,
+    bus: Bus,
+}
+
+impl RatingReconciler {
+    pub fn new(db: Db, clock: SharedClock, bus: Bus) -> Self {
+        Self { db, clock, bus }
+    }
+
+    async fn run_tenant(&self, now: Timestamp, tenant: TenantId) -> Result<TenantRun> {
+        let mut run = TenantRun::default();
+        for _ in 0..TICKS_MAX {
+            let mut tx = self.db.begin_write().await?;
+            let step = step(&mut tx, now, tenant).await?;
+            tx.commit().await?;
+            match step {
+                Step::Ticked(posted) => run.add(posted),
+                Step::Done { posted, next } => {
+                    run.add(posted);
+                    run.next = Some(next);
+                    break;
+                }
+            }
+        }
+        if run.lines > 0 {
+            self.bus.publish(Topic::Money, tenant, Some(tenant));
+        }
+        Ok(run)
+    }
+
+    /// Whether a run would find anything, without taking the lock.
+    async fn is_due(&self, now: Timestamp, tenant: TenantId) -> Result<Due> {
+        let mut conn = self.db.read().await?;
+        let account = accounts::get(&mut conn, tenant).await?;
+        let next = next_tick(account.ticked, account.timezone).saturating_add_ms(SETTLE_MS);
+        let changed: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM rating_resources WHERE tenant_id = $1 AND dirty_ms IS NOT NULL",
+        )
+        .bind(tenant.to_string())
+        .fetch_one(&mut *conn)
+        .await?;
+        Ok(if changed > 0 || next <= now { Due::Now } else { Due::At(next) })
+    }
+}
+
+enum Due {
+    Now,
+    At(Timestamp),
+}
+
+#[derive(Default)]
+struct TenantRun {
+    lines: usize,
+    parked: usize,
+    next: Option<Timestamp>,
+}
+
+impl TenantRun {
+    fn add(&mut self, posted: Posted) {
+        self.lines += posted.lines;
+        self.parked += posted.parked;
+    }
+}
+
+enum Step {
+    /// A tick was posted; there may be more.
+    Ticked(Posted),
+    /// All is posted that is due; the next tick is posted at `next`.
+    Done { posted: Posted, next: Timestamp },
+}
+
+/// One transaction's worth: the next due tick, or else what changed.
+async fn step(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Step> {
+    let account = accounts::lock(conn, tenant).await?;
+    let zone = account.timezone;
+    let tick = next_tick(account.ticked, zone);
+    let known = last_change(conn, tenant).await?.map_or(Timestamp::default(), |at| at.min(now));
+    // A tick is due when it has settled, or when a later change is about to be posted.
+    if tick <= now.saturating_add_ms(-SETTLE_MS) || tick <= known {
+        if !in_use(conn, tenant).await? {
+            // Nothing runs: all ticks up to now are done with.
+            let settled = now.saturating_add_ms(-SETTLE_MS);
+            set_ticked(conn, tenant, last_tick(settled, zone)).await?;
+            return Ok(Step::Ticked(Posted::default()));
+        }
+        let posted = post(conn, tick, tenant).await?;
+        set_ticked(conn, tenant, tick).await?;
+        return Ok(Step::Ticked(posted));
+    }
+    let posted = post_changed(conn, now, tenant).await?;
+    Ok(Step::Done { posted, next: tick.saturating_add_ms(SETTLE_MS) })
+}
+
+/// Posts every tick up to `now`, settled or not, then all that is accrued since: for whoever wants
+/// a bill of this instant. At most [`TICKS_MAX`] ticks at a time.
+pub async fn catch_up(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<()> {
+    let account = accounts::lock(conn, tenant).await?;
+    let mut tick = next_tick(account.ticked, account.timezone);
+    for _ in 0..TICKS_MAX {
+        if tick > now {
+            return post(conn, now, tenant).await.map(|_| ());
+        }
+        if !in_use(conn, tenant).await? {
+            return set_ticked(conn, tenant, last_tick(now, account.timezone)).await;
+        }
+        post(conn, tick, tenant).await?;
+        set_ticked(conn, tenant, tick).await?;
+        tick = next_tick(tick, account.timezone);
+    }
+    Ok(())
+}
+
+async fn last_change(conn: &mut Conn, tenant: TenantId) -> Result<Option<Timestamp>> {
+    let at: Option<i64> = sqlx::query_scalar(
+        "SELECT MAX(changed_ms) FROM rating_resources \
+         WHERE tenant_id = $1 AND dirty_ms IS NOT NULL",
+    )
+    .bind(tenant.to_string())
+    .fetch_one(conn)
+    .await?;
+    Ok(at.map(Timestamp::from_ms))
+}
+
+async fn in_use(conn: &mut Conn, tenant: TenantId) -> Result<bool> {
+    let any: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM rating_resources WHERE tenant_id = $1 \
+         AND (dirty_ms IS NOT NULL OR ends_ms IS NULL OR ends_ms > rated_ms)",
+    )
+    .bind(tenant.to_string())
+    .fetch_one(conn)
+    .await?;
+    Ok(any > 0)
+}
+
+async fn set_ticked(conn: &mut Conn, tenant: TenantId, tick: Timestamp) -> Result<()> {
+    sqlx::query("UPDATE accounts SET ticked_ms = $2 WHERE tenant_id = $1 AND ticked_ms < $2")
+        .bind(tenant.to_string())
+        .bind(tick.ms())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+#[async_trait]
+impl Reconciler for RatingReconciler {
+    fn name(&self) -> &'static str {
+        "rating"
+    }
+    fn description(&self) -> &'static str {
+        "Posts what tenants used: each hour, and each change of state."
+    }
+    fn period(&self) -> Duration {
+        Duration::from_secs(3_600)
+    }
+
+    async fn run(&self) -> Result<Outcome> {
+        let now = self.clock.now();
+        let (mut tenants, mut lines, mut parked) = (0usize, 0usize, 0usize);
+        let mut failed: Vec<String> = Vec::new();
+        let mut wake_at = now.saturating_add_ms(3_600_000);
+        let mut cursor = None;
+        loop {
+            let page = accounts::page(&mut *self.db.read().await?, cursor, TENANTS_A_PAGE).await?;
+            let Some(last) = page.last() else { break };
+            cursor = Some(*last);
+            for tenant in page {
+                tenants += 1;
+                let again = now.saturating_add_ms(AGAIN_MS);
+                match self.is_due(now, tenant).await {
+                    Ok(Due::At(at)) => wake_at = wake_at.min(at),
+                    Ok(Due::Now) => match self.run_tenant(now, tenant).await {
+                        Ok(run) => {
+                            lines += run.lines;
+                            parked += run.parked;
+                            wake_at = wake_at.min(run.next.unwrap_or(again));
+                        }
+                        Err(error) => {
+                            failed.push(format!("{tenant}: {}", error_chain(&error)));
+                            wake_at = wake_at.min(again);
+                        }
+                    },
+                    Err(error) => {
+                        failed.push(format!("{tenant}: {}", error_chain(&error)));
+                        wake_at = wake_at.min(again);
+                    }
+                }
+            }
+        }
+        let status = serde_json::json!({
+            "tenants": tenants, "lines": lines, "parked": parked, "failed": failed,
+        });
+        Ok(Outcome { status, wake_at: Some(wake_at) })
+    }
+}
