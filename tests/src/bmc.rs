@@ -164,6 +164,14 @@ impl BmcSimulator {
         SENSORS.iter().map(|sensor| sensor.name)
     }
 
+    /// Each sensor's name and first reading, in its unit.
+    pub fn readings() -> impl Iterator<Item = (&'static str, f64)> {
+        SENSORS.iter().map(|sensor| {
+            let value = f64::from(sensor.reading) * f64::from(sensor.m);
+            (sensor.name, value * 10f64.powi(sensor.exponent.into()))
+        })
+    }
+
     /// The controller falls silent for good.
     pub fn kill9(&mut self) {
         self.process.kill9();

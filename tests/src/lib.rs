@@ -37,6 +37,6 @@ pub mod opshawk;
 pub mod postgres;
 pub mod process;
 pub mod prometheus;
-// pub mod story;
+pub mod story;
 pub mod wait;
 pub mod webhook;

@@ -1,0 +1,95 @@
+//! `demo [--once]`: plays the story on real parts, then stays up for a look around.
+//!
+//! With `--once` it ends after the story, and well only if every act was proved. Whatever happens
+//! (a failed act, Ctrl-C, SIGTERM, SIGKILL), nothing of it stays on the machine.
+
+use std::{process::ExitCode, time::Instant};
+
+use anyhow::{Result, bail};
+use lab::story::{ACTS, MEMBER, MEMBER_PASSWORD, OPERATOR, OPERATOR_PASSWORD, Story};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let once = match std::env::args().nth(1).as_deref() {
+        None => false,
+        Some("--once") => true,
+        Some(_) => {
+            eprintln!("usage: demo [--once]");
+            return ExitCode::from(2);
+        }
+    };
+    let played = tokio::select! {
+        played = play(once) => played,
+        name = interrupted() => Err(anyhow::anyhow!("interrupted by {name}")),
+    };
+    match played {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nThe demo did not get through: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn play(once: bool) -> Result<()> {
+    let began = Instant::now();
+    println!("OpsHawk's whole chain, on real parts in private corners of this machine.");
+    println!(
+        "  Starting libvirtd, a BMC simulator, a mail server, a webhook receiver and opshawk ..."
+    );
+    let mut story = Story::begin(None).await?;
+    println!("  ... took {:.1} s; the server is at {}", seconds(began), story.world.server.url());
+    for (index, title) in ACTS.iter().enumerate() {
+        let number = index + 1;
+        println!("\n  Act {number}: {title}");
+        let act_began = Instant::now();
+        story.act(number).await?;
+        println!("    verified, {:.1} s", seconds(act_began));
+    }
+    println!("\nAll {} acts are verified, in {:.0} s.", ACTS.len(), seconds(began));
+    if once {
+        story.world.server.stop().await?;
+        return Ok(());
+    }
+    println!(
+        "\n  Console   {}\n  Operator  {OPERATOR} / {OPERATOR_PASSWORD}\n  Tenant    {MEMBER} / {MEMBER_PASSWORD}\n\n\
+         Ctrl-C ends it and cleans up.",
+        story.world.server.url()
+    );
+    stay(&mut story).await
+}
+
+/// Until somebody ends it, or the server ends by itself.
+async fn stay(story: &mut Story) -> Result<()> {
+    let mut look = tokio::time::interval(std::time::Duration::from_secs(1));
+    let interrupted = interrupted();
+    tokio::pin!(interrupted);
+    loop {
+        tokio::select! {
+            _ = &mut interrupted => break,
+            _ = look.tick() => story.world.server.check()?,
+        }
+    }
+    println!("\nCleaning up.");
+    let status = story.world.server.stop().await?;
+    if !status.success() {
+        bail!("the server ended with {status}");
+    }
+    Ok(())
+}
+
+async fn interrupted() -> &'static str {
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt()).expect("signals can be taken"),
+        signal(SignalKind::terminate()).expect("signals can be taken"),
+    );
+    tokio::select! {
+        _ = interrupt.recv() => "Ctrl-C",
+        _ = terminate.recv() => "SIGTERM",
+    }
+}
+
+fn seconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64()
+}
