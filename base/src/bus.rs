@@ -36,6 +36,20 @@ pub struct Change {
     pub tenant_id: Option<TenantId>,
 }
 
+/// What a transaction will have changed, published once it is committed.
+#[derive(Debug, Default, Clone)]
+#[must_use = "publish it after the commit"]
+pub struct Changes(Vec<Change>);
+
+impl Changes {
+    pub fn add(&mut self, topic: Topic, id: impl ToString, tenant_id: Option<TenantId>) {
+        self.0.push(Change { topic, id: id.to_string(), tenant_id });
+    }
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Bus(broadcast::Sender<Change>);
 
@@ -46,6 +60,11 @@ impl Bus {
     pub fn publish(&self, topic: Topic, id: impl ToString, tenant_id: Option<TenantId>) {
         // No listener is no error.
         let _ = self.0.send(Change { topic, id: id.to_string(), tenant_id });
+    }
+    pub fn publish_all(&self, changes: Changes) {
+        for change in changes.0 {
+            let _ = self.0.send(change);
+        }
     }
     pub fn subscribe(&self) -> broadcast::Receiver<Change> {
         self.0.subscribe()

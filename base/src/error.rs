@@ -73,6 +73,14 @@ impl Error {
         self.field = Some(field.into());
         self
     }
+    /// What a request names in `field` does not exist: the request is invalid, not its path.
+    #[must_use]
+    pub fn in_field(mut self, field: &str) -> Self {
+        if self.kind == ErrorKind::NotFound {
+            self.kind = ErrorKind::Invalid;
+        }
+        self.field(field)
+    }
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());

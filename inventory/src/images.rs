@@ -131,6 +131,15 @@ pub async fn get(conn: &mut Conn, id: ImageId) -> Result<Image> {
     from_row(&db::found(row, format_args!("image {id}"))?)
 }
 
+/// The row of a deleted image too.
+pub async fn get_any(conn: &mut Conn, id: ImageId) -> Result<Image> {
+    let row = sqlx::query("SELECT * FROM images WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(conn)
+        .await?;
+    from_row(&db::found(row, format_args!("image {id}"))?)
+}
+
 pub async fn list(conn: &mut Conn, cursor: Option<ImageId>, limit: i64) -> Result<Vec<Image>> {
     let rows = sqlx::query(
         "SELECT * FROM images WHERE deleted_ms IS NULL AND id > $1 ORDER BY id LIMIT $2",

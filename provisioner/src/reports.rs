@@ -1,0 +1,203 @@
+//! What an agent saw, taken once: the rows' observed state, the operations' steps, and the usage
+//! events that billing counts from land in one transaction.
+
+use agent::wire::{Ack, InstanceEvent, InstanceState as Seen, ObservedInstance, Report};
+use base::{
+    ErrorKind, Result,
+    bus::{Bus, Changes, Topic},
+    db::{Conn, Db},
+    id::{HostId, TenantId},
+    time::{SharedClock, Timestamp},
+};
+use billing::{
+    meter::ResourceState,
+    rating,
+    usage::{self, UsageEvent},
+};
+use inventory::{
+    hosts,
+    instances::{self, Instance, InstanceState, Observation},
+};
+
+/// What a report changes.
+#[derive(Debug, Clone)]
+pub struct Reports {
+    db: Db,
+    clock: SharedClock,
+    bus: Bus,
+}
+
+impl Reports {
+    pub fn new(db: Db, clock: SharedClock, bus: Bus) -> Self {
+        Self { db, clock, bus }
+    }
+
+    /// Acknowledged after the commit. A report that was taken before is acknowledged again.
+    pub async fn take(&self, host: HostId, report: &Report) -> Result<Ack> {
+        let mut tx = self.db.begin_write().await?;
+        let now = self.clock.now();
+        hosts::get(&mut tx, host).await?;
+        let mut changes = Changes::default();
+        if hosts::take_sequence(&mut tx, host, report.boot_id, report.sequence).await? {
+            take_host(&mut tx, now, host, report, &mut changes).await?;
+            take_events(&mut tx, now, host, &report.events, &mut changes).await?;
+            for seen in &report.instances {
+                take_instance(&mut tx, now, host, seen, &mut changes).await?;
+            }
+        }
+        tx.commit().await?;
+        self.bus.publish_all(changes);
+        Ok(Ack { sequence: report.sequence })
+    }
+}
+
+async fn take_host(
+    conn: &mut Conn,
+    now: Timestamp,
+    host: HostId,
+    report: &Report,
+    changes: &mut Changes,
+) -> Result<()> {
+    let facts = &report.host;
+    let seen = hosts::Observation {
+        generation: report.generation,
+        hypervisor_ok: facts.hypervisor_ok,
+        reason: facts.problem.as_ref().map(|p| p.reason.clone()),
+        remedy: facts.problem.as_ref().map(|p| p.remedy.clone()),
+        facts: hosts::HostFacts {
+            cpus: facts.cpus,
+            memory_mib: facts.memory_mib,
+            disk_gib: facts.disk_gib,
+            domain_type: facts.domain_type.clone(),
+            libvirt_version: facts.libvirt_version.clone(),
+            hypervisor_version: facts.hypervisor_version.clone(),
+            agent_version: Some(facts.agent_version.clone()),
+        },
+    };
+    let before = hosts::get(&mut *conn, host).await?;
+    hosts::observe(&mut *conn, now, host, &seen).await?;
+    let after = hosts::get(conn, host).await?;
+    if (before.hypervisor_ok, before.reason, before.facts)
+        != (after.hypervisor_ok, after.reason, after.facts)
+    {
+        changes.add(Topic::Host, host, None);
+    }
+    Ok(())
+}
+
+/// The facts for billing, in order; whoever's money they move is posted and announced.
+async fn take_events(
+    conn: &mut Conn,
+    now: Timestamp,
+    host: HostId,
+    events: &[InstanceEvent],
+    changes: &mut Changes,
+) -> Result<()> {
+    let mut touched: Vec<TenantId> = vec![];
+    for event in events {
+        let Some(instance) = own(&mut *conn, host, event.instance_id).await? else { continue };
+        let Some(state) = resource_state(event.state) else { continue };
+        let fact = UsageEvent {
+            source_id: event.id.to_string(),
+            tenant_id: instance.tenant_id,
+            resource_kind: "instance",
+            resource_id: instance.id.to_string(),
+            resource_name: instance.name.clone(),
+            state,
+            at: event.at,
+            flavor_id: instance.flavor_id,
+            disk_gib: instance.amounts.disk_gib,
+        };
+        let recorded = match usage::record(&mut *conn, now, &fact).await {
+            Ok(recorded) => recorded,
+            // One broken fact must not hold up all that this agent has to tell.
+            Err(e) if e.kind == ErrorKind::Conflict => {
+                tracing::error!(event = %event.id, instance = %instance.id, error = %e, "fact refused");
+                continue;
+            }
+            Err(e) => return Err(e),
+        };
+        tracing::info!(instance = %instance.id, ?state, at = %event.at, ?recorded, "usage event");
+        if !touched.contains(&instance.tenant_id) {
+            touched.push(instance.tenant_id);
+        }
+    }
+    for tenant in touched {
+        rating::post_changed(&mut *conn, now, tenant).await?;
+        changes.add(Topic::Money, tenant, Some(tenant));
+    }
+    Ok(())
+}
+
+async fn take_instance(
+    conn: &mut Conn,
+    now: Timestamp,
+    host: HostId,
+    seen: &ObservedInstance,
+    changes: &mut Changes,
+) -> Result<()> {
+    let Some(instance) = own(&mut *conn, host, seen.id).await? else { return Ok(()) };
+    let tenant = Some(instance.tenant_id);
+    if let Some(tail) = &seen.console_tail {
+        instances::save_console(&mut *conn, now, seen.id, tail).await?;
+        changes.add(Topic::Instance, seen.id, tenant);
+    }
+    let observation = Observation {
+        generation: seen.generation,
+        state: instance_state(seen.state),
+        since: seen.since,
+        step: seen.step.clone(),
+        progress_pct: seen.progress_pct,
+        failure: seen.failure.as_ref().map(|f| (f.code.clone(), f.message.clone(), f.permanent)),
+        addresses: seen.addresses.clone(),
+    };
+    let observed = instances::observe(&mut *conn, now, &instance, &observation).await?;
+    if observed.changed {
+        changes.add(Topic::Instance, seen.id, tenant);
+        changes.add(Topic::Quota, instance.tenant_id, tenant);
+        // A build that failed for good is now wanted absent, and what is gone need not be wanted.
+        if observed.gone || observation.state == InstanceState::Failed {
+            changes.add(Topic::HostDesired, host, None);
+        }
+    }
+    for operation in observed.operations {
+        changes.add(Topic::Operation, operation, tenant);
+    }
+    Ok(())
+}
+
+/// The instance if it is there and on this host: an agent speaks only for its own.
+async fn own(conn: &mut Conn, host: HostId, id: base::id::InstanceId) -> Result<Option<Instance>> {
+    match instances::get(conn, id).await {
+        Ok(instance) if instance.host_id == host => Ok(Some(instance)),
+        Ok(_) => Ok(None),
+        Err(e) if e.kind == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn resource_state(state: Seen) -> Option<ResourceState> {
+    match state {
+        Seen::Running => Some(ResourceState::Running),
+        Seen::Paused => Some(ResourceState::Paused),
+        Seen::Stopped => Some(ResourceState::Stopped),
+        Seen::Absent => Some(ResourceState::Absent),
+        // No fact to bill by.
+        Seen::Building | Seen::Failed | Seen::Unknown => None,
+    }
+}
+
+fn instance_state(state: Seen) -> InstanceState {
+    match state {
+        Seen::Building => InstanceState::Building,
+        Seen::Running => InstanceState::Running,
+        Seen::Paused => InstanceState::Paused,
+        Seen::Stopped => InstanceState::Stopped,
+        Seen::Absent => InstanceState::Absent,
+        Seen::Failed => InstanceState::Failed,
+        Seen::Unknown => InstanceState::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+//! Stories of an instance, told by reports, on both databases and a clock that stands still.
+
+use std::time::Duration;
+
+use agent::wire::{Failure, HostFacts, Problem};
+use base::{
+    db::testing,
+    id::{BootId, InstanceId},
+    money::Micros,
+    time::{Clock, ManualClock},
+};
+use billing::{accounts, prices};
+use identity::Actor;
+use inventory::{flavors, images, operations, quotas};
+
+use super::*;
+use crate::{
+    desired,
+    instances::{Ask, Context, Create, ask, create},
+};
+
+struct Story {
+    db: Db,
+    clock: ManualClock,
+    bus: Bus,
+    reports: Reports,
+    settings: billing::Settings,
+    actor: Actor,
+    tenant: TenantId,
+    flavor: flavors::Flavor,
+    image: images::Image,
+    host: HostId,
+    boot: BootId,
+    sequence: i64,
+}
+
+impl Story {
+    async fn begin(db: &Db, topup: &str) -> Self {
+        let clock = ManualClock::at(Timestamp::from_ms(1_800_000_000_000));
+        let bus = Bus::default();
+        let now = clock.now();
+        let settings = billing::Settings { min_runway_ms: 60_000, ..Default::default() };
+        let mut tx = db.begin_write().await.unwrap();
+        let tenant = identity::tenants::create(&mut tx, now, "acme").await.unwrap().id;
+        quotas::create_defaults(&mut tx, tenant).await.unwrap();
+        let flavor = flavors::create(&mut tx, now, "small", 1, 256, 1).await.unwrap();
+        let book = prices::create_book(&mut tx, now, "public", "CNY").await.unwrap();
+        let price = prices::Price {
+            meter: format!("instance:{}", flavor.id),
+            unit_price: "36".parse().unwrap(),
+        };
+        prices::publish_version(&mut tx, now, book.id, None, &[price]).await.unwrap();
+        accounts::open_account(&mut tx, now, &settings, tenant, "CNY", Some(book.id))
+            .await
+            .unwrap();
+        let amount: Micros = topup.parse().unwrap();
+        accounts::topup(&mut tx, now, tenant, amount, "first", "").await.unwrap();
+        let new = images::NewImage {
+            name: "guest",
+            disk_format: images::DiskFormat::Qcow2,
+            wants_kernel: false,
+            kernel_cmdline: "",
+        };
+        let image = images::create(&mut tx, now, new).await.unwrap();
+        let file = images::File { sha256: "ab".repeat(32), bytes: 7 };
+        let image = images::set_file(&mut tx, image.id, images::Part::Disk, file).await.unwrap();
+        let host = hosts::create(&mut tx, now, "node1").await.unwrap().id;
+        tx.commit().await.unwrap();
+        let reports = Reports::new(db.clone(), clock.shared(), bus.clone());
+        let access = identity::Access::Member(tenant);
+        let actor = Actor { access, ..Actor::system("tenant's user") };
+        let boot = BootId::new();
+        let mut story = Self {
+            db: db.clone(),
+            clock,
+            bus,
+            reports,
+            settings,
+            actor,
+            tenant,
+            flavor,
+            image,
+            host,
+            boot,
+            sequence: 0,
+        };
+        story.report(vec![], vec![]).await;
+        story
+    }
+
+    async fn create(&self, name: &str) -> Result<InstanceId> {
+        let mut tx = self.db.begin_write().await?;
+        let request = Create {
+            tenant_id: self.tenant,
+            name: name.to_owned(),
+            flavor_id: self.flavor.id,
+            image_id: self.image.id,
+            ssh_key: None,
+            user_data: None,
+        };
+        let mut changes = Changes::default();
+        let (instance, _) = create(&mut tx, self.context(), request, &mut changes).await?;
+        tx.commit().await?;
+        self.bus.publish_all(changes);
+        Ok(instance.id)
+    }
+
+    async fn ask(&self, actor: &Actor, id: InstanceId, what: Ask) -> Result<()> {
+        let mut tx = self.db.begin_write().await?;
+        let mut changes = Changes::default();
+        let ctx = Context { actor, ..self.context() };
+        ask(&mut tx, ctx, id, what, &mut changes).await?;
+        tx.commit().await?;
+        self.bus.publish_all(changes);
+        Ok(())
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context { actor: &self.actor, now: self.clock.now(), billing: &self.settings }
+    }
+
+    fn next_report(
+        &mut self,
+        instances: Vec<ObservedInstance>,
+        events: Vec<InstanceEvent>,
+    ) -> Report {
+        self.sequence += 1;
+        Report {
+            boot_id: self.boot,
+            sequence: self.sequence,
+            at: self.clock.now(),
+            generation: 1,
+            host: HostFacts {
+                hostname: "node1".into(),
+                agent_version: "0".into(),
+                hypervisor_ok: true,
+                problem: None,
+                cpus: 2,
+                memory_mib: 2048,
+                disk_gib: 100,
+                domain_type: Some("qemu".into()),
+                libvirt_version: None,
+                hypervisor_version: None,
+            },
+            instances,
+            events,
+        }
+    }
+
+    async fn report(&mut self, instances: Vec<ObservedInstance>, events: Vec<InstanceEvent>) {
+        let report = self.next_report(instances, events);
+        self.reports.take(self.host, &report).await.unwrap();
+    }
+
+    fn seen(&self, id: InstanceId, generation: i64, state: Seen) -> ObservedInstance {
+        ObservedInstance {
+            id,
+            generation,
+            state,
+            since: self.clock.now(),
+            step: None,
+            progress_pct: None,
+            failure: None,
+            addresses: vec![],
+            console_tail: None,
+        }
+    }
+
+    fn event(&self, id: InstanceId, state: Seen) -> InstanceEvent {
+        InstanceEvent {
+            id: base::id::UsageEventId::new().0,
+            instance_id: id,
+            state,
+            at: self.clock.now(),
+        }
+    }
+
+    async fn balance(&self) -> String {
+        let mut conn = self.db.read().await.unwrap();
+        accounts::balance(&mut conn, self.clock.now(), self.tenant)
+            .await
+            .unwrap()
+            .balance
+            .to_string()
+    }
+
+    async fn instance(&self, id: InstanceId) -> Instance {
+        instances::get(&mut self.db.read().await.unwrap(), id).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_comes_five_times_bills_once() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let id = story.create("cc").await.unwrap();
+        let seen = story.seen(id, 1, Seen::Running);
+        let event = story.event(id, Seen::Running);
+        let report = story.next_report(vec![seen], vec![event.clone()]);
+        for _ in 0..5 {
+            let ack = story.reports.take(story.host, &report).await.unwrap();
+            assert_eq!(ack.sequence, report.sequence);
+        }
+        // The agent was killed before it read the acknowledgement: the fact comes with a new boot.
+        story.boot = BootId::new();
+        story.report(vec![story.seen(id, 1, Seen::Running)], vec![event]).await;
+        story.clock.advance(Duration::from_secs(100));
+        assert_eq!(story.balance().await, "9.000000");
+        assert_eq!(story.instance(id).await.state, InstanceState::Running);
+
+        let (seen, event) = (story.seen(id, 1, Seen::Stopped), story.event(id, Seen::Stopped));
+        story.report(vec![seen], vec![event]).await;
+        story.clock.advance(Duration::from_secs(100));
+        assert_eq!(story.balance().await, "9.000000", "stopped: no more flavor");
+    }
+}
+
+#[tokio::test]
+async fn no_money_no_instance_and_nothing_is_taken() {
+    for test in testing::each().await {
+        let story = Story::begin(&test.db, "0.59").await;
+        let error = story.create("cc").await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::PaymentRequired, "{error}");
+        let mut conn = test.db.read().await.unwrap();
+        assert!(quotas::list(&mut conn, story.tenant).await.unwrap().iter().all(|q| q.used == 0));
+        assert_eq!(hosts::get(&mut conn, story.host).await.unwrap().memory_mib_placed, 0);
+        let all = operations::Filter { limit: 10, ..Default::default() };
+        assert_eq!(operations::list(&mut conn, &all).await.unwrap(), []);
+        assert_eq!(desired::snapshot(&mut conn, story.host, 0).await.unwrap().instances, []);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_the_tenants_does_not_exist_for_it_and_a_lock_is_an_operators() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let id = story.create("cc").await.unwrap();
+        let stranger =
+            Actor { access: identity::Access::Member(TenantId::new()), ..Actor::system("x") };
+        for what in [Ask::Start, Ask::Stop, Ask::Delete, Ask::Lock] {
+            let error = story.ask(&stranger, id, what).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::NotFound, "{what:?}");
+        }
+        let own = story.actor.clone();
+        assert_eq!(story.ask(&own, id, Ask::Lock).await.unwrap_err().kind, ErrorKind::Forbidden);
+        story.ask(&Actor::system("operator"), id, Ask::Lock).await.unwrap();
+        assert_eq!(story.ask(&own, id, Ask::Start).await.unwrap_err().kind, ErrorKind::Conflict);
+        story.report(vec![story.seen(id, 2, Seen::Stopped)], vec![]).await;
+        story.ask(&Actor::system("operator"), id, Ask::Unlock).await.unwrap();
+        let wanted = desired::snapshot(&mut test.db.read().await.unwrap(), story.host, 0).await;
+        assert_eq!(wanted.unwrap().instances[0].power, agent::wire::Power::Running);
+    }
+}
+
+#[tokio::test]
+async fn an_agent_speaks_only_for_its_own_host() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let id = story.create("cc").await.unwrap();
+        let mut tx = test.db.begin_write().await.unwrap();
+        let other = hosts::create(&mut tx, story.clock.now(), "node2").await.unwrap().id;
+        tx.commit().await.unwrap();
+        let (seen, event) = (story.seen(id, 1, Seen::Running), story.event(id, Seen::Running));
+        let report = story.next_report(vec![seen], vec![event]);
+        story.reports.take(other, &report).await.unwrap();
+        assert_eq!(story.instance(id).await.state, InstanceState::Pending);
+        story.clock.advance(Duration::from_secs(100));
+        assert_eq!(story.balance().await, "10.000000");
+    }
+}
+
+#[tokio::test]
+async fn a_hypervisor_that_does_not_answer_makes_unknown_and_billing_goes_on() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let id = story.create("cc").await.unwrap();
+        let (seen, event) = (story.seen(id, 1, Seen::Running), story.event(id, Seen::Running));
+        story.report(vec![seen], vec![event]).await;
+        let since = story.instance(id).await.since;
+        story.clock.advance(Duration::from_secs(50));
+        let mut report = story.next_report(vec![story.seen(id, 1, Seen::Unknown)], vec![]);
+        report.host.hypervisor_ok = false;
+        report.host.problem =
+            Some(Problem { reason: "libvirt does not answer".into(), remedy: "start it".into() });
+        story.reports.take(story.host, &report).await.unwrap();
+        let mut conn = test.db.read().await.unwrap();
+        let host = hosts::get(&mut conn, story.host).await.unwrap();
+        assert_eq!(
+            (host.hypervisor_ok, host.reason.as_deref()),
+            (false, Some("libvirt does not answer"))
+        );
+        assert_eq!(host.facts.cpus, 2, "the figures stay");
+        drop(conn);
+        assert_eq!(story.instance(id).await.state, InstanceState::Unknown);
+        story.clock.advance(Duration::from_secs(50));
+        assert_eq!(story.balance().await, "9.000000");
+        let mut back = story.seen(id, 1, Seen::Running);
+        back.since = since.unwrap();
+        story.report(vec![back], vec![]).await;
+        assert_eq!(story.instance(id).await.state, InstanceState::Running);
+    }
+}
+
+#[tokio::test]
+async fn a_build_that_fails_for_good_is_cleared_away_and_costs_nothing() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let id = story.create("cc").await.unwrap();
+        let failure =
+            Failure { code: "image_unavailable".into(), message: "no".into(), permanent: true };
+        let failed = ObservedInstance { failure: Some(failure), ..story.seen(id, 1, Seen::Failed) };
+        story.report(vec![failed], vec![]).await;
+        let mut conn = test.db.read().await.unwrap();
+        let wanted = desired::snapshot(&mut conn, story.host, 0).await.unwrap();
+        assert_eq!(wanted.instances[0].power, agent::wire::Power::Absent);
+        assert!(quotas::list(&mut conn, story.tenant).await.unwrap().iter().all(|q| q.used == 0));
+        drop(conn);
+        story.report(vec![story.seen(id, 1, Seen::Absent)], vec![]).await;
+        assert_eq!(story.instance(id).await.error.as_deref(), Some("no"));
+        assert_eq!(story.balance().await, "10.000000");
+    }
+}
+
+#[tokio::test]
+async fn the_long_poll_answers_what_is_newer_and_wakes_for_a_change() {
+    for test in testing::each().await {
+        let story = Story::begin(&test.db, "10").await;
+        let (db, bus, host) = (&test.db, &story.bus, story.host);
+        let now = desired::wait(db, bus, host, 0, Duration::ZERO, 0).await.unwrap();
+        let generation = now.expect("newer than 0: answered without a wait").generation;
+        let long = desired::wait(db, bus, host, generation, Duration::from_secs(30), 0);
+        let (woken, made) = tokio::join!(long, story.create("cc"));
+        let woken = woken.unwrap().expect("woken by the change, not by the end of the wait");
+        assert_eq!(woken.instances[0].id, made.unwrap());
+        assert!(woken.generation > generation);
+        let none =
+            desired::wait(db, bus, host, woken.generation, Duration::from_millis(50), 0).await;
+        assert_eq!(none.unwrap(), None);
+    }
+}
