@@ -16,6 +16,7 @@ use crate::{
     time::Timestamp,
 };
 
+pub mod dump;
 mod migrate;
 
 pub type Conn = sqlx::AnyConnection;

@@ -15,8 +15,9 @@ static COMMON: Migrator = sqlx::migrate!("migrations/common");
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// The backend's migrations; where a list is given, only those in it.
 #[derive(Debug)]
-struct Merged(Backend);
+struct Merged(Backend, Option<Vec<i64>>);
 
 impl<'s> MigrationSource<'s> for Merged {
     fn resolve(self) -> BoxFuture<'s, Result<Vec<Migration>, BoxDynError>> {
@@ -25,13 +26,32 @@ impl<'s> MigrationSource<'s> for Merged {
             Backend::Postgres => &POSTGRES,
         };
         let mut all: Vec<_> = COMMON.iter().chain(own.iter()).cloned().collect();
+        if let Some(only) = self.1 {
+            all.retain(|m| only.contains(&m.version));
+        }
         all.sort_by_key(|m| m.version);
         Box::pin(async move { Ok(all) })
     }
 }
 
 pub(super) async fn run(db: &Db) -> Result<()> {
-    let migrator = Migrator::new(Merged(db.backend))
+    apply(db, None).await
+}
+
+/// Brings an empty database to the schema that these migrations make, to take rows of that schema.
+pub(super) async fn run_only(db: &Db, versions: &[i64]) -> Result<()> {
+    let known = |v: &i64| COMMON.version_exists(*v) || SQLITE.version_exists(*v);
+    if let Some(version) = versions.iter().find(|v| !known(v)) {
+        return Err(Error::conflict(format!(
+            "the backup has a newer schema (migration {version})"
+        ))
+        .remedy("restore it with the newer opshawk that made it"));
+    }
+    apply(db, Some(versions.to_vec())).await
+}
+
+async fn apply(db: &Db, only: Option<Vec<i64>>) -> Result<()> {
+    let migrator = Migrator::new(Merged(db.backend, only))
         .await
         .map_err(|e| Error::internal("the migrations can't be read").source(e))?;
     migrator.run(&db.pool).await.map_err(|e| match e {

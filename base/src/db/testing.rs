@@ -6,20 +6,24 @@
 
 use sqlx::Connection;
 
-use super::{Backend, Db};
+use super::Db;
 
 /// A database of its own, gone with this value (the SQLite file) or with the server (PostgreSQL).
 pub struct TestDb {
     pub db: Db,
+    _place: EmptyDb,
+}
+
+/// A place for a database, with no table in it yet.
+pub struct EmptyDb {
+    pub url: String,
     _dir: Option<tempfile::TempDir>,
 }
 
-impl TestDb {
-    pub async fn sqlite() -> Self {
+impl EmptyDb {
+    pub fn sqlite() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let db =
-            Db::open(&Db::sqlite_url(&dir.path().join("opshawk.db"))).await.expect("SQLite opens");
-        Self { db, _dir: Some(dir) }
+        Self { url: Db::sqlite_url(&dir.path().join("opshawk.db")), _dir: Some(dir) }
     }
 
     async fn postgres(server: &str) -> Self {
@@ -35,23 +39,38 @@ impl TestDb {
             .execute(&mut admin)
             .await
             .expect("a database is made");
-        let db = Db::open(&format!("{server}/{name}")).await.expect("PostgreSQL opens");
-        Self { db, _dir: None }
+        Self { url: format!("{server}/{name}"), _dir: None }
     }
 }
 
-/// An empty, migrated database of each kind.
-pub async fn each() -> Vec<TestDb> {
-    let mut all = vec![TestDb::sqlite().await];
+impl TestDb {
+    pub async fn sqlite() -> Self {
+        Self::open(EmptyDb::sqlite()).await
+    }
+
+    async fn open(place: EmptyDb) -> Self {
+        Self { db: Db::open(&place.url).await.expect("the test's database opens"), _place: place }
+    }
+}
+
+/// An empty place for a database of each kind.
+pub async fn each_empty() -> Vec<EmptyDb> {
+    let mut all = vec![EmptyDb::sqlite()];
     match std::env::var("OPSHAWK_TEST_POSTGRES") {
-        Ok(server) => all.push(TestDb::postgres(&server).await),
+        Ok(server) => all.push(EmptyDb::postgres(&server).await),
         Err(_) => assert!(
             std::env::var("OPSHAWK_TEST_ALL").is_err(),
             "OPSHAWK_TEST_POSTGRES is not set, but all of the tests were asked for"
         ),
     }
-    for test in &all {
-        assert!(matches!(test.db.backend(), Backend::Sqlite | Backend::Postgres));
+    all
+}
+
+/// An empty, migrated database of each kind.
+pub async fn each() -> Vec<TestDb> {
+    let mut all = vec![];
+    for place in each_empty().await {
+        all.push(TestDb::open(place).await);
     }
     all
 }
