@@ -74,3 +74,6 @@ impl Drop for Alerting {
         self.waker.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;

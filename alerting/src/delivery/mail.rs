@@ -101,8 +101,9 @@ fn subject(text: &str) -> String {
     line.trim().chars().take(MAX_SUBJECT_CHARS).collect()
 }
 
+/// The last line's end is SMTP's to give.
 fn with_plain_newlines(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n")
+    text.replace("\r\n", "\n").replace('\r', "\n").trim_end_matches('\n').to_owned()
 }
 
 /// The server's 55x is about this mail and will not change; anything else may.

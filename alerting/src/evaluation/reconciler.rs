@@ -92,7 +92,14 @@ impl AlertEvaluation {
         }
         let results = super::group(&group, tick, &mut states, self.samples.as_ref()).await;
         // What is left belongs to rules that are not in the group any more.
-        let gone = end_series(tick, states, self.samples.as_ref()).await?;
+        // Where their series can't be ended now, they wait for the next tick.
+        let gone = match end_series(tick, &states, self.samples.as_ref()).await {
+            Ok(()) => states,
+            Err(error) => {
+                failure(stored, None, &base::reconcile::error_chain(&error));
+                BTreeMap::new()
+            }
+        };
         let mut tx = self.db.begin_write().await?;
         let mut changed = None;
         if store::record(&mut tx, &stored.name, stored.version, tick, &results).await? {
@@ -108,8 +115,8 @@ impl AlertEvaluation {
     async fn orphans(&self, now: Timestamp) -> Result<()> {
         let names = store::orphaned_groups(&mut *self.db.read().await?).await?;
         for name in names {
-            let states = store::load(&mut *self.db.read().await?, &name).await?;
-            let gone = end_series(now, states, self.samples.as_ref()).await?;
+            let gone = store::load(&mut *self.db.read().await?, &name).await?;
+            end_series(now, &gone, self.samples.as_ref()).await?;
             let mut tx = self.db.begin_write().await?;
             retire(&mut tx, &name, now, &gone).await?;
             tx.commit().await?;
@@ -138,18 +145,17 @@ struct Ran {
     results: Option<Vec<RuleResult>>,
 }
 
-/// Ends the series of rules that are gone. Where the store can't be written, all stays for the
-/// next run.
+/// Ends the series of rules that are gone.
 async fn end_series(
     at: Timestamp,
-    states: BTreeMap<String, RuleState>,
+    states: &BTreeMap<String, RuleState>,
     samples: &dyn Samples,
-) -> Result<BTreeMap<String, RuleState>> {
+) -> Result<()> {
     for state in states.values() {
         let (series, _) = super::with_stale(at, &state.series, Vec::new());
         samples.append(&series).await?;
     }
-    Ok(states)
+    Ok(())
 }
 
 async fn retire(
@@ -188,7 +194,7 @@ impl Reconciler for AlertEvaluation {
     }
     async fn run(&self) -> Result<Outcome> {
         let now = self.clock.now();
-        self.orphans(now).await?;
+        let orphans = self.orphans(now).await;
         let groups =
             rules::store::list(&mut *self.db.read().await?, "", rules::store::MAX_GROUPS).await?;
         let count = groups.len();
@@ -201,6 +207,11 @@ impl Reconciler for AlertEvaluation {
         let mut wake_at: Option<Timestamp> = None;
         let mut evaluated = 0;
         let mut failed = Vec::new();
+        if let Err(error) = orphans {
+            let error = base::reconcile::error_chain(&error);
+            tracing::warn!(error, "series of deleted rule groups are not ended yet");
+            failed.push(json!({ "group": null, "rule": null, "error": error }));
+        }
         for (stored, run) in runs {
             match run {
                 Ok(ran) => {
