@@ -1,1 +1,35 @@
-//! placeholder
+//! The time-series store, PromQL over it, and remote write's way in.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | [`Store`], [`Select`], [`Appended`] | the trait that every engine behind OpsHawk implements: append durably, select raw samples |
+//! | [`embedded`] | the engine in one directory: log, head, blocks; their byte formats |
+//! | [`Engine`] (`promql`) | PromQL: plan, read, evaluate; the same over every store |
+//! | [`Scope`] | whose series a caller may see, enforced in the plan |
+//! | [`Matcher`] | `=`, `!=`, `=~`, `!~` |
+//! | [`value`] | results in the shapes of Prometheus' HTTP API |
+//! | [`remote_write`] | bodies of remote write 1.0 to series |
+//! | [`validate`] | which labels are taken, and their bounds |
+//!
+//! It never speaks HTTP, knows no tenant but as a label, and reads no wall clock: whoever opens a
+//! store hands it one.
+
+pub mod embedded;
+mod error;
+mod matcher;
+mod promql;
+pub mod remote_write;
+mod scope;
+mod store;
+pub mod validate;
+pub mod value;
+
+pub use embedded::{Embedded, Options};
+pub use error::{Error, ErrorType, Result};
+pub use matcher::Matcher;
+pub use promql::{
+    DEPTH_MAX, EXPR_MAX_BYTES, Engine, EngineOptions, RANGE_POINTS_MAX, SELECTORS_MAX, SERIES_MAX,
+};
+pub use scope::{Scope, TENANT};
+pub use store::{Appended, Select, Selected, Store};
+pub use value::Value;

@@ -1,0 +1,69 @@
+//! The manifest: which blocks and which part of the log make up the store.
+//!
+//! `MANIFEST` is one line of JSON and, on the next, the CRC-32 of the first as eight hexadecimal
+//! digits. It is replaced by a rename, so a flush, a merge or a retention step happens whole or
+//! not at all; block files and segments that it does not name are leftovers, and are removed.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::files;
+use crate::error::{Error, Result};
+
+pub const FILE: &str = "MANIFEST";
+const VERSION: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub version: u32,
+    /// The next block's number; never given twice.
+    pub next_block: u64,
+    /// The log is needed from this segment on.
+    pub first_segment: u64,
+    pub blocks: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub number: u64,
+    pub level: u32,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self { version: VERSION, next_block: 1, first_segment: 1, blocks: Vec::new() }
+    }
+}
+
+impl Manifest {
+    /// None in a new directory.
+    pub fn load(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(Error::io("read", &path))?,
+        };
+        let corrupt = |reason: String| Error::corrupt(&path, 0, reason);
+        let (json, crc) = text
+            .split_once('\n')
+            .ok_or_else(|| corrupt("it has no checksum".to_owned()))?;
+        if crc.trim_end() != format!("{:08x}", crc32fast::hash(json.as_bytes())) {
+            return Err(corrupt("its checksum is wrong".to_owned()));
+        }
+        let manifest: Self = serde_json::from_str(json).map_err(|e| corrupt(e.to_string()))?;
+        if manifest.version != VERSION {
+            return Err(corrupt(format!(
+                "it is of version {}, this program reads version {VERSION}",
+                manifest.version
+            )));
+        }
+        Ok(Some(manifest))
+    }
+
+    pub fn store(&self, dir: &Path) -> Result<()> {
+        let json = serde_json::to_string(self).expect("plain numbers serialize");
+        let crc = crc32fast::hash(json.as_bytes());
+        files::replace(&dir.join(FILE), format!("{json}\n{crc:08x}\n").as_bytes())
+    }
+}

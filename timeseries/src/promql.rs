@@ -1,0 +1,318 @@
+//! PromQL over any store: plan, read, evaluate.
+//!
+//! ```text
+//! text ── plan (types, scope, time spans) ──> selectors ── Store::select ──> samples
+//!            └────────────────── tree ───────────────────> eval ──> Value
+//! ```
+//!
+//! The reference is Prometheus 2.42; a test compares the two value for value. What the evaluator
+//! does not know is refused by name while planning, never answered wrongly. Not known: native
+//! histograms, experimental functions and aggregations, `or` between matchers, `fill`.
+
+use std::{sync::Arc, time::Duration};
+
+use base::sample::Labels;
+use tokio::sync::Semaphore;
+
+use self::{
+    eval::{Evaluator, Grid, Out, Points},
+    guard::Guard,
+    plan::{Kind, Node, Plan},
+};
+use crate::{
+    error::{Error, Result},
+    matcher::Matcher,
+    scope::Scope,
+    store::{Select, Selected, Store},
+    validate,
+    value::{InstantSeries, Point, RangeSeries, Text, Value},
+};
+
+mod eval;
+mod functions;
+mod guard;
+mod plan;
+
+#[cfg(test)]
+mod tests;
+
+pub use plan::{DEPTH_MAX, EXPR_MAX_BYTES};
+
+/// Points of one series in a range query, as Prometheus has it.
+pub const RANGE_POINTS_MAX: i64 = 11_000;
+/// `match[]` parameters of one request.
+pub const SELECTORS_MAX: usize = 64;
+/// Label sets that a series or label request may look at.
+pub const SERIES_MAX: usize = 1_000_000;
+
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// How far back an instant looks for a series' newest sample.
+    pub lookback: Duration,
+    /// One query, its wait for a place included.
+    pub timeout: Duration,
+    /// Samples that a query may read, and values that one of its steps may hold.
+    pub max_samples: usize,
+    /// Queries that run at once; others wait.
+    pub concurrency: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            lookback: Duration::from_secs(5 * 60),
+            timeout: Duration::from_secs(120),
+            max_samples: 20_000_000,
+            concurrency: 20,
+        }
+    }
+}
+
+/// Answers queries over a store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    store: Arc<dyn Store>,
+    options: Arc<EngineOptions>,
+    places: Arc<Semaphore>,
+}
+
+impl Engine {
+    pub fn new(store: Arc<dyn Store>, options: EngineOptions) -> Self {
+        let places = Arc::new(Semaphore::new(options.concurrency.max(1)));
+        Self { store, options: Arc::new(options), places }
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Whether an expression is well formed and known, for rules.
+    pub fn check(expr: &str) -> Result<()> {
+        plan::compile(expr, &Scope::ALL, 0, 0).map(|_| ())
+    }
+
+    /// Evaluates at one instant.
+    pub async fn query(&self, scope: &Scope, expr: &str, at_ms: i64) -> Result<Value> {
+        let plan = plan::compile(expr, scope, at_ms, at_ms)?;
+        if let Node::Text(text) = plan.root {
+            return Ok(Value::String(Text { at_ms, text }));
+        }
+        self.run(plan, Grid::instant(at_ms), move |evaluator, root, grid| {
+            if let Node::Range(range) = root {
+                return raw(evaluator, range, grid);
+            }
+            Ok(match evaluator.eval(root, grid)? {
+                Out::Scalar(values) => Value::Scalar(Point { at_ms, value: values[0] }),
+                Out::Vector(series) => {
+                    let series = series.into_iter().filter_map(|points| {
+                        let value = Point { at_ms, value: points.values[0]? };
+                        Some(InstantSeries { metric: Labels::clone(&points.labels), value })
+                    });
+                    Value::Vector(series.collect())
+                }
+            })
+        })
+        .await
+    }
+
+    /// Evaluates at `start_ms`, and every `step_ms` from there to `end_ms`. Sorted by labels.
+    pub async fn query_range(
+        &self,
+        scope: &Scope,
+        expr: &str,
+        start_ms: i64,
+        end_ms: i64,
+        step_ms: i64,
+    ) -> Result<Value> {
+        let grid = range_grid(start_ms, end_ms, step_ms)?;
+        let plan = plan::compile(expr, scope, start_ms, end_ms)?;
+        if !matches!(plan.root.kind(), Kind::Scalar | Kind::Vector) {
+            return Err(Error::BadData(format!(
+                "invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
+                plan.root.kind().name()
+            )));
+        }
+        self.run(plan, grid, |evaluator, root, grid| {
+            let mut series = match evaluator.eval(root, grid)? {
+                Out::Vector(series) => series,
+                Out::Scalar(values) => {
+                    let values = values.into_iter().map(Some).collect();
+                    vec![Points { labels: Arc::default(), values }]
+                }
+            };
+            series.sort_by(|a, b| a.labels.cmp(&b.labels));
+            let series = series.into_iter().map(|points| to_range_series(&points, grid));
+            Ok(Value::Matrix(series.filter(|series| !series.values.is_empty()).collect()))
+        })
+        .await
+    }
+
+    /// Reads what the plan needs, then evaluates off the runtime's threads.
+    async fn run(
+        &self,
+        plan: Plan,
+        grid: Grid,
+        finish: impl FnOnce(&Evaluator<'_>, &Node, Grid) -> Result<Value> + Send + 'static,
+    ) -> Result<Value> {
+        let guard = Guard::new(self.options.timeout);
+        let _cancel = guard.cancel_on_drop();
+        let deadline = tokio::time::Instant::from_std(guard.deadline());
+        let prepared = tokio::time::timeout_at(deadline, async {
+            let place = self.places.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
+            Ok((place, self.fetch(&plan, grid).await?))
+        });
+        let (place, data) = prepared.await.map_err(|_| guard.timeout())??;
+        let (lookback_ms, max_samples) = (self.lookback_ms(), self.options.max_samples);
+        let its_guard = guard.clone();
+        let work = move || {
+            let _place = place;
+            let evaluator =
+                Evaluator { data: &data, lookback_ms, max_samples, guard: &its_guard };
+            finish(&evaluator, &plan.root, grid)
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(Error::Closed),
+        }
+    }
+
+    async fn fetch(&self, plan: &Plan, grid: Grid) -> Result<Vec<Vec<Selected>>> {
+        let spans = plan.spans(grid.start_ms, grid.end_ms(), self.lookback_ms());
+        let mut left = self.options.max_samples;
+        let mut data = Vec::with_capacity(spans.len());
+        for (matchers, span) in plan.selectors.iter().zip(spans) {
+            let select = Select {
+                matchers: matchers.clone(),
+                start_ms: span.start_ms,
+                end_ms: span.end_ms,
+                max_samples: left,
+            };
+            let selected = self.store.select(select).await.map_err(|error| match error {
+                // The rest of the budget is no limit that anybody set.
+                Error::TooManySamples { .. } => {
+                    Error::TooManySamples { limit: self.options.max_samples }
+                }
+                other => other,
+            })?;
+            left -= selected.iter().map(|series| series.samples.len()).sum::<usize>().min(left);
+            data.push(selected);
+        }
+        Ok(data)
+    }
+
+    fn lookback_ms(&self) -> i64 {
+        i64::try_from(self.options.lookback.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Label sets of the series that any of the selectors (`match[]`) finds.
+    pub async fn series(
+        &self,
+        scope: &Scope,
+        selectors: &[String],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<Labels>> {
+        if selectors.is_empty() {
+            return Err(Error::BadData("no match[] parameter provided".to_owned()));
+        }
+        let mut all = std::collections::BTreeSet::new();
+        for matchers in match_sets(scope, selectors)? {
+            all.extend(self.store.series(over(matchers, start_ms, end_ms)).await?);
+        }
+        Ok(all.into_iter().map(|labels| Labels::clone(&labels)).collect())
+    }
+
+    /// Without selectors, of all that the scope sees.
+    pub async fn label_names(
+        &self,
+        scope: &Scope,
+        selectors: &[String],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>> {
+        let mut all = std::collections::BTreeSet::new();
+        for matchers in match_sets(scope, selectors)? {
+            all.extend(self.store.label_names(over(matchers, start_ms, end_ms)).await?);
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    pub async fn label_values(
+        &self,
+        scope: &Scope,
+        name: &str,
+        selectors: &[String],
+        start_ms: i64,
+        end_ms: i64,
+    ) -> Result<Vec<String>> {
+        if !validate::is_label_name(name) {
+            return Err(Error::BadData(format!("invalid label name: {name:?}")));
+        }
+        let mut all = std::collections::BTreeSet::new();
+        for matchers in match_sets(scope, selectors)? {
+            all.extend(self.store.label_values(name, over(matchers, start_ms, end_ms)).await?);
+        }
+        Ok(all.into_iter().collect())
+    }
+}
+
+fn match_sets(scope: &Scope, selectors: &[String]) -> Result<Vec<Vec<Matcher>>> {
+    if selectors.len() > SELECTORS_MAX {
+        return Err(Error::BadData(format!("more than {SELECTORS_MAX} match[] parameters")));
+    }
+    if selectors.is_empty() {
+        let mut matchers = Vec::new();
+        scope.enforce(&mut matchers);
+        return Ok(vec![matchers]);
+    }
+    selectors.iter().map(|selector| plan::matchers(selector, scope)).collect()
+}
+
+fn over(matchers: Vec<Matcher>, start_ms: i64, end_ms: i64) -> Select {
+    Select { matchers, start_ms, end_ms, max_samples: SERIES_MAX }
+}
+
+fn range_grid(start_ms: i64, end_ms: i64, step_ms: i64) -> Result<Grid> {
+    if end_ms < start_ms {
+        return Err(Error::BadData("end timestamp must not be before start time".to_owned()));
+    }
+    if step_ms <= 0 {
+        return Err(Error::BadData(
+            "zero or negative query resolution step widths are not accepted. Try a positive \
+             integer"
+                .to_owned(),
+        ));
+    }
+    let steps = end_ms.saturating_sub(start_ms) / step_ms;
+    if steps > RANGE_POINTS_MAX {
+        return Err(Error::BadData(
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query \
+             resolution (?step=XX)"
+                .to_owned(),
+        ));
+    }
+    Ok(Grid { start_ms, step_ms, count: steps as usize + 1 })
+}
+
+/// The samples themselves, for a range vector at the top of an instant query.
+fn raw(evaluator: &Evaluator<'_>, range: &plan::Range, grid: Grid) -> Result<Value> {
+    let end_ms = range.end_ms(grid.start_ms);
+    let start_ms = end_ms - range.range_ms;
+    let mut series = Vec::new();
+    for stretch in evaluator.stretches(range, grid)? {
+        let inside = stretch.samples.iter().filter(|s| (start_ms..=end_ms).contains(&s.at_ms));
+        let values: Vec<Point> =
+            inside.map(|s| Point { at_ms: s.at_ms, value: s.value }).collect();
+        if !values.is_empty() {
+            series.push(RangeSeries { metric: Labels::clone(&stretch.labels), values });
+        }
+    }
+    Ok(Value::Matrix(series))
+}
+
+fn to_range_series(points: &Points, grid: Grid) -> RangeSeries {
+    let values = points.values.iter().enumerate();
+    let values = values.filter_map(|(i, v)| Some(Point { at_ms: grid.at(i), value: (*v)? }));
+    RangeSeries { metric: Labels::clone(&points.labels), values: values.collect() }
+}

@@ -1,0 +1,316 @@
+//! The evaluator: a plan and the samples read for it, to values at every step. It does no input
+//! or output, and keeps nothing.
+
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
+
+use base::sample::{Labels, NAME, Sample, is_stale};
+
+use super::{
+    functions::{Function, RangeFn, Window},
+    guard::Guard,
+    plan::{Node, Range, RangeSource, Selector},
+};
+use crate::{
+    error::{Error, Result},
+    store::Selected,
+};
+
+mod aggregate;
+mod binary;
+mod call;
+pub mod calendar;
+mod heap;
+mod histogram;
+mod labels;
+pub mod number;
+pub mod over_time;
+pub mod rate;
+
+/// The instants of an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    pub start_ms: i64,
+    pub step_ms: i64,
+    pub count: usize,
+}
+
+impl Grid {
+    pub fn instant(at_ms: i64) -> Self {
+        Self { start_ms: at_ms, step_ms: 1, count: 1 }
+    }
+    pub fn at(&self, step: usize) -> i64 {
+        self.start_ms + self.step_ms * step as i64
+    }
+    pub fn end_ms(&self) -> i64 {
+        self.at(self.count.saturating_sub(1))
+    }
+}
+
+/// One series of a vector: a value, or none, at each step.
+#[derive(Debug, Clone)]
+pub struct Points {
+    pub labels: Arc<Labels>,
+    pub values: Vec<Option<f64>>,
+}
+
+impl Points {
+    fn is_empty(&self) -> bool {
+        self.values.iter().all(Option::is_none)
+    }
+}
+
+#[derive(Debug)]
+pub enum Out {
+    Scalar(Vec<f64>),
+    /// In the order that `sort` and `topk` made, where there is one step.
+    Vector(Vec<Points>),
+}
+
+/// A series of a range vector before it is cut into windows.
+pub struct Stretch<'a> {
+    pub labels: Arc<Labels>,
+    pub samples: Cow<'a, [Sample]>,
+}
+
+pub struct Evaluator<'a> {
+    /// By [`Selector::data`].
+    pub data: &'a [Vec<Selected>],
+    pub lookback_ms: i64,
+    /// Bounds what one node may put out, in values.
+    pub max_samples: usize,
+    pub guard: &'a Guard,
+}
+
+impl<'a> Evaluator<'a> {
+    pub fn eval(&self, node: &Node, grid: Grid) -> Result<Out> {
+        self.guard.check()?;
+        if grid.count > 1 && !matches!(node, Node::Number(_)) && node.is_step_invariant() {
+            return self.eval_once(node, grid);
+        }
+        let out = match node {
+            Node::Number(number) => Out::Scalar(vec![*number; grid.count]),
+            Node::Selector(selector) => Out::Vector(self.instant(selector, grid)?),
+            Node::Negate(inner) => self.negate(inner, grid)?,
+            Node::Binary(binary) => self.binary(binary, grid)?,
+            Node::Aggregate(aggregate) => Out::Vector(self.aggregate(aggregate, grid)?),
+            Node::Call(call) => self.call(call, grid)?,
+            Node::Text(_) | Node::Range(_) => {
+                let kind = node.kind().name();
+                return Err(Error::BadData(format!("a {kind} can't stand here")));
+            }
+        };
+        if let Out::Vector(series) = &out {
+            self.bound(series.len(), grid)?;
+        }
+        Ok(out)
+    }
+
+    /// What is the same at every step is evaluated at the first one.
+    fn eval_once(&self, node: &Node, grid: Grid) -> Result<Out> {
+        Ok(match self.eval(node, Grid { count: 1, ..grid })? {
+            Out::Scalar(values) => Out::Scalar(vec![values[0]; grid.count]),
+            Out::Vector(mut series) => {
+                self.bound(series.len(), grid)?;
+                for points in &mut series {
+                    points.values = vec![points.values[0]; grid.count];
+                }
+                Out::Vector(series)
+            }
+        })
+    }
+
+    fn bound(&self, series: usize, grid: Grid) -> Result<()> {
+        if series.saturating_mul(grid.count) > self.max_samples {
+            return Err(Error::TooManySamples { limit: self.max_samples });
+        }
+        Ok(())
+    }
+
+    pub fn vector(&self, node: &Node, grid: Grid) -> Result<Vec<Points>> {
+        match self.eval(node, grid)? {
+            Out::Vector(series) => Ok(series),
+            Out::Scalar(_) => Err(Error::BadData("a scalar can't stand here".to_owned())),
+        }
+    }
+
+    pub fn scalar(&self, node: &Node, grid: Grid) -> Result<Vec<f64>> {
+        match self.eval(node, grid)? {
+            Out::Scalar(values) => Ok(values),
+            Out::Vector(_) => Err(Error::BadData("a vector can't stand here".to_owned())),
+        }
+    }
+
+    fn negate(&self, inner: &Node, grid: Grid) -> Result<Out> {
+        Ok(match self.eval(inner, grid)? {
+            Out::Scalar(values) => Out::Scalar(values.into_iter().map(|v| -v).collect()),
+            Out::Vector(series) => {
+                let negated = series.into_iter().map(|points| Points {
+                    labels: without_name(&points.labels),
+                    values: points.values.into_iter().map(|v| v.map(|v| -v)).collect(),
+                });
+                Out::Vector(distinct(negated.collect())?)
+            }
+        })
+    }
+
+    /// Each step's newest sample, unless it is stale or older than the lookback.
+    fn instant(&self, selector: &Selector, grid: Grid) -> Result<Vec<Points>> {
+        self.look_back(selector, grid, |sample| sample.value)
+    }
+
+    pub fn look_back(
+        &self,
+        selector: &Selector,
+        grid: Grid,
+        value: fn(&Sample) -> f64,
+    ) -> Result<Vec<Points>> {
+        let mut out = Vec::new();
+        for series in &self.data[selector.data] {
+            self.guard.check()?;
+            let mut from = 0;
+            let values = (0..grid.count).map(|step| {
+                let look_ms = selector.at_ms.unwrap_or(grid.at(step)) - selector.offset_ms;
+                // Steps rise, so what lies behind this one's sample is done with.
+                from += series.samples[from..].partition_point(|s| s.at_ms <= look_ms);
+                let newest = series.samples[..from].last()?;
+                from -= 1;
+                let fresh = newest.at_ms >= look_ms - self.lookback_ms;
+                (fresh && !is_stale(newest.value)).then(|| value(newest))
+            });
+            let points = Points { labels: series.labels.clone(), values: values.collect() };
+            if !points.is_empty() {
+                out.push(points);
+                self.bound(out.len(), grid)?;
+            }
+        }
+        Ok(out)
+    }
+
+    /// The samples that the windows of all steps are cut from, stale markers left out.
+    pub fn stretches(&self, range: &Range, grid: Grid) -> Result<Vec<Stretch<'a>>> {
+        match &range.source {
+            RangeSource::Selector(selector) => {
+                Ok(self.data[selector.data].iter().map(without_stale).collect())
+            }
+            RangeSource::Subquery { inner, step_ms } => {
+                let inner_grid = self.subquery_grid(range, *step_ms, grid)?;
+                if inner_grid.count == 0 {
+                    return Ok(Vec::new());
+                }
+                let series = self.vector(inner, inner_grid)?;
+                Ok(series.into_iter().map(|points| to_stretch(points, inner_grid)).collect())
+            }
+        }
+    }
+
+    /// Multiples of the step, from the first one inside the first window.
+    fn subquery_grid(&self, range: &Range, step_ms: i64, grid: Grid) -> Result<Grid> {
+        let first_ms = range.end_ms(grid.start_ms) - range.range_ms;
+        let end_ms = range.end_ms(grid.end_ms());
+        let mut start_ms = step_ms * (first_ms / step_ms);
+        if start_ms < first_ms {
+            start_ms += step_ms;
+        }
+        let count = if end_ms < start_ms { 0 } else { (end_ms - start_ms) / step_ms + 1 };
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        if count > self.max_samples {
+            return Err(Error::TooManySamples { limit: self.max_samples });
+        }
+        Ok(Grid { start_ms, step_ms, count })
+    }
+
+    /// Calls a function with each series' window at each step.
+    pub fn over_range(
+        &self,
+        range: &Range,
+        grid: Grid,
+        function: RangeFn,
+        args: Option<&[f64]>,
+    ) -> Result<Vec<Points>> {
+        let mut out = Vec::new();
+        for stretch in self.stretches(range, grid)? {
+            self.guard.check()?;
+            let mut values = Vec::with_capacity(grid.count);
+            for step in 0..grid.count {
+                let at_ms = grid.at(step);
+                let end_ms = range.end_ms(at_ms);
+                let start_ms = end_ms - range.range_ms;
+                // Both ends belong to the window, as in Prometheus 2.
+                let from = stretch.samples.partition_point(|s| s.at_ms < start_ms);
+                let to = stretch.samples.partition_point(|s| s.at_ms <= end_ms);
+                let samples = &stretch.samples[from..to.max(from)];
+                let arg = args.map_or(0.0, |args| args[step]);
+                let range_ms = range.range_ms;
+                let window = Window { samples, start_ms, end_ms, range_ms, at_ms, arg };
+                values.push(if samples.is_empty() { None } else { function(&window) });
+                if step % GUARD_STEPS == 0 {
+                    self.guard.check()?;
+                }
+            }
+            let points = Points { labels: stretch.labels, values };
+            if !points.is_empty() {
+                out.push(points);
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// How often a long loop looks whether it should go on.
+const GUARD_STEPS: usize = 64;
+
+fn without_stale(series: &Selected) -> Stretch<'_> {
+    let samples = if series.samples.iter().any(|s| is_stale(s.value)) {
+        Cow::Owned(series.samples.iter().filter(|s| !is_stale(s.value)).copied().collect())
+    } else {
+        Cow::Borrowed(series.samples.as_slice())
+    };
+    Stretch { labels: series.labels.clone(), samples }
+}
+
+fn to_stretch(points: Points, grid: Grid) -> Stretch<'static> {
+    let values = points.values.into_iter().enumerate();
+    let samples = values.filter_map(|(i, v)| Some(Sample { at_ms: grid.at(i), value: v? }));
+    Stretch { labels: points.labels, samples: Cow::Owned(samples.collect()) }
+}
+
+pub fn without_name(labels: &Arc<Labels>) -> Arc<Labels> {
+    match labels.get(NAME) {
+        Some(_) => Arc::new(Labels::clone(labels).without(NAME)),
+        None => labels.clone(),
+    }
+}
+
+fn same_labels() -> Error {
+    Error::Execution("vector cannot contain metrics with the same labelset".to_owned())
+}
+
+/// Refuses two series of the same labels.
+pub fn distinct(series: Vec<Points>) -> Result<Vec<Points>> {
+    let mut seen = std::collections::HashSet::with_capacity(series.len());
+    if series.iter().all(|points| seen.insert(&points.labels)) {
+        return Ok(series);
+    }
+    Err(same_labels())
+}
+
+/// Joins series of the same labels, and refuses two values of them at one step. Empty ones go.
+pub fn joined(series: Vec<Points>) -> Result<Vec<Points>> {
+    let mut by_labels: HashMap<Arc<Labels>, usize> = HashMap::with_capacity(series.len());
+    let mut out: Vec<Points> = Vec::with_capacity(series.len());
+    for points in series.into_iter().filter(|points| !points.is_empty()) {
+        let Some(before) = by_labels.get(&points.labels) else {
+            by_labels.insert(points.labels.clone(), out.len());
+            out.push(points);
+            continue;
+        };
+        for (there, value) in out[*before].values.iter_mut().zip(points.values) {
+            match (&there, value) {
+                (Some(_), Some(_)) => return Err(same_labels()),
+                (None, Some(_)) => *there = value,
+                (_, None) => {}
+            }
+        }
+    }
+    Ok(out)
+}

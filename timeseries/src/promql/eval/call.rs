@@ -1,0 +1,187 @@
+//! Calls of functions.
+
+use std::sync::Arc;
+
+use base::sample::{Labels, NAME};
+
+use super::{
+    Error, Evaluator, Function, Grid, Out, Points, Result, calendar, distinct, histogram, joined,
+    labels, number, without_name,
+};
+use crate::promql::plan::{Call, Node, Range, RangeSource};
+
+impl Evaluator<'_> {
+    pub(super) fn call(&self, call: &Call, grid: Grid) -> Result<Out> {
+        let args = &call.args;
+        Ok(match &call.function {
+            Function::Time => {
+                Out::Scalar((0..grid.count).map(|i| grid.at(i) as f64 / 1000.0).collect())
+            }
+            Function::Pi => Out::Scalar(vec![std::f64::consts::PI; grid.count]),
+            Function::Scalar => Out::Scalar(the_only_one(&self.vector(&args[0], grid)?, grid)),
+            Function::Vector => {
+                let values = self.scalar(&args[0], grid)?.into_iter().map(Some).collect();
+                Out::Vector(vec![Points { labels: Arc::default(), values }])
+            }
+            Function::Map(map) => Out::Vector(self.map(&args[0], grid, |v, _| Some(map(v)))?),
+            Function::Calendar(part) => Out::Vector(self.calendar(args, *part, grid)?),
+            Function::Clamp | Function::ClampMin | Function::ClampMax | Function::Round => {
+                Out::Vector(self.bounded(call, grid)?)
+            }
+            Function::Timestamp => Out::Vector(self.timestamp(&args[0], grid)?),
+            Function::Absent => {
+                let series = self.vector(&args[0], grid)?;
+                Out::Vector(absent(labels::of_absent(&args[0]), &series, grid))
+            }
+            Function::AbsentOverTime => {
+                let series = self.over_range(range_of(&args[0])?, grid, |_| Some(1.0), None)?;
+                Out::Vector(absent(labels::of_absent(&args[0]), &series, grid))
+            }
+            Function::HistogramQuantile => {
+                let quantiles = self.scalar(&args[0], grid)?;
+                let buckets = self.vector(&args[1], grid)?;
+                Out::Vector(joined(histogram::quantiles(&quantiles, buckets))?)
+            }
+            Function::Sort { descending } => {
+                let mut series = self.vector(&args[0], grid)?;
+                if grid.count == 1 {
+                    sort(&mut series, *descending);
+                }
+                Out::Vector(series)
+            }
+            Function::LabelReplace(replace) => {
+                let replace = replace.as_deref().expect("the planner put it there");
+                let series = self.vector(&args[0], grid)?;
+                Out::Vector(joined(labels::replace(series, replace))?)
+            }
+            Function::LabelJoin(join) => {
+                let join = join.as_deref().expect("the planner put it there");
+                let series = self.vector(&args[0], grid)?;
+                Out::Vector(joined(labels::join(series, join))?)
+            }
+            Function::Range { function, keeps_name, scalar, .. } => {
+                let place = usize::from(*scalar == Some(0));
+                let arg = match scalar {
+                    Some(index) => Some(self.scalar(&args[*index], grid)?),
+                    None => None,
+                };
+                let range = range_of(&args[place])?;
+                let mut series = self.over_range(range, grid, *function, arg.as_deref())?;
+                if !keeps_name {
+                    series.iter_mut().for_each(|p| p.labels = without_name(&p.labels));
+                }
+                Out::Vector(distinct(series)?)
+            }
+        })
+    }
+
+    /// Value by value, with the step's index; the metric's name goes.
+    fn map(
+        &self,
+        arg: &Node,
+        grid: Grid,
+        map: impl Fn(f64, usize) -> Option<f64>,
+    ) -> Result<Vec<Points>> {
+        let series = self.vector(arg, grid)?.into_iter().map(|points| {
+            let values = points.values.into_iter().enumerate();
+            Points {
+                labels: without_name(&points.labels),
+                values: values.map(|(i, value)| value.and_then(|v| map(v, i))).collect(),
+            }
+        });
+        joined(series.collect())
+    }
+
+    /// The functions with scalars beside the vector.
+    fn bounded(&self, call: &Call, grid: Grid) -> Result<Vec<Points>> {
+        let scalars: Vec<Vec<f64>> =
+            call.args[1..].iter().map(|arg| self.scalar(arg, grid)).collect::<Result<_>>()?;
+        let arg = |index: usize, step: usize| scalars[index][step];
+        let vector = &call.args[0];
+        match call.function {
+            Function::ClampMin => self.map(vector, grid, |v, i| Some(number::max(arg(0, i), v))),
+            Function::ClampMax => self.map(vector, grid, |v, i| Some(number::min(arg(0, i), v))),
+            Function::Clamp => self.map(vector, grid, |v, i| {
+                let (min, max) = (arg(0, i), arg(1, i));
+                if max < min { None } else { Some(number::max(min, number::min(max, v))) }
+            }),
+            _ if scalars.is_empty() => self.map(vector, grid, |v, _| Some(number::round(v, 1.0))),
+            _ => self.map(vector, grid, |v, i| Some(number::round(v, arg(0, i)))),
+        }
+    }
+
+    fn calendar(
+        &self,
+        args: &[Node],
+        part: fn(chrono::DateTime<chrono::Utc>) -> f64,
+        grid: Grid,
+    ) -> Result<Vec<Points>> {
+        if let Some(arg) = args.first() {
+            return self.map(arg, grid, |v, _| Some(calendar::at(v, part)));
+        }
+        let seconds = (0..grid.count).map(|i| (grid.at(i) / 1000) as f64);
+        let values = seconds.map(|at| Some(calendar::at(at, part))).collect();
+        Ok(vec![Points { labels: Arc::default(), values }])
+    }
+
+    /// Of a selector the samples' own instants, of anything else the steps'.
+    fn timestamp(&self, arg: &Node, grid: Grid) -> Result<Vec<Points>> {
+        if let Node::Selector(selector) = arg {
+            let mut series =
+                self.look_back(selector, grid, |sample| sample.at_ms as f64 / 1000.0)?;
+            series.iter_mut().for_each(|points| points.labels = without_name(&points.labels));
+            return joined(series);
+        }
+        self.map(arg, grid, |_, i| Some(grid.at(i) as f64 / 1000.0))
+    }
+}
+
+fn range_of(arg: &Node) -> Result<&Range> {
+    match arg {
+        Node::Range(range) => Ok(range),
+        _ => Err(Error::BadData("a range vector must stand here".to_owned())),
+    }
+}
+
+fn the_only_one(series: &[Points], grid: Grid) -> Vec<f64> {
+    let at = |step: usize| {
+        let mut present = series.iter().filter_map(|points| points.values[step]);
+        match (present.next(), present.next()) {
+            (Some(value), None) => value,
+            _ => f64::NAN,
+        }
+    };
+    (0..grid.count).map(at).collect()
+}
+
+/// 1 at the steps where no series has a value.
+fn absent(labels: Labels, series: &[Points], grid: Grid) -> Vec<Points> {
+    let at = |step: usize| series.iter().all(|p| p.values[step].is_none()).then_some(1.0);
+    let points = Points { labels: Arc::new(labels), values: (0..grid.count).map(at).collect() };
+    if points.is_empty() { Vec::new() } else { vec![points] }
+}
+
+/// NaN last, in both directions.
+fn sort(series: &mut [Points], descending: bool) {
+    let value = |points: &Points| points.values[0].unwrap_or(f64::NAN);
+    series.sort_by(|a, b| {
+        let (a, b) = (value(a), value(b));
+        let order = a.partial_cmp(&b).map(|o| if descending { o.reverse() } else { o });
+        order.unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+    });
+}
+
+impl RangeSource {
+    /// As the caller wrote them; none for a subquery.
+    pub(super) fn shown(&self) -> &[crate::Matcher] {
+        match self {
+            Self::Selector(selector) => &selector.shown,
+            Self::Subquery { .. } => &[],
+        }
+    }
+}
+
+/// Whether a label is the metric's name.
+pub(super) fn is_name(label: &str) -> bool {
+    label == NAME
+}

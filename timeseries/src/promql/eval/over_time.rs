@@ -1,0 +1,65 @@
+//! Aggregations over a range: `*_over_time`.
+
+use super::number;
+use crate::promql::functions::Window;
+
+pub fn avg(window: &Window<'_>) -> Option<f64> {
+    let (mut mean, mut count, mut correction) = (0.0, 0.0, 0.0);
+    for sample in window.samples {
+        count += 1.0;
+        if number::stays_infinite(mean, sample.value) {
+            continue;
+        }
+        (mean, correction) = number::add(sample.value / count - mean / count, mean, correction);
+    }
+    Some(if f64::is_infinite(mean) { mean } else { mean + correction })
+}
+
+pub fn sum(window: &Window<'_>) -> Option<f64> {
+    let (mut sum, mut correction) = (0.0, 0.0);
+    for sample in window.samples {
+        (sum, correction) = number::add(sample.value, sum, correction);
+    }
+    Some(if f64::is_infinite(sum) { sum } else { sum + correction })
+}
+
+pub fn count(window: &Window<'_>) -> Option<f64> {
+    Some(window.samples.len() as f64)
+}
+
+pub fn last(window: &Window<'_>) -> Option<f64> {
+    window.samples.last().map(|sample| sample.value)
+}
+
+pub fn max(window: &Window<'_>) -> Option<f64> {
+    let values = window.samples.iter().map(|sample| sample.value);
+    values.reduce(|max, value| if value > max || max.is_nan() { value } else { max })
+}
+
+pub fn min(window: &Window<'_>) -> Option<f64> {
+    let values = window.samples.iter().map(|sample| sample.value);
+    values.reduce(|min, value| if value < min || min.is_nan() { value } else { min })
+}
+
+pub fn quantile(window: &Window<'_>) -> Option<f64> {
+    let values = window.samples.iter().map(|sample| sample.value).collect();
+    Some(number::quantile(window.arg, values))
+}
+
+pub fn stddev(window: &Window<'_>) -> Option<f64> {
+    stdvar(window).map(f64::sqrt)
+}
+
+pub fn stdvar(window: &Window<'_>) -> Option<f64> {
+    let mut count = 0.0;
+    let (mut mean, mut mean_correction) = (0.0, 0.0);
+    let (mut squares, mut squares_correction) = (0.0, 0.0);
+    for sample in window.samples {
+        count += 1.0;
+        let delta = sample.value - (mean + mean_correction);
+        (mean, mean_correction) = number::add(delta / count, mean, mean_correction);
+        let square = delta * (sample.value - (mean + mean_correction));
+        (squares, squares_correction) = number::add(square, squares, squares_correction);
+    }
+    Some((squares + squares_correction) / count)
+}

@@ -1,0 +1,112 @@
+//! Counters and slopes over a range, extrapolated exactly as Prometheus 2.42 does.
+
+use base::sample::Sample;
+
+use super::number;
+use crate::promql::functions::Window;
+
+pub fn rate(window: &Window<'_>) -> Option<f64> {
+    extrapolated(window, true, true)
+}
+
+pub fn increase(window: &Window<'_>) -> Option<f64> {
+    extrapolated(window, true, false)
+}
+
+pub fn delta(window: &Window<'_>) -> Option<f64> {
+    extrapolated(window, false, false)
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+/// The samples need not reach the range's ends. Where the gap at an end is about one interval
+/// between samples, the slope is carried to the end; where it is larger, half an interval is
+/// added. A counter is never carried back below zero.
+fn extrapolated(window: &Window<'_>, is_counter: bool, per_second: bool) -> Option<f64> {
+    let [first, .., last] = window.samples else { return None };
+    let mut result = last.value - first.value;
+    if is_counter {
+        for pair in window.samples.windows(2) {
+            if pair[1].value < pair[0].value {
+                result += pair[0].value;
+            }
+        }
+    }
+    let mut to_start = seconds(first.at_ms - window.start_ms);
+    let to_end = seconds(window.end_ms - last.at_ms);
+    let sampled = seconds(last.at_ms - first.at_ms);
+    let interval = sampled / (window.samples.len() - 1) as f64;
+    if is_counter && result > 0.0 && first.value >= 0.0 {
+        let to_zero = sampled * (first.value / result);
+        to_start = if to_zero < to_start { to_zero } else { to_start };
+    }
+    let threshold = interval * 1.1;
+    let mut covered = sampled;
+    for gap in [to_start, to_end] {
+        covered += if gap < threshold { gap } else { interval / 2.0 };
+    }
+    let mut factor = covered / sampled;
+    if per_second {
+        factor /= seconds(window.range_ms);
+    }
+    Some(result * factor)
+}
+
+pub fn irate(window: &Window<'_>) -> Option<f64> {
+    let [.., before, last] = window.samples else { return None };
+    let reset = last.value < before.value;
+    let grown = if reset { last.value } else { last.value - before.value };
+    Some(grown / seconds(last.at_ms - before.at_ms))
+}
+
+pub fn idelta(window: &Window<'_>) -> Option<f64> {
+    let [.., before, last] = window.samples else { return None };
+    Some(last.value - before.value)
+}
+
+pub fn resets(window: &Window<'_>) -> Option<f64> {
+    let resets = window.samples.windows(2).filter(|pair| pair[1].value < pair[0].value);
+    Some(resets.count() as f64)
+}
+
+pub fn changes(window: &Window<'_>) -> Option<f64> {
+    let changed = |a: f64, b: f64| a != b && !(a.is_nan() && b.is_nan());
+    let changes = window.samples.windows(2).filter(|pair| changed(pair[1].value, pair[0].value));
+    Some(changes.count() as f64)
+}
+
+pub fn deriv(window: &Window<'_>) -> Option<f64> {
+    let [first, _, ..] = window.samples else { return None };
+    // An origin near the values keeps the precision.
+    Some(regression(window.samples, first.at_ms).0)
+}
+
+pub fn predict_linear(window: &Window<'_>) -> Option<f64> {
+    let [_, _, ..] = window.samples else { return None };
+    let (slope, intercept) = regression(window.samples, window.at_ms);
+    Some(slope * window.arg + intercept)
+}
+
+/// Least squares: the slope per second, and the value at `origin_ms`.
+fn regression(samples: &[Sample], origin_ms: i64) -> (f64, f64) {
+    let first = samples[0].value;
+    if samples.iter().all(|sample| sample.value == first) {
+        return if first.is_infinite() { (f64::NAN, f64::NAN) } else { (0.0, first) };
+    }
+    let n = samples.len() as f64;
+    let [mut x, mut y, mut xy, mut xx] = [(0.0, 0.0); 4];
+    for sample in samples {
+        let at = seconds(sample.at_ms - origin_ms);
+        x = number::add(at, x.0, x.1);
+        y = number::add(sample.value, y.0, y.1);
+        xy = number::add(at * sample.value, xy.0, xy.1);
+        xx = number::add(at * at, xx.0, xx.1);
+    }
+    let [x, y, xy, xx] = [x, y, xy, xx].map(|(sum, correction)| sum + correction);
+    let covariance = xy - x * y / n;
+    let variance = xx - x * x / n;
+    let slope = covariance / variance;
+    (slope, y / n - slope * x / n)
+}

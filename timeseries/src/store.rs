@@ -1,0 +1,73 @@
+//! What a store is: it takes samples and selects raw ones. PromQL stands above it.
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use base::sample::{Labels, Sample, Series};
+use serde::{Deserialize, Serialize};
+
+use crate::{error::Result, matcher::Matcher};
+
+/// Which series, and when: both ends belong to it, in milliseconds since the epoch.
+#[derive(Debug, Clone)]
+pub struct Select {
+    /// All must hold.
+    pub matchers: Vec<Matcher>,
+    pub start_ms: i64,
+    pub end_ms: i64,
+    /// More than this is [`crate::Error::TooManySamples`].
+    pub max_samples: usize,
+}
+
+/// One series' samples in a range, in order of time, stale markers included.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selected {
+    pub labels: Arc<Labels>,
+    pub samples: Vec<Sample>,
+}
+
+/// What became of a batch. What is written or a duplicate is durable.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appended {
+    pub written: usize,
+    /// The same instant with the same value: already there.
+    pub duplicates: usize,
+    /// The same instant with another value: the first one stays.
+    pub conflicts: usize,
+    /// Older than its series' newest sample by more than the window, or beyond retention.
+    pub too_old: usize,
+    /// Further ahead of the clock than a clock may err.
+    pub too_new: usize,
+    /// Samples of series with bad labels.
+    pub invalid: usize,
+    /// Samples of new series over the limit of active ones.
+    pub over_limit: usize,
+    /// One example, for whoever sent it.
+    pub first_error: Option<String>,
+}
+
+impl Appended {
+    pub fn rejected(&self) -> usize {
+        self.conflicts + self.too_old + self.too_new + self.invalid + self.over_limit
+    }
+}
+
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    /// Returns after what it counts as written is on disk. Bad samples are counted, the rest of
+    /// the batch is written.
+    async fn append(&self, batch: Vec<Series>) -> Result<Appended>;
+    /// Sorted by labels; series without a sample in the range are left out.
+    async fn select(&self, request: Select) -> Result<Vec<Selected>>;
+    /// Label sets that may have a sample in the range, sorted. (`max_samples` bounds their number.)
+    async fn series(&self, request: Select) -> Result<Vec<Arc<Labels>>>;
+    /// Sorted names of the labels of [`Store::series`].
+    async fn label_names(&self, request: Select) -> Result<Vec<String>>;
+    /// Sorted values of one label of [`Store::series`].
+    async fn label_values(&self, name: &str, request: Select) -> Result<Vec<String>>;
+    /// A copy in the new directory `dir` of all that was acknowledged before the call; a store can
+    /// be opened on it.
+    async fn snapshot(&self, dir: &Path) -> Result<()>;
+    /// Ends background work and lets go of the files; what is called later answers `Closed`.
+    async fn close(&self) -> Result<()>;
+}
