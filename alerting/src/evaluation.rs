@@ -265,3 +265,6 @@ fn samples_of(episode: &Episode) -> [(Labels, f64); 2] {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod unittest;

@@ -124,7 +124,7 @@ pub async fn rules(
     }
     let mut groups = Vec::with_capacity(stored.len());
     for stored in stored {
-        let group = parse::one(&stored.name, &stored.yaml, &|_| Ok(()))?.group;
+        let group = parse::stored(&stored.name, &stored.yaml)?;
         let rules = group.rules.iter().map(|rule| {
             let key = (stored.name.clone(), rule.key.clone());
             let mut evaluation = evaluations.remove(&key).unwrap_or_else(Evaluation::none_yet);

@@ -97,6 +97,6 @@ impl Samples for Told {
 pub async fn put(db: &Db, now: Timestamp, name: &str, yaml: &str) {
     let mut tx = db.begin_write().await.unwrap();
     let actor = Actor::system("test");
-    rules::store::put(&mut tx, now, &actor, name, yaml, &|_| Ok(())).await.unwrap();
+    rules::store::put(&mut tx, now, &actor, name, yaml).await.unwrap();
     tx.commit().await.unwrap();
 }

@@ -15,6 +15,7 @@ use crate::{
     delivery::{Transport, reconciler::NoticeDelivery},
     evaluation::reconciler::AlertEvaluation,
     routing::reconciler::AlertRouting,
+    rules,
     samples::Samples,
     settings::Settings,
 };
@@ -26,8 +27,9 @@ pub struct Alerting {
 }
 
 impl Alerting {
-    /// Checks the settings, then spawns `alert-evaluation`, `alert-routing` and `notice-delivery`.
-    pub fn spawn(
+    /// Checks the settings, loads the rule files, then spawns `alert-evaluation`, `alert-routing`
+    /// and `notice-delivery`.
+    pub async fn start(
         driver: &Driver,
         db: &Db,
         clock: &SharedClock,
@@ -37,6 +39,9 @@ impl Alerting {
     ) -> Result<Self> {
         settings.check()?;
         let transport = Transport::new(&settings)?;
+        let mut tx = db.begin_write().await?;
+        rules::store::load_files(&mut tx, clock.now(), &settings.rule_files).await?;
+        tx.commit().await?;
         // Before the first run, so that none of its hints is missed.
         let mut changes = bus.subscribe();
         let (db, clock, bus) = (|| db.clone(), || clock.clone(), || bus.clone());

@@ -67,7 +67,7 @@ impl AlertEvaluation {
         }
         let seen = known.is_some();
         // Its expressions were checked when it was written.
-        let group = Arc::new(parse::one(&stored.name, &stored.yaml, &|_| Ok(()))?.group);
+        let group = Arc::new(parse::stored(&stored.name, &stored.yaml)?);
         all.insert(stored.name.clone(), (stored.version, group.clone()));
         Ok((group, seen))
     }

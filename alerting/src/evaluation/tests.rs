@@ -51,7 +51,7 @@ fn states(alerts: &[Alert]) -> Vec<&'static str> {
 }
 
 fn group(yaml: &str) -> Group {
-    parse::file(yaml, &|_| Ok(())).unwrap().remove(0).group
+    parse::file(yaml).unwrap().remove(0).group
 }
 
 #[test]

@@ -16,7 +16,11 @@ pub const MAX_RULES_PER_GROUP: usize = 1_000;
 const MAX_NAME_CHARS: usize = 200;
 
 /// What is wrong with an expression, or nothing.
-pub type CheckExpr<'a> = &'a (dyn Fn(&str) -> Result<(), String> + Sync);
+type CheckExpr = fn(&str) -> Result<(), String>;
+
+fn check_expr(expr: &str) -> Result<(), String> {
+    timeseries::Engine::check(expr).map_err(|e| e.to_string())
+}
 
 /// A group, and a file with nothing but this group.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +30,11 @@ pub struct Parsed {
 }
 
 /// The groups of a file.
-pub fn file(text: &str, check: CheckExpr<'_>) -> Result<Vec<Parsed>> {
+pub fn file(text: &str) -> Result<Vec<Parsed>> {
+    groups(text, check_expr)
+}
+
+fn groups(text: &str, check: CheckExpr) -> Result<Vec<Parsed>> {
     let whole = Place(String::new());
     if text.len() > MAX_FILE_BYTES {
         return Err(whole.wrong("groups", format!("the file is above {MAX_FILE_BYTES} bytes")));
@@ -57,9 +65,18 @@ pub fn file(text: &str, check: CheckExpr<'_>) -> Result<Vec<Parsed>> {
 }
 
 /// The one group of a file, which must be called `name`.
-pub fn one(name: &str, text: &str, check: CheckExpr<'_>) -> Result<Parsed> {
+pub fn one(name: &str, text: &str) -> Result<Parsed> {
+    only(name, text, check_expr)
+}
+
+/// A group that was checked when it was stored.
+pub(crate) fn stored(name: &str, text: &str) -> Result<Group> {
+    Ok(only(name, text, |_| Ok(()))?.group)
+}
+
+fn only(name: &str, text: &str, check: CheckExpr) -> Result<Parsed> {
     let place = Place(String::new());
-    let mut all = file(text, check)?;
+    let mut all = groups(text, check)?;
     match (all.pop(), all.len()) {
         (Some(parsed), 0) if parsed.group.name == name => Ok(parsed),
         (Some(parsed), 0) => Err(place
@@ -68,7 +85,7 @@ pub fn one(name: &str, text: &str, check: CheckExpr<'_>) -> Result<Parsed> {
     }
 }
 
-fn group(position: usize, value: &Value, check: CheckExpr<'_>) -> Result<Group> {
+fn group(position: usize, value: &Value, check: CheckExpr) -> Result<Group> {
     let place = Place(format!("group {}", position + 1));
     let map = place.map("groups", value)?;
     let name = place.required(map, "name")?;
@@ -109,7 +126,7 @@ fn group(position: usize, value: &Value, check: CheckExpr<'_>) -> Result<Group> 
     Ok(group)
 }
 
-fn rule(group: &Place, position: usize, value: &Value, check: CheckExpr<'_>) -> Result<Rule> {
+fn rule(group: &Place, position: usize, value: &Value, check: CheckExpr) -> Result<Rule> {
     let place = Place(format!("{}, rule {}", group.0, position + 1));
     let map = place.map("rules", value)?;
     let named = |key| map.get(key).and_then(Value::as_str).filter(|name| !name.is_empty());

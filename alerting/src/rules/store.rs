@@ -7,7 +7,7 @@ use identity::{Actor, audit};
 use serde::Serialize;
 use sqlx::{Row, any::AnyRow};
 
-use super::parse::{self, CheckExpr, Parsed};
+use super::parse::{self, Parsed};
 
 pub const MAX_GROUPS: i64 = 1_000;
 const FROM_API: &str = "api";
@@ -77,9 +77,8 @@ pub async fn put(
     actor: &Actor,
     name: &str,
     yaml: &str,
-    check: CheckExpr<'_>,
 ) -> Result<Put> {
-    let parsed = parse::one(name, yaml, check)?;
+    let parsed = parse::one(name, yaml)?;
     if let Some(stored) = find(&mut *conn, name).await? {
         must_be_ours(&stored)?;
     }
@@ -103,12 +102,7 @@ fn must_be_ours(stored: &Stored) -> Result<()> {
 
 /// Makes the groups from files what the files say now: those of files that are not named any more
 /// go, those of the API stay.
-pub async fn load_files(
-    conn: &mut Conn,
-    now: Timestamp,
-    files: &[impl AsRef<Path>],
-    check: CheckExpr<'_>,
-) -> Result<()> {
+pub async fn load_files(conn: &mut Conn, now: Timestamp, files: &[impl AsRef<Path>]) -> Result<()> {
     let actor = Actor::system("configuration");
     let mut brought = BTreeSet::new();
     for path in files {
@@ -118,10 +112,10 @@ pub async fn load_files(
             e
         };
         let text = std::fs::read_to_string(&path).map_err(|e| {
-            let message = format!("the rules file {path} can't be read: {e}");
+            let message = format!("alerting.rule_files: {path} can't be read: {e}");
             Error::invalid("alerting.rule_files", message)
         })?;
-        for parsed in parse::file(&text, check).map_err(in_file)? {
+        for parsed in parse::file(&text).map_err(in_file)? {
             let name = parsed.group.name.clone();
             if !brought.insert(name.clone()) {
                 let message = format!("{path}: group '{name}' is in another file already");

@@ -24,7 +24,8 @@ async fn one_part_wakes_the_next() {
         let driver = Driver::new(clock.shared());
         let shared = clock.shared();
         let alerting =
-            Alerting::spawn(&driver, db, &shared, &bus, Arc::new(settings), samples.clone())
+            Alerting::start(&driver, db, &shared, &bus, Arc::new(settings), samples.clone())
+                .await
                 .unwrap();
         put(
             db,
@@ -73,11 +74,11 @@ async fn one_part_wakes_the_next() {
 async fn a_wrong_setting_is_named() {
     let clock = ManualClock::at(at(0)).shared();
     let test = base::db::testing::TestDb::sqlite().await;
-    let spawn = |settings: Settings| -> Option<Error> {
+    let start = async |settings: Settings| -> Option<Error> {
         let driver = Driver::new(clock.clone());
         let samples = Arc::new(Told::default());
         let (db, bus) = (&test.db, Bus::default());
-        Alerting::spawn(&driver, db, &clock, &bus, Arc::new(settings), samples).err()
+        Alerting::start(&driver, db, &clock, &bus, Arc::new(settings), samples).await.err()
     };
     let wrong = [
         (
@@ -88,10 +89,14 @@ async fn a_wrong_setting_is_named() {
             Settings { webhook_urls: vec!["ftp://x".into()], ..Settings::default() },
             "notify.webhook_urls",
         ),
+        (
+            Settings { rule_files: vec!["/nowhere/rules.yml".into()], ..Settings::default() },
+            "alerting.rule_files",
+        ),
         (Settings { group_interval_ms: 0, ..Settings::default() }, "alerting.group_interval_s"),
     ];
     for (settings, key) in wrong {
-        let error = spawn(settings).unwrap();
+        let error = start(settings).await.unwrap();
         assert_eq!(error.field.as_deref(), Some(key));
         assert!(error.message.contains(key), "{error}");
     }
