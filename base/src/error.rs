@@ -115,7 +115,18 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) => {
                 Error::unavailable("the database does not answer").source(error)
             }
+            sqlx::Error::Database(e) if e.code().is_some_and(|code| is_transient(&code)) => {
+                Error::unavailable("the database was busy with another change")
+                    .remedy("try again")
+                    .source(error)
+            }
             _ => Error::internal("the database refused a statement").source(error),
         }
     }
+}
+
+/// The transaction gave way to another one and changed nothing: PostgreSQL's serialization failure
+/// and deadlock, SQLite's BUSY and BUSY_SNAPSHOT.
+fn is_transient(code: &str) -> bool {
+    ["40001", "40P01", "5", "517"].contains(&code)
 }

@@ -146,8 +146,9 @@ pub async fn assign_book(
             .bind(book.to_string())
             .fetch_optional(&mut *conn)
             .await?;
-    let currency =
-        currency.ok_or_else(|| Error::invalid("price_book_id", format!("price book {book} does not exist")))?;
+    let currency = currency.ok_or_else(|| {
+        Error::invalid("price_book_id", format!("price book {book} does not exist"))
+    })?;
     if currency != account.currency {
         return Err(Error::invalid(
             "price_book_id",
@@ -168,11 +169,7 @@ pub async fn assign_book(
 }
 
 /// The book that prices the tenant's use at `at`.
-pub async fn book(
-    conn: &mut Conn,
-    at: Timestamp,
-    tenant: TenantId,
-) -> Result<Option<PriceBookId>> {
+pub async fn book(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result<Option<PriceBookId>> {
     let id: Option<String> = sqlx::query_scalar(
         "SELECT book_id FROM price_assignments WHERE tenant_id = $1 AND effective_ms <= $2 \
          ORDER BY effective_ms DESC, number DESC LIMIT 1",

@@ -64,7 +64,10 @@ fn refusal(snapshot: &Snapshot, settings: &Settings, burn: i128, needed: i128) -
     let available = snapshot.position.available();
     let balance = micros(available - exact(snapshot.account.credit_limit), per_micro);
     let currency = &snapshot.account.currency;
-    let missing = micros(needed - available + per_micro - 1, per_micro);
+    // Up, so that it suffices.
+    let missing = (needed - available).div_euclid(per_micro)
+        + i128::from((needed - available).rem_euclid(per_micro) > 0);
+    let missing = micros(missing, 1);
     Error::new(
         ErrorKind::PaymentRequired,
         format!(

@@ -83,11 +83,7 @@ pub async fn balance(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result
 
 /// Reads until nobody posted meanwhile: outside of the account's lock the statements see different
 /// moments. Under the lock the first reading stands.
-pub(crate) async fn snapshot(
-    conn: &mut Conn,
-    at: Timestamp,
-    tenant: TenantId,
-) -> Result<Snapshot> {
+pub(crate) async fn snapshot(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result<Snapshot> {
     let mut account = accounts::get(conn, tenant).await?;
     for _ in 0..READS_MAX {
         let usage = load::load(conn, &account).await?;
@@ -165,12 +161,7 @@ fn keys<'a>(
 }
 
 /// The rounding keys in which something runs at `at`.
-fn current(
-    account: &Account,
-    usage: &Usage,
-    resource: &Resource,
-    at: Timestamp,
-) -> BTreeSet<Key> {
+fn current(account: &Account, usage: &Usage, resource: &Resource, at: Timestamp) -> BTreeSet<Key> {
     let month = Month::of(at, account.timezone).to_string();
     resource
         .intervals

@@ -74,8 +74,7 @@ pub async fn bill(
     }
     let lines = joined(lines(conn, tenant, from, to).await?);
     let snapshot = snapshot(conn, now, tenant).await?;
-    let subtotal =
-        lines.iter().try_fold(Micros::ZERO, |sum, line| sum.checked_add(line.amount))?;
+    let subtotal = lines.iter().try_fold(Micros::ZERO, |sum, line| sum.checked_add(line.amount))?;
     let tenant_name: String = sqlx::query_scalar("SELECT name FROM tenants WHERE id = $1")
         .bind(tenant.to_string())
         .fetch_one(&mut *conn)
@@ -214,6 +213,3 @@ pub async fn current_month(
     let zone = accounts::get(conn, tenant).await?.timezone;
     Ok((crate::calendar::Month::of(now, zone).start(zone), now))
 }
-
-#[cfg(test)]
-mod tests;

@@ -28,10 +28,10 @@ impl Month {
     pub fn start(self, zone: Tz) -> Timestamp {
         let day = NaiveDate::from_ymd_opt(self.year, self.month, 1).unwrap_or_default();
         let midnight = day.and_hms_opt(0, 0, 0).unwrap_or_default();
-        let start: DateTime<Utc> = zone.from_local_datetime(&midnight).earliest().map_or_else(
-            || first_after_gap(day, zone),
-            |local| local.with_timezone(&Utc),
-        );
+        let start: DateTime<Utc> = zone
+            .from_local_datetime(&midnight)
+            .earliest()
+            .map_or_else(|| first_after_gap(day, zone), |local| local.with_timezone(&Utc));
         Timestamp::from_ms(start.timestamp_millis())
     }
 

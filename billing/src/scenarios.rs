@@ -1,0 +1,8 @@
+//! The billing scenarios, by their numbers, on each database with a simulated clock.
+
+mod admission;
+mod metering;
+mod money;
+mod once;
+mod random;
+mod standing;

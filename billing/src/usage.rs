@@ -278,6 +278,3 @@ pub async fn rebuild(conn: &mut Conn, resource_kind: &str, resource_id: &str) ->
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -9,12 +9,23 @@ const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠
 
 /// One row a line, then the subtotal.
 pub fn csv(bill: &Bill) -> Result<String> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![]);
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![]);
     let failed = |e: csv::Error| Error::internal("the CSV can't be written").source(e);
     writer
         .write_record([
-            "what", "resource", "resource_kind", "resource_id", "meter", "from", "to",
-            "unit_price", "quantity", "amount", "currency", "kind",
+            "what",
+            "resource",
+            "resource_kind",
+            "resource_id",
+            "meter",
+            "from",
+            "to",
+            "unit_price",
+            "quantity",
+            "amount",
+            "currency",
+            "kind",
         ])
         .map_err(failed)?;
     for line in &bill.lines {
@@ -42,7 +53,9 @@ pub fn csv(bill: &Bill) -> Result<String> {
     total[9] = bill.subtotal.to_string();
     total[10] = text(&bill.currency);
     writer.write_record(total).map_err(failed)?;
-    let bytes = writer.into_inner().map_err(|e| Error::internal("the CSV can't be written").source(e.into_error()))?;
+    let bytes = writer
+        .into_inner()
+        .map_err(|e| Error::internal("the CSV can't be written").source(e.into_error()))?;
     String::from_utf8(bytes).map_err(|e| Error::internal("the CSV is not UTF-8").source(e))
 }
 

@@ -1,0 +1,135 @@
+use std::collections::HashMap;
+
+use base::{id::PriceVersionId, money::MS_PER_HOUR};
+
+use super::*;
+use crate::prices::{Price, PriceVersion, timeline::Assignment};
+
+const ZONE: Tz = chrono_tz::Asia::Shanghai;
+
+/// Hours after a month began in Shanghai.
+fn hour(n: i64) -> Timestamp {
+    let start: Timestamp = "2026-09-30T16:00:00Z".parse().unwrap();
+    start.saturating_add_ms(n * MS_PER_HOUR)
+}
+
+fn prices(versions: &[(Timestamp, &[(&str, i64)])]) -> Timeline {
+    let versions = (1i64..)
+        .zip(versions)
+        .map(|(number, (effective_at, prices))| PriceVersion {
+            id: PriceVersionId::new(),
+            number,
+            effective_at: *effective_at,
+            published_at: *effective_at,
+            prices: prices
+                .iter()
+                .map(|(meter, nanos)| Price { meter: (*meter).into(), unit_price: Nanos(*nanos) })
+                .collect(),
+        })
+        .collect();
+    let assignment = Assignment { from: Timestamp::from_ms(0), book: "b".into() };
+    Timeline::new(&[assignment], &HashMap::from([("b".to_owned(), versions)]))
+}
+
+fn running(meter: &str, quantity: i64) -> Running {
+    Running { meter: meter.into(), quantity, from: hour(0), to: None, used: 0 }
+}
+
+fn position(balance: &str, running: Vec<Running>, prices: Timeline) -> Position {
+    let settled = exact(balance.parse().unwrap());
+    Position { at: hour(0), settled, running, prices, zone: ZONE }
+}
+
+const UNIT: i64 = 1_000_000_000;
+
+#[test]
+fn twenty_four_at_one_an_hour_last_a_day_to_the_millisecond() {
+    let prices = prices(&[(Timestamp::from_ms(0), &[("a", UNIT)])]);
+    let p = position("24", vec![running("a", 1)], prices);
+    assert_eq!(p.runs_out_at(), Some(hour(24)));
+    assert_eq!(p.burn_per_hour(), Nanos(UNIT));
+}
+
+#[test]
+fn the_instant_is_the_first_millisecond_at_which_nothing_is_left() {
+    // 0.1 at 0.3 an hour: 1,200,000 ms exactly; at 0.7 an hour 514,285.71 ms.
+    for (price, expected_ms) in [(300_000_000, 1_200_000), (700_000_000, 514_286)] {
+        let prices = prices(&[(Timestamp::from_ms(0), &[("a", price)])]);
+        let p = position("0.1", vec![running("a", 1)], prices);
+        let at = p.runs_out_at().unwrap();
+        assert_eq!(at.since_ms(hour(0)), expected_ms);
+        let mut then = p.clone();
+        then.advance(at);
+        assert!(then.is_exhausted());
+        let mut before = p;
+        before.advance(at.saturating_add_ms(-1));
+        assert!(!before.is_exhausted());
+    }
+}
+
+#[test]
+fn upcoming_prices_and_several_components_are_foreseen() {
+    let prices = prices(&[
+        (Timestamp::from_ms(0), &[("a", UNIT), ("b", UNIT / 2)]),
+        (hour(4), &[("a", 3 * UNIT)]),
+    ]);
+    // Four hours at 1 + 2 x 0.5, then 3 an hour: 8 are gone, 6 last two hours.
+    let p = position("14", vec![running("a", 1), running("b", 2)], prices);
+    assert_eq!(p.runs_out_at(), Some(hour(6)));
+}
+
+#[test]
+fn a_price_that_comes_later_makes_it_burn() {
+    let prices = prices(&[(hour(10), &[("a", UNIT)])]);
+    let p = position("5", vec![running("a", 1)], prices);
+    assert_eq!(p.burn_per_hour(), Nanos(0));
+    assert_eq!(p.runs_out_at(), Some(hour(15)));
+}
+
+#[test]
+fn a_known_end_is_not_burned_beyond() {
+    let prices = prices(&[(Timestamp::from_ms(0), &[("a", UNIT), ("b", UNIT)])]);
+    let ends = Running { to: Some(hour(2)), ..running("a", 1) };
+    let p = position("5", vec![ends.clone(), running("b", 1)], prices.clone());
+    assert_eq!(p.runs_out_at(), Some(hour(3)));
+    assert_eq!(position("5", vec![ends], prices).runs_out_at(), None);
+}
+
+#[test]
+fn a_suspended_instance_burns_at_the_suspended_price() {
+    let flavor = base::id::FlavorId::new();
+    let (run, pause) = (crate::meter::instance(flavor), crate::meter::instance_paused(flavor));
+    let prices = prices(&[(Timestamp::from_ms(0), &[(&run, UNIT), (&pause, UNIT / 10)])]);
+    let p = position("1", vec![running(&pause, 1)], prices);
+    assert_eq!(p.runs_out_at(), Some(hour(10)));
+}
+
+#[test]
+fn months_that_end_on_the_way_round_what_was_used() {
+    // 0.333 micro-units an hour: each month's sum is rounded when it ends.
+    let prices = prices(&[(Timestamp::from_ms(0), &[("a", 333)])]);
+    let p = position("0.000500", vec![running("a", 1)], prices);
+    let at = p.runs_out_at().unwrap();
+    // October: 744 h are 247.752 micro-units, rounded to 248; the 252 left last 756.757 h, beyond
+    // November's 720 h (239.76, rounded to 240); the 12 left last 36.036 h of December.
+    let expected = hour(744 + 720).saturating_add_ms(129_729_730);
+    assert_eq!(at, expected);
+}
+
+#[test]
+fn scenario_22_no_burn_never_runs_out_and_a_negative_balance_has_run_out_now() {
+    let none = || prices(&[]);
+    assert_eq!(position("5", vec![running("a", 1)], none()).runs_out_at(), None);
+    assert_eq!(position("0", vec![], none()).runs_out_at(), None);
+    assert_eq!(position("-1", vec![], none()).runs_out_at(), Some(hour(0)));
+    let burning = prices(&[(Timestamp::from_ms(0), &[("a", UNIT)])]);
+    let p = position("0", vec![running("a", 1)], burning);
+    assert_eq!(p.runs_out_at(), Some(hour(0)));
+    assert!(p.is_exhausted());
+}
+
+#[test]
+fn what_would_last_beyond_the_year_9999_never_runs_out() {
+    let prices = prices(&[(Timestamp::from_ms(0), &[("a", 1)])]);
+    assert_eq!(position("9000000000", vec![running("a", 1)], prices).runs_out_at(), None);
+}

@@ -53,8 +53,7 @@ impl Timeline {
             .chain(books.values().flatten().map(|v| v.effective_at))
             .collect();
         let in_force = |at: Timestamp| {
-            let assignment =
-                assignments.iter().filter(|a| a.from <= at).max_by_key(|a| a.from)?;
+            let assignment = assignments.iter().filter(|a| a.from <= at).max_by_key(|a| a.from)?;
             let version = books
                 .get(&assignment.book)?
                 .iter()

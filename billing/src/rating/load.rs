@@ -157,10 +157,7 @@ async fn totals(
     Ok(all)
 }
 
-async fn parked(
-    conn: &mut Conn,
-    tenant: TenantId,
-) -> Result<HashMap<ResourceId, BTreeSet<Key>>> {
+async fn parked(conn: &mut Conn, tenant: TenantId) -> Result<HashMap<ResourceId, BTreeSet<Key>>> {
     let rows: Vec<(String, String, String, String, String)> = sqlx::query_as(
         "SELECT resource_kind, resource_id, meter, price_version_id, month FROM parked_lines \
          WHERE tenant_id = $1",

@@ -201,8 +201,7 @@ fn differences(now: &[Piece], posted: &[&Piece]) -> Result<Vec<Piece>> {
         let (from, to) = (span[0], span[1]);
         let covers = |p: &&Piece| p.from <= from && to <= p.to;
         let wanted: i128 = now.iter().filter(covers).map(|p| i128::from(p.quantity)).sum();
-        let is: i128 =
-            posted.iter().copied().filter(covers).map(|p| i128::from(p.quantity)).sum();
+        let is: i128 = posted.iter().copied().filter(covers).map(|p| i128::from(p.quantity)).sum();
         let Some(like) = all().find(covers).filter(|_| wanted != is) else { continue };
         let quantity = i64::try_from(wanted - is).map_err(|e| {
             base::Error::new(base::ErrorKind::Invalid, "the quantity is beyond what a line holds")

@@ -1,11 +1,6 @@
 //! What people are told about a tenant's standing. Pure.
 
-use base::{
-    id::TenantId,
-    money::Micros,
-    outbox::Notice,
-    time::Timestamp,
-};
+use base::{id::TenantId, money::Micros, outbox::Notice, time::Timestamp};
 use chrono::SecondsFormat;
 use chrono_tz::Tz;
 

@@ -194,11 +194,13 @@ impl StandingReconciler {
     }
 }
 
-/// Whether all of the tenant's instances have this hold already.
+/// Whether all of the tenant's instances have this hold already (but for those that are going, and
+/// those whose build failed: `set_hold` leaves them).
 async fn held(conn: &mut Conn, tenant: TenantId, hold: Hold) -> Result<bool> {
     let other: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM instances WHERE tenant_id = $1 AND hold <> $2 \
-         AND wanted <> 'absent' AND deleted_ms IS NULL",
+         AND wanted <> 'absent' AND deleted_ms IS NULL \
+         AND NOT (observed = 'failed' AND holds_quota = 0)",
     )
     .bind(tenant.to_string())
     .bind(hold.as_str())

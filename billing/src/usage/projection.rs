@@ -34,8 +34,7 @@ pub struct Steps<'a> {
 }
 
 pub fn steps<'a>(open: &'a [Open], fact: &'a Fact) -> Steps<'a> {
-    let goes_on =
-        |o: &Open| o.tenant == fact.tenant && fact.components.contains(&o.component);
+    let goes_on = |o: &Open| o.tenant == fact.tenant && fact.components.contains(&o.component);
     Steps {
         close: open.iter().filter(|o| !goes_on(o)).collect(),
         open: fact
