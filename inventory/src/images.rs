@@ -151,9 +151,9 @@ pub async fn list(conn: &mut Conn, cursor: Option<ImageId>, limit: i64) -> Resul
     rows.iter().map(from_row).collect()
 }
 
-/// A file of a queued image has arrived whole. The image becomes active with the last one.
-pub async fn set_file(conn: &mut Conn, id: ImageId, part: Part, file: File) -> Result<Image> {
-    let image = get(&mut *conn, id).await?;
+/// Whether the image still takes this file.
+pub fn check_takes(image: &Image, part: Part) -> Result<()> {
+    let id = image.id;
     if part != Part::Disk && !image.wants_kernel {
         return Err(Error::conflict(format!(
             "image {id} boots by its disk and takes no {}",
@@ -164,6 +164,12 @@ pub async fn set_file(conn: &mut Conn, id: ImageId, part: Part, file: File) -> R
         return Err(Error::conflict(format!("image {id} is active and can't be changed"))
             .remedy("make another image"));
     }
+    Ok(())
+}
+
+/// A file of a queued image has arrived whole. The image becomes active with the last one.
+pub async fn set_file(conn: &mut Conn, id: ImageId, part: Part, file: File) -> Result<Image> {
+    check_takes(&get(&mut *conn, id).await?, part)?;
     let (sha256, bytes) = match part {
         Part::Disk => ("disk_sha256", "disk_bytes"),
         Part::Kernel => ("kernel_sha256", "kernel_bytes"),

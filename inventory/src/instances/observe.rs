@@ -48,9 +48,7 @@ pub async fn observe(
     }
     let failed_for_good = seen.failure.as_ref().is_some_and(|(_, _, for_good)| *for_good);
     // It never ran: nothing of a tenant's is lost by clearing it away.
-    let build_failed = failed_for_good
-        && matches!(instance.state, InstanceState::Pending | InstanceState::Building)
-        && instance.since.is_none();
+    let build_failed = failed_for_good && instance.since.is_none();
     let state = if failed_for_good { InstanceState::Failed } else { seen.state };
     let settled =
         matches!(state, InstanceState::Running | InstanceState::Paused | InstanceState::Stopped);
