@@ -1,0 +1,188 @@
+//! An instance's life on a real libvirt.
+
+use super::bench::{Host, eventually, lab};
+use crate::wire::{
+    InstanceState::{self, Absent, Paused, Running, Stopped},
+    Power,
+};
+
+fn states(host: &Host, id: base::id::InstanceId) -> Vec<InstanceState> {
+    host.server.events(id).iter().map(|event| event.state).collect()
+}
+
+#[tokio::test]
+async fn a_guest_lives_its_whole_life() {
+    let Some((uri, files)) = lab() else { return };
+    let mut host = Host::new(&uri).await;
+    let wanted = host.guest(&files);
+    let id = wanted.id;
+    host.server.want(|instances| instances.push(wanted));
+    host.start();
+    host.until(id, 1, Running).await;
+    eventually("it boots, and says so", || async {
+        host.server.state().reports.iter().any(|report| {
+            let tails = report.instances.iter().filter_map(|i| i.console_tail.as_ref());
+            tails.into_iter().any(|tail| tail.contains("OPSHAWK GUEST READY boot=1 name=web-1"))
+        })
+    })
+    .await;
+    eventually("it has an address", || async {
+        host.server.seen(id).is_some_and(|seen| !seen.addresses.is_empty())
+    })
+    .await;
+    let running = host.server.seen(id).unwrap();
+    assert_eq!(running.since, host.server.events(id)[0].at);
+    assert!(host.server.state().reports.last().unwrap().host.hypervisor_ok);
+
+    let generation = host.power(id, Power::Paused);
+    host.until(id, generation, Paused).await;
+    let generation = host.power(id, Power::Running);
+    host.until(id, generation, Running).await;
+    // The guest follows its power button.
+    let generation = host.power(id, Power::Stopped);
+    host.until(id, generation, Stopped).await;
+    let reason = host.hypervisor().domain(id.0).await.unwrap().unwrap().reason;
+    assert_eq!(reason, "shut_down");
+    let generation = host.power(id, Power::Running);
+    host.until(id, generation, Running).await;
+    host.remove(id).await;
+    // A removal pulls the plug, and the stop in between may be seen or not.
+    let mut seen = states(&host, id);
+    assert_eq!(seen.pop(), Some(Absent));
+    if seen.len() == 6 {
+        assert_eq!(seen.pop(), Some(Stopped));
+    }
+    assert_eq!(seen, [Running, Paused, Running, Stopped, Running]);
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn a_killed_agent_loses_and_doubles_nothing() {
+    let Some((uri, _)) = lab() else { return };
+    let mut host = Host::new(&uri).await;
+    let wanted = host.blank();
+    let id = wanted.id;
+    host.server.want(|instances| instances.push(wanted));
+    host.start();
+    host.until(id, 1, Running).await;
+    let since = host.server.seen(id).unwrap().since;
+
+    // What runs on is running since it started, with no new event.
+    host.kill().await;
+    let taken = host.server.state().reports.len();
+    host.start();
+    eventually("a report", || async { host.server.state().reports.len() > taken }).await;
+    host.until(id, 1, Running).await;
+    assert_eq!(host.server.seen(id).unwrap().since, since);
+    for report in &host.server.state().reports[taken..] {
+        assert!(report.instances.iter().all(|seen| seen.state == Running), "{report:?}");
+    }
+    assert_eq!(states(&host, id), [Running]);
+
+    // A fact that no report could carry survives the agent: pulled while the server is away.
+    host.server.state().down = true;
+    let claim =
+        host.hypervisor().claim(host.server.state().desired.clone().unwrap().host_id.to_string());
+    claim.destroy(id.0).await.unwrap();
+    let journal = host.config.data_dir.join("journal.json");
+    eventually("it is started again, and both are journalled", || async {
+        let text = std::fs::read_to_string(&journal).unwrap();
+        text.matches("\"instance_id\"").count() == 2
+    })
+    .await;
+    host.kill().await;
+    host.server.state().down = false;
+    host.start();
+    eventually("both are told", || async { states(&host, id) == [Running, Stopped, Running] })
+        .await;
+
+    // One that died while nobody looked is reported stopped, not after it was last seen alive.
+    host.kill().await;
+    claim.destroy(id.0).await.unwrap();
+    let before = base::time::Timestamp::from_ms(chrono_ms());
+    host.start();
+    eventually("its stop and its start", || async {
+        states(&host, id) == [Running, Stopped, Running, Stopped, Running]
+    })
+    .await;
+    assert!(host.server.events(id)[3].at <= before);
+    host.remove(id).await;
+    host.stop().await;
+}
+
+fn chrono_ms() -> i64 {
+    use base::time::Clock;
+    base::time::SystemClock.now().ms()
+}
+
+#[tokio::test]
+async fn an_agent_without_a_server_converges_to_what_it_was_told_last() {
+    let Some((uri, _)) = lab() else { return };
+    let mut host = Host::new(&uri).await;
+    let wanted = host.blank();
+    let id = wanted.id;
+    host.server.want(|instances| instances.push(wanted));
+    host.start();
+    host.until(id, 1, Running).await;
+    host.kill().await;
+    host.server.state().down = true;
+    let owner = host.server.state().desired.clone().unwrap().host_id.to_string();
+    let hypervisor = host.hypervisor();
+    hypervisor.claim(owner).destroy(id.0).await.unwrap();
+    host.start();
+    eventually("it runs again", || async {
+        let domain = hypervisor.domain(id.0).await.unwrap().unwrap();
+        domain.state == hypervisor::DomainState::Running
+    })
+    .await;
+    host.server.state().down = false;
+    host.remove(id).await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn a_guest_that_ignores_the_button_is_stopped_hard() {
+    let Some((uri, _)) = lab() else { return };
+    let mut host = Host::new(&uri).await;
+    // Nothing boots from its disk, so that nobody follows the button.
+    let mut wanted = host.blank();
+    wanted.stop_grace_ms = 1_500;
+    let id = wanted.id;
+    host.server.want(|instances| instances.push(wanted));
+    host.start();
+    host.until(id, 1, Running).await;
+    let generation = host.power(id, Power::Stopped);
+    host.until(id, generation, Stopped).await;
+    let reason = host.hypervisor().domain(id.0).await.unwrap().unwrap().reason;
+    assert_eq!(reason, "destroyed");
+    host.remove(id).await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn what_fails_for_good_says_so_and_is_not_tried_again_by_another_agent() {
+    let Some((uri, _)) = lab() else { return };
+    let mut host = Host::new(&uri).await;
+    let mut wanted = host.blank();
+    wanted.disk_gib = 0;
+    let id = wanted.id;
+    host.server.want(|instances| instances.push(wanted));
+    host.start();
+    host.until(id, 1, InstanceState::Failed).await;
+    let failure = host.server.seen(id).unwrap().failure.unwrap();
+    assert_eq!((failure.code.as_str(), failure.permanent), ("disk_too_small", true));
+    host.kill().await;
+    let taken = host.server.state().reports.len();
+    host.start();
+    eventually("a report with it", || async {
+        let state = host.server.state();
+        state.reports[taken..].iter().any(|report| !report.instances.is_empty())
+    })
+    .await;
+    for report in &host.server.state().reports[taken..] {
+        assert!(report.instances.iter().all(|seen| seen.state == InstanceState::Failed));
+    }
+    host.remove(id).await;
+    assert_eq!(states(&host, id), [], "it never was, and so it never ended");
+    host.stop().await;
+}
