@@ -45,9 +45,7 @@ pub enum Error {
     #[error("the store is closed")]
     Closed,
     /// The log could not be made durable; nothing is acknowledged until a restart has replayed it.
-    #[error(
-        "the write-ahead log failed ({0}); free disk space or repair the disk, then restart"
-    )]
+    #[error("the write-ahead log failed ({0}); free disk space or repair the disk, then restart")]
     LogFailed(String),
     #[error(
         "{} is open in another process; stop it, or use another data directory",

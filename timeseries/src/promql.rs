@@ -166,8 +166,7 @@ impl Engine {
         let its_guard = guard.clone();
         let work = move || {
             let _place = place;
-            let evaluator =
-                Evaluator { data: &data, lookback_ms, max_samples, guard: &its_guard };
+            let evaluator = Evaluator { data: &data, lookback_ms, max_samples, guard: &its_guard };
             finish(&evaluator, &plan.root, grid)
         };
         match tokio::task::spawn_blocking(work).await {
@@ -302,8 +301,7 @@ fn raw(evaluator: &Evaluator<'_>, range: &plan::Range, grid: Grid) -> Result<Val
     let mut series = Vec::new();
     for stretch in evaluator.stretches(range, grid)? {
         let inside = stretch.samples.iter().filter(|s| (start_ms..=end_ms).contains(&s.at_ms));
-        let values: Vec<Point> =
-            inside.map(|s| Point { at_ms: s.at_ms, value: s.value }).collect();
+        let values: Vec<Point> = inside.map(|s| Point { at_ms: s.at_ms, value: s.value }).collect();
         if !values.is_empty() {
             series.push(RangeSeries { metric: Labels::clone(&stretch.labels), values });
         }

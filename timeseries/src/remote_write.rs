@@ -41,9 +41,8 @@ pub fn decode(body: &[u8]) -> Result<Decoded> {
     if length > DECODED_MAX_BYTES {
         return Err(Error::TooLarge { what: "the decompressed body", limit: DECODED_MAX_BYTES });
     }
-    let bytes = snap::raw::Decoder::new()
-        .decompress_vec(body)
-        .map_err(|_| bad("it is no snappy block"))?;
+    let bytes =
+        snap::raw::Decoder::new().decompress_vec(body).map_err(|_| bad("it is no snappy block"))?;
     decode_request(&bytes)
 }
 

@@ -37,9 +37,9 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-pub mod write;
 #[cfg(test)]
 mod tests;
+pub mod write;
 
 pub const MAGIC: &[u8; 8] = b"OHBLK\0\0\x01";
 pub const END_MAGIC: &[u8; 8] = b"OHBLKEND";
@@ -139,7 +139,7 @@ impl Block {
             (sound
                 && reader.take(8)? == END_MAGIC
                 && offset.checked_add(bytes) == Some(footer_offset))
-                .then_some((offset, bytes, first_ms, last_ms, index_crc))
+            .then_some((offset, bytes, first_ms, last_ms, index_crc))
         };
         let (index_offset, index_bytes, first_ms, last_ms, index_crc) =
             read().ok_or_else(|| broken("the footer's checksum is wrong"))?;
@@ -147,8 +147,16 @@ impl Block {
             return Err(broken("the index is impossibly large"));
         }
         let block = Self {
-            number, level, path, first_ms, last_ms, file_bytes, file,
-            index_offset, index_bytes, index_crc,
+            number,
+            level,
+            path,
+            first_ms,
+            last_ms,
+            file_bytes,
+            file,
+            index_offset,
+            index_bytes,
+            index_crc,
         };
         block.index_raw()?;
         Ok(block)
@@ -182,9 +190,7 @@ impl Block {
     /// Adds a chunk's samples to `out`.
     pub fn read_chunk(&self, chunk: &ChunkRef, out: &mut Vec<Sample>) -> Result<()> {
         let mut bytes = vec![0; chunk.bytes as usize];
-        self.file
-            .read_exact_at(&mut bytes, chunk.offset)
-            .map_err(Error::io("read", &self.path))?;
+        self.file.read_exact_at(&mut bytes, chunk.offset).map_err(Error::io("read", &self.path))?;
         let decode = || -> Option<Vec<Sample>> {
             let mut reader = Reader::new(&bytes);
             let crc = reader.u32()?;

@@ -116,7 +116,13 @@ pub fn read_samples(reader: &mut Reader<'_>, max: usize) -> Option<Vec<Sample>> 
     match reader.byte()? {
         INTEGERS => {
             let values = read_deltas(reader, count)?;
-            Some(instants.into_iter().zip(values.into_iter().map(|v| v as f64)).map(sample).collect())
+            Some(
+                instants
+                    .into_iter()
+                    .zip(values.into_iter().map(|v| v as f64))
+                    .map(sample)
+                    .collect(),
+            )
         }
         XOR => {
             let mut samples = Vec::with_capacity(count);
@@ -178,7 +184,9 @@ mod tests {
 
     #[test]
     fn regular_counters_are_small() {
-        let samples: Vec<_> = (0..480).map(|i| Sample { at_ms: 1_700_000_000_000 + i * 15_000, value: (i * 7) as f64 }).collect();
+        let samples: Vec<_> = (0..480)
+            .map(|i| Sample { at_ms: 1_700_000_000_000 + i * 15_000, value: (i * 7) as f64 })
+            .collect();
         let mut bytes = Vec::new();
         put_samples(&mut bytes, &samples);
         assert!(bytes.len() < 3 * 480, "{}", bytes.len());

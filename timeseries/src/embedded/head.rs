@@ -230,7 +230,10 @@ mod tests {
 
     #[test]
     fn merging_keeps_order_and_what_came_first() {
-        let merged = merge(samples(&[(1, 1.0), (3, 3.0), (5, 5.0)]), &samples(&[(0, 9.0), (3, 9.0), (4, 4.0), (6, 6.0)]));
+        let merged = merge(
+            samples(&[(1, 1.0), (3, 3.0), (5, 5.0)]),
+            &samples(&[(0, 9.0), (3, 9.0), (4, 4.0), (6, 6.0)]),
+        );
         assert_eq!(merged, samples(&[(0, 9.0), (1, 1.0), (3, 3.0), (4, 4.0), (5, 5.0), (6, 6.0)]));
     }
 

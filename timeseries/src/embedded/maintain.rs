@@ -90,9 +90,9 @@ impl Inner {
             state.oldest_unflushed = None;
             (frozen, state.segment, std::mem::take(&mut state.log_bytes))
         };
-        let flushed = self.write_blocks(manifest, &frozen).and_then(|added| {
-            self.commit(manifest, added, &[], Some(segment))
-        });
+        let flushed = self
+            .write_blocks(manifest, &frozen)
+            .and_then(|added| self.commit(manifest, added, &[], Some(segment)));
         if let Err(error) = flushed {
             self.counters.failed_flushes.fetch_add(1, Relaxed);
             let mut state = self.write()?;
@@ -207,7 +207,8 @@ impl Inner {
             for block in group {
                 levels.entry(block.level).or_default().push(block);
             }
-            let full = |level: &Vec<_>| level.len() >= self.options.merge_fan_in.max(2) && small(level);
+            let full =
+                |level: &Vec<_>| level.len() >= self.options.merge_fan_in.max(2) && small(level);
             if let Some(level) = levels.into_values().find(full) {
                 return Ok(Some(level));
             }
@@ -230,7 +231,9 @@ impl Inner {
         let (number, mut writer) = self.new_block(manifest)?;
         loop {
             let heads = indexes.iter().zip(&next).map(|(index, at)| index.series.get(*at));
-            let Some(labels) = heads.clone().flatten().map(|s| s.labels.clone()).min() else { break };
+            let Some(labels) = heads.clone().flatten().map(|s| s.labels.clone()).min() else {
+                break;
+            };
             let holders: Vec<bool> =
                 heads.map(|head| head.is_some_and(|series| series.labels == labels)).collect();
             let mut samples: Vec<Sample> = Vec::new();

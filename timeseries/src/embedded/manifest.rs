@@ -45,9 +45,8 @@ impl Manifest {
             other => other.map_err(Error::io("read", &path))?,
         };
         let corrupt = |reason: String| Error::corrupt(&path, 0, reason);
-        let (json, crc) = text
-            .split_once('\n')
-            .ok_or_else(|| corrupt("it has no checksum".to_owned()))?;
+        let (json, crc) =
+            text.split_once('\n').ok_or_else(|| corrupt("it has no checksum".to_owned()))?;
         if crc.trim_end() != format!("{:08x}", crc32fast::hash(json.as_bytes())) {
             return Err(corrupt("its checksum is wrong".to_owned()));
         }

@@ -32,11 +32,7 @@ impl Postings {
     }
 
     /// The series that all matchers hold for, in order.
-    pub fn find<'a>(
-        &self,
-        matchers: &[Matcher],
-        labels: impl Fn(u32) -> &'a Labels,
-    ) -> Vec<u32> {
+    pub fn find<'a>(&self, matchers: &[Matcher], labels: impl Fn(u32) -> &'a Labels) -> Vec<u32> {
         let (by_absence, by_list): (Vec<_>, Vec<_>) = matchers.iter().partition(|m| m.matches(""));
         let mut found: Option<Vec<u32>> = None;
         for matcher in by_list {

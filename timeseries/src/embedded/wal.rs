@@ -278,10 +278,8 @@ fn write_frame(shared: &Shared, dir: &Path, file: &mut File, frame: &mut Vec<u8>
     if payload == 0 {
         return Ok(());
     }
-    let length = u32::try_from(payload).map_err(|_| Error::TooLarge {
-        what: "a group of appends",
-        limit: STAGED_MAX_BYTES,
-    })?;
+    let length = u32::try_from(payload)
+        .map_err(|_| Error::TooLarge { what: "a group of appends", limit: STAGED_MAX_BYTES })?;
     frame[..4].copy_from_slice(&FRAME_MARK);
     frame[4..8].copy_from_slice(&length.to_le_bytes());
     let crc = frame_crc(length, &frame[FRAME_HEADER_BYTES..]);

@@ -17,8 +17,8 @@ use crate::{
 
 mod aggregate;
 mod binary;
-mod call;
 pub mod calendar;
+mod call;
 mod heap;
 mod histogram;
 mod labels;

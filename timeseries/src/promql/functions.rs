@@ -34,7 +34,12 @@ pub enum Function {
     /// Value by value.
     Map(fn(f64) -> f64),
     /// Over a range vector; the scalar argument's place, if there is one.
-    Range { function: RangeFn, keeps_name: bool, scalar: Option<usize>, knows_the_step: bool },
+    Range {
+        function: RangeFn,
+        keeps_name: bool,
+        scalar: Option<usize>,
+        knows_the_step: bool,
+    },
     /// Of an instant: value by value, or of the step's.
     Calendar(fn(chrono::DateTime<chrono::Utc>) -> f64),
     Clamp,
@@ -49,7 +54,9 @@ pub enum Function {
     Absent,
     AbsentOverTime,
     HistogramQuantile,
-    Sort { descending: bool },
+    Sort {
+        descending: bool,
+    },
     LabelReplace(Option<Arc<Replace>>),
     LabelJoin(Option<Arc<Join>>),
 }
@@ -73,7 +80,10 @@ impl Function {
     /// None for what this evaluator does not know.
     pub fn named(name: &str) -> Option<Self> {
         let over = |function| Self::Range {
-            function, keeps_name: false, scalar: None, knows_the_step: false,
+            function,
+            keeps_name: false,
+            scalar: None,
+            knows_the_step: false,
         };
         Some(match name {
             "rate" => over(rate::rate),
@@ -126,9 +136,11 @@ impl Function {
             "sort_desc" => Self::Sort { descending: true },
             "label_replace" => Self::LabelReplace(None),
             "label_join" => Self::LabelJoin(None),
-            _ => return number::map(name).map(Self::Map).or_else(|| {
-                calendar::named(name).map(Self::Calendar)
-            }),
+            _ => {
+                return number::map(name)
+                    .map(Self::Map)
+                    .or_else(|| calendar::named(name).map(Self::Calendar));
+            }
         })
     }
 
@@ -149,7 +161,7 @@ impl Function {
 }
 
 /// Looks at the arguments that are texts, once.
-pub fn check(name: &'static str, function: Function, args: Vec<Node>) -> Result<Node> {
+pub fn check(name: &str, function: Function, args: Vec<Node>) -> Result<Node> {
     let function = match function {
         Function::LabelReplace(_) => {
             let [to, replacement, from, pattern] = texts(name, &args[1..])?;
@@ -166,15 +178,13 @@ pub fn check(name: &'static str, function: Function, args: Vec<Node>) -> Result<
             let from: Vec<String> =
                 args[3..].iter().map(|arg| text(name, arg)).collect::<Result<_>>()?;
             if let Some(bad) = from.iter().chain([&to]).find(|label| !is_label_name(label)) {
-                return Err(Error::Execution(format!(
-                    "invalid label name in label_join(): {bad}"
-                )));
+                return Err(Error::Execution(format!("invalid label name in label_join(): {bad}")));
             }
             Function::LabelJoin(Some(Arc::new(Join { to, separator, from })))
         }
         other => other,
     };
-    Ok(Node::Call(Box::new(Call { name, function, args })))
+    Ok(Node::Call(Box::new(Call { function, args })))
 }
 
 fn text(name: &str, arg: &Node) -> Result<String> {

@@ -1,0 +1,194 @@
+use std::path::Path;
+
+use async_trait::async_trait;
+use base::{
+    id::TenantId,
+    sample::{Sample, Series},
+    time::{ManualClock, Timestamp},
+};
+
+use super::*;
+use crate::{Appended, Embedded, Options};
+
+const NOW_MS: i64 = 1_700_000_000_000;
+
+async fn engine(dir: &Path, series: Vec<Series>, options: EngineOptions) -> Engine {
+    let clock = ManualClock::at(Timestamp::from_ms(NOW_MS));
+    let store = Embedded::open(dir, Options::default(), clock.shared()).await.unwrap();
+    let appended = store.append(series).await.unwrap();
+    assert_eq!(appended.rejected(), 0, "{appended:?}");
+    Engine::new(Arc::new(store), options)
+}
+
+fn cpu(tenant: &str, instance: &str, value: f64) -> Series {
+    let labels = Labels::metric("cpu", &[("tenant", tenant), ("instance", instance)]);
+    let samples = (0..40).map(|i| Sample { at_ms: NOW_MS - i * 15_000, value: value + i as f64 });
+    let mut samples: Vec<_> = samples.collect();
+    samples.reverse();
+    Series { labels, samples }
+}
+
+#[tokio::test]
+async fn a_tenant_sees_its_own_series_whatever_it_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (own, other) = (TenantId::new(), TenantId::new());
+    let none = Labels::metric("cpu", &[("instance", "infra-secret")]);
+    let infra = Series { labels: none, ..cpu("", "", 7.0) };
+    let secret = cpu(&other.to_string(), "other-secret", 5.0);
+    let data = vec![cpu(&own.to_string(), "mine", 1.0), secret, infra];
+    let engine = engine(dir.path(), data, EngineOptions::default()).await;
+    let scope = Scope::tenant(own);
+    let attempts = [
+        "cpu".to_owned(),
+        "{tenant=~\".*\", __name__=~\".+\"}".to_owned(),
+        "{__name__=\"cpu\", tenant=\"\"}".to_owned(),
+        "cpu{tenant!=\"x\"}".to_owned(),
+        format!("cpu{{tenant=\"{other}\"}}"),
+        format!("cpu{{tenant=\"{other}\"}} or cpu"),
+        format!("cpu or cpu{{tenant=~\"{own}|{other}\"}}"),
+        format!("cpu unless cpu{{tenant!=\"{other}\"}}"),
+        "cpu @ 1700000000".to_owned(),
+        "max_over_time(cpu[10m:1m])".to_owned(),
+        format!("sum_over_time((cpu{{tenant=\"{other}\"}} or vector(0))[10m:1m] @ end())"),
+        "sum by (tenant, instance) (cpu offset 1m)".to_owned(),
+        "count_values by (instance) (\"v\", cpu)".to_owned(),
+        "topk(5, {__name__=~\"c.*\"})".to_owned(),
+        "label_replace(cpu, \"tenant\", \"x\", \"instance\", \".*\")".to_owned(),
+        "cpu[10m]".to_owned(),
+        "cpu * on () group_left (instance) {__name__=~\"cpu\"}".to_owned(),
+        "cpu + on (nothing) {__name__=~\"cpu|x\"}".to_owned(),
+        "scalar(cpu)".to_owned(),
+        format!("absent(cpu{{tenant=\"{other}\"}})"),
+        "count(cpu)".to_owned(),
+    ];
+    for expr in &attempts {
+        let instant = engine.query(&scope, expr, NOW_MS).await;
+        let range = engine.query_range(&scope, expr, NOW_MS - 600_000, NOW_MS, 60_000).await;
+        for answer in [instant, range] {
+            let shown = match answer {
+                Ok(value) => serde_json::to_string(&value).unwrap(),
+                Err(error) => error.to_string(),
+            };
+            assert!(!shown.contains("secret"), "{expr}: {shown}");
+        }
+    }
+    let number = |expr: &'static str| {
+        let engine = engine.clone();
+        async move {
+            match engine.query(&scope, expr, NOW_MS).await.unwrap() {
+                Value::Vector(series) => series.first().map(|one| one.value.value),
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    assert_eq!(number("count(cpu)").await, Some(1.0));
+    assert_eq!(number("sum(cpu)").await, Some(1.0));
+    assert_eq!(number("count({__name__=\"cpu\", tenant=\"\"})").await, None);
+    let span = (NOW_MS - 600_000, NOW_MS);
+    let selectors = ["{__name__=~\".+\"}".to_owned(), format!("cpu{{tenant=\"{other}\"}}")];
+    let series = engine.series(&scope, &selectors, span.0, span.1).await.unwrap();
+    assert_eq!(series.len(), 1);
+    for selectors in [&[][..], &selectors] {
+        let values = |name| engine.label_values(&scope, name, selectors, span.0, span.1);
+        assert_eq!(values("instance").await.unwrap(), ["mine"]);
+        assert_eq!(values("tenant").await.unwrap(), [own.to_string()]);
+    }
+    let all = engine.label_values(&Scope::ALL, "instance", &[], span.0, span.1).await.unwrap();
+    assert_eq!(all.len(), 3);
+}
+
+#[tokio::test]
+async fn limits_answer_with_their_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = EngineOptions { max_samples: 100, ..EngineOptions::default() };
+    let data = (0..3).map(|i| cpu("t", &i.to_string(), 0.0)).collect();
+    let engine = engine(dir.path(), data, options).await;
+    for expr in [
+        "rate(cpu[1h])",
+        "rate(cpu{instance=\"0\"}[1h]) + on () rate(cpu{instance=\"1\"}[1h]) \
+         + on () rate(cpu{instance=\"2\"}[1h])",
+        "sum_over_time(vector(1)[100y:1ms])",
+        "count_over_time(vector(1)[2h:1m])",
+    ] {
+        let error = engine.query(&Scope::ALL, expr, NOW_MS).await.unwrap_err();
+        assert!(matches!(error, Error::TooManySamples { limit: 100 }), "{expr}: {error}");
+    }
+    let range = |start, end, step| engine.query_range(&Scope::ALL, "1", start, end, step);
+    assert!(range(0, 99, 1).await.is_ok());
+    let too_fine = range(0, RANGE_POINTS_MAX + 1, 1).await.unwrap_err().to_string();
+    assert!(too_fine.contains("11,000 points"), "{too_fine}");
+    for (start, end, step) in [(1, 0, 1), (0, 1, 0), (0, 1, -1)] {
+        assert!(range(start, end, step).await.is_err());
+    }
+    let text = engine.query_range(&Scope::ALL, "cpu[5m]", 0, 1, 1).await.unwrap_err();
+    assert!(text.to_string().contains("range vector"), "{text}");
+}
+
+#[tokio::test]
+async fn the_deepest_expression_fits_the_stack() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = vec![cpu("t", "0", 1.0)];
+    let engine = engine(dir.path(), data, EngineOptions::default()).await;
+    let depth = DEPTH_MAX - 1;
+    for (open, close) in [("abs(", ")"), ("sum(", ")"), ("-(1 + ", ")"), ("(", ")")] {
+        let levels = if open.starts_with('-') { depth / 3 } else { depth };
+        let expr = format!("{}cpu{}", open.repeat(levels), close.repeat(levels));
+        let value = engine.query_range(&Scope::ALL, &expr, NOW_MS - 60_000, NOW_MS, 15_000).await;
+        assert!(value.is_ok(), "{open}: {value:?}");
+    }
+    let subqueries = format!("{}cpu{}", "max_over_time(".repeat(30), "[1m:1m])".repeat(30));
+    engine.query(&Scope::ALL, &subqueries, NOW_MS).await.unwrap();
+}
+
+/// Never answers a selection.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl Store for Silent {
+    async fn append(&self, _: Vec<Series>) -> Result<Appended> {
+        Ok(Appended::default())
+    }
+    async fn select(&self, _: Select) -> Result<Vec<Selected>> {
+        std::future::pending().await
+    }
+    async fn series(&self, _: Select) -> Result<Vec<Arc<Labels>>> {
+        Ok(Vec::new())
+    }
+    async fn label_names(&self, _: Select) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+    async fn label_values(&self, _: &str, _: Select) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+    async fn snapshot(&self, _: &Path) -> Result<()> {
+        Ok(())
+    }
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_not_waited_for() {
+    let options = EngineOptions { timeout: Duration::from_millis(20), ..EngineOptions::default() };
+    let engine = Engine::new(Arc::new(Silent), options);
+    let error = engine.query(&Scope::ALL, "up", 0).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { limit_ms: 20 }), "{error}");
+}
+
+#[tokio::test]
+async fn an_evaluation_ends_with_its_time_or_its_waiter() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = vec![cpu("t", "0", 1.0)];
+    let options = EngineOptions { timeout: Duration::from_millis(50), ..EngineOptions::default() };
+    let engine = engine(dir.path(), data, options).await;
+    // Ten million inner steps.
+    let expr = "count_over_time((vector(1) + 1)[10000s:1ms])";
+    let error = engine.query(&Scope::ALL, expr, NOW_MS).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    let guard = Guard::new(Duration::from_secs(3600));
+    assert!(guard.check().is_ok());
+    drop(guard.cancel_on_drop());
+    assert!(matches!(guard.check(), Err(Error::Canceled)));
+}

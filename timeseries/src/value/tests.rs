@@ -5,9 +5,17 @@ use super::*;
 #[test]
 fn values_print_as_prometheus_prints_them() {
     let cases = [
-        (1.0, "1"), (0.1, "0.1"), (-0.0, "-0"), (1e20, "100000000000000000000"), (1e21, "1e+21"),
-        (1e-6, "0.000001"), (1.5e-7, "1.5e-07"), (-2e300, "-2e+300"), (f64::INFINITY, "+Inf"),
-        (f64::NEG_INFINITY, "-Inf"), (f64::NAN, "NaN"),
+        (1.0, "1"),
+        (0.1, "0.1"),
+        (-0.0, "-0"),
+        (1e20, "100000000000000000000"),
+        (1e21, "1e+21"),
+        (1e-6, "0.000001"),
+        (1.5e-7, "1.5e-07"),
+        (-2e300, "-2e+300"),
+        (f64::INFINITY, "+Inf"),
+        (f64::NEG_INFINITY, "-Inf"),
+        (f64::NAN, "NaN"),
     ];
     for (value, text) in cases {
         assert_eq!(format_value(value), text);
@@ -26,7 +34,10 @@ fn the_shapes_are_prometheus() {
         {"metric": {"__name__": "up", "job": "a"}, "value": [1.5, "NaN"]}
     ]}});
     assert_eq!(json, expected);
-    let matrix = Value::Matrix(vec![RangeSeries { metric, values: vec![Point { at_ms: 2000, value: 3.0 }] }]);
+    let matrix = Value::Matrix(vec![RangeSeries {
+        metric,
+        values: vec![Point { at_ms: 2000, value: 3.0 }],
+    }]);
     let json = to_value(&matrix).unwrap();
     assert_eq!(json["result"][0]["values"], json!([[2, "3"]]));
     assert_eq!(serde_json::from_value::<Value>(json).unwrap(), matrix);
@@ -40,7 +51,10 @@ fn the_shapes_are_prometheus() {
 fn a_failure_names_its_type_and_hides_paths() {
     let error = Error::corrupt(std::path::Path::new("/secret/place"), 7, "x");
     let json = to_value(Response::<()>::failure(&error)).unwrap();
-    assert_eq!(json, json!({"status": "error", "errorType": "internal", "error": "the time-series store failed"}));
+    assert_eq!(
+        json,
+        json!({"status": "error", "errorType": "internal", "error": "the time-series store failed"})
+    );
     let json = to_value(Response::<()>::failure(&Error::BadData("no".to_owned()))).unwrap();
     assert_eq!(json["errorType"], "bad_data");
 }

@@ -41,7 +41,10 @@ pub fn series() -> Vec<Series> {
             all.push(constant(Labels::metric("limit", &labels), 7.5));
             all.extend(histogram(&mut random, &labels));
         }
-        all.push(constant(Labels::metric("job_info", &[("job", job), ("team", &format!("t-{job}"))]), 1.0));
+        all.push(constant(
+            Labels::metric("job_info", &[("job", job), ("team", &format!("t-{job}"))]),
+            1.0,
+        ));
     }
     let zones = ["1", "2", "3", "10"];
     all.extend(zones.map(|zone| whole(&mut random, Labels::metric("state", &[("zone", zone)]))));
@@ -87,8 +90,7 @@ fn gauge(random: &mut Random, labels: Labels) -> Series {
 
 fn whole(random: &mut Random, labels: Labels) -> Series {
     let instants = instants(random);
-    let samples =
-        instants.into_iter().map(|at_ms| Sample { at_ms, value: random.below(4) as f64 });
+    let samples = instants.into_iter().map(|at_ms| Sample { at_ms, value: random.below(4) as f64 });
     Series { labels, samples: samples.collect() }
 }
 

@@ -102,9 +102,7 @@ impl Writer {
         put_varint(&mut index, self.series);
         index.append(&mut self.series_raw);
         let mut footer = Vec::with_capacity(FOOTER_BYTES);
-        for number in
-            [self.offset, index.len() as u64, self.first_ms as u64, self.last_ms as u64]
-        {
+        for number in [self.offset, index.len() as u64, self.first_ms as u64, self.last_ms as u64] {
             footer.extend_from_slice(&number.to_le_bytes());
         }
         footer.extend_from_slice(&crc32fast::hash(&index).to_le_bytes());

@@ -20,7 +20,10 @@ use crate::{
 #[derive(Debug)]
 pub enum Record {
     /// Names an id for the rest of its segment.
-    Series { id: u64, labels: Labels },
+    Series {
+        id: u64,
+        labels: Labels,
+    },
     Samples(Vec<(u64, Sample)>),
 }
 

@@ -198,9 +198,9 @@ impl Groups {
 
 fn group_labels(labels: &Labels, without: bool, grouping: &[String]) -> Labels {
     let named = |name: &str| grouping.iter().any(|label| label == name);
-    let kept = labels.iter().filter(|(name, _)| {
-        if without { *name != NAME && !named(name) } else { named(name) }
-    });
+    let kept = labels
+        .iter()
+        .filter(|(name, _)| if without { *name != NAME && !named(name) } else { named(name) });
     Labels::new(kept.map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 

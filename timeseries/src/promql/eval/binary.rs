@@ -184,9 +184,9 @@ impl Signatures {
 
 fn matched_labels(labels: &Labels, matching: &Matching) -> Labels {
     let named = |name: &str| matching.labels.iter().any(|label| label == name);
-    let kept = labels.iter().filter(|(name, _)| {
-        if matching.on { named(name) } else { *name != NAME && !named(name) }
-    });
+    let kept = labels
+        .iter()
+        .filter(|(name, _)| if matching.on { named(name) } else { *name != NAME && !named(name) });
     Labels::new(kept.map(|(name, value)| (name.to_owned(), value.to_owned())))
 }
 
@@ -240,8 +240,7 @@ fn with_scalar(
             element(binary, l, r).map(|result| if filters { value } else { result })
         });
         let values = values.collect();
-        let labels =
-            if drops_name { without_name(&points.labels) } else { points.labels.clone() };
+        let labels = if drops_name { without_name(&points.labels) } else { points.labels.clone() };
         Points { labels, values }
     });
     joined(series.collect())

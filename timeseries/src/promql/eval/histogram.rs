@@ -14,10 +14,13 @@ struct Bucket {
     count: f64,
 }
 
+/// A bucket's upper bound, and its count at each step.
+type BucketSeries = (f64, Vec<Option<f64>>);
+
 /// One series a histogram; elements without a numeric `le` are no buckets and are left out.
 pub fn quantiles(quantiles: &[f64], buckets: Vec<Points>) -> Vec<Points> {
     let mut found: HashMap<Labels, usize> = HashMap::new();
-    let mut histograms: Vec<(Arc<Labels>, Vec<(f64, Vec<Option<f64>>)>)> = Vec::new();
+    let mut histograms: Vec<(Arc<Labels>, Vec<BucketSeries>)> = Vec::new();
     for points in buckets {
         let bound = points.labels.get(LE).and_then(|le| le.parse::<f64>().ok());
         let Some(bound) = bound else { continue };

@@ -185,7 +185,6 @@ impl AggregateOp {
 
 #[derive(Debug)]
 pub struct Call {
-    pub name: &'static str,
     pub function: Function,
     pub args: Vec<Node>,
 }
@@ -229,12 +228,10 @@ impl Node {
             Self::Selector(_) | Self::Aggregate(_) => Kind::Vector,
             Self::Range(_) => Kind::Matrix,
             Self::Negate(inner) => inner.kind(),
-            Self::Binary(binary) => {
-                match (binary.lhs.kind(), binary.rhs.kind()) {
-                    (Kind::Scalar, Kind::Scalar) => Kind::Scalar,
-                    _ => Kind::Vector,
-                }
-            }
+            Self::Binary(binary) => match (binary.lhs.kind(), binary.rhs.kind()) {
+                (Kind::Scalar, Kind::Scalar) => Kind::Scalar,
+                _ => Kind::Vector,
+            },
             Self::Call(call) if call.function.returns_scalar() => Kind::Scalar,
             Self::Call(_) => Kind::Vector,
         }
