@@ -132,6 +132,8 @@ fn words(state: u32, reason: i32) -> (DomainState, &'static str) {
             };
             match reason {
                 sys::VIR_DOMAIN_PAUSED_CRASHED => (DomainState::Crashed, word),
+                // QEMU is up, the guest has not begun.
+                sys::VIR_DOMAIN_PAUSED_STARTING_UP => (DomainState::Other, word),
                 _ => (DomainState::Paused { by_user: word == "user" }, word),
             }
         }
