@@ -105,6 +105,18 @@ pub async fn get(conn: &mut Conn, tenant: TenantId) -> Result<Account> {
     from_row(found(row, format_args!("the account of tenant {tenant}"))?)
 }
 
+/// Takes the locks of several accounts, in one order for all, before a transaction that will post
+/// for them touches anything else: locks are always taken account, host, instance, quota.
+pub async fn lock_all(
+    conn: &mut Conn,
+    tenants: &std::collections::BTreeSet<TenantId>,
+) -> Result<()> {
+    for tenant in tenants {
+        lock(&mut *conn, *tenant).await?;
+    }
+    Ok(())
+}
+
 /// Takes the account's lock until the end of the transaction.
 pub(crate) async fn lock(conn: &mut Conn, tenant: TenantId) -> Result<Account> {
     let row: Option<Row> = sqlx::query_as(concat!(

@@ -181,8 +181,11 @@ pub async fn create(
     actor: &Actor,
     new: NewInstance,
 ) -> Result<(Instance, OperationId)> {
+    // The host's row is locked before the quota's, as a report that frees both does it. Where both
+    // refuse, the quota is what the tenant can do something about.
+    let place = placement::place(&mut *conn, new.amounts).await;
     quotas::take(&mut *conn, new.tenant_id, new.amounts).await?;
-    let host_id = placement::place(&mut *conn, new.amounts).await?;
+    let host_id = place?;
     let id = InstanceId::new();
     sqlx::query(
         "INSERT INTO instances (id, tenant_id, name, flavor_id, vcpus, memory_mib, disk_gib, \
@@ -302,6 +305,8 @@ pub async fn change(
         Change::Lock(locked) => next.locked = locked,
         Change::Hold(hold) => next.hold = hold,
     }
+    // The host's row first, as reports lock it.
+    hosts::raise_generation(&mut *conn, instance.host_id).await?;
     let done = sqlx::query(
         "UPDATE instances SET wanted = $1, hold = $2, locked = $3, generation = $4 \
          WHERE id = $5 AND generation = $6",
@@ -318,7 +323,6 @@ pub async fn change(
         return Err(Error::conflict(format!("instance '{}' was changed just now", instance.name))
             .remedy("try again"));
     }
-    hosts::raise_generation(&mut *conn, instance.host_id).await?;
     operations::open(conn, now, actor, kind, next.target()).await
 }
 
@@ -332,7 +336,10 @@ pub async fn set_hold(
     hold: Hold,
 ) -> Result<Vec<(HostId, InstanceId)>> {
     let mut changed = vec![];
-    for instance in list(&mut *conn, Some(tenant), None, i64::MAX).await? {
+    let mut instances = list(&mut *conn, Some(tenant), None, i64::MAX).await?;
+    // Hosts are locked in one order, whoever's instances they run.
+    instances.sort_by_key(|instance| (instance.host_id, instance.id));
+    for instance in instances {
         if instance.hold == hold || instance.wanted == Wanted::Absent || instance.build_failed() {
             continue;
         }

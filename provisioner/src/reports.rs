@@ -1,6 +1,8 @@
 //! What an agent saw, taken once: the rows' observed state, the operations' steps, and the usage
 //! events that billing counts from land in one transaction.
 
+use std::collections::BTreeSet;
+
 use agent::wire::{Ack, InstanceEvent, InstanceState as Seen, ObservedInstance, Report};
 use base::{
     ErrorKind, Result,
@@ -10,6 +12,7 @@ use base::{
     time::{SharedClock, Timestamp},
 };
 use billing::{
+    accounts,
     meter::ResourceState,
     rating,
     usage::{self, UsageEvent},
@@ -38,6 +41,7 @@ impl Reports {
         let now = self.clock.now();
         hosts::get(&mut tx, host).await?;
         let mut changes = Changes::default();
+        lock_accounts(&mut tx, host, &report.events).await?;
         if hosts::take_sequence(&mut tx, host, report.boot_id, report.sequence).await? {
             take_host(&mut tx, now, host, report, &mut changes).await?;
             take_events(&mut tx, now, host, &report.events, &mut changes).await?;
@@ -49,6 +53,18 @@ impl Reports {
         self.bus.publish_all(changes);
         Ok(Ack { sequence: report.sequence })
     }
+}
+
+/// The accounts that the events will move, before the host's row: PostgreSQL would see a create,
+/// which locks them in that order, and a report wait for each other.
+async fn lock_accounts(conn: &mut Conn, host: HostId, events: &[InstanceEvent]) -> Result<()> {
+    let mut tenants = BTreeSet::new();
+    for event in events {
+        if let Some(instance) = own(&mut *conn, host, event.instance_id).await? {
+            tenants.insert(instance.tenant_id);
+        }
+    }
+    accounts::lock_all(conn, &tenants).await
 }
 
 async fn take_host(
