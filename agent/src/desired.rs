@@ -12,6 +12,8 @@ use crate::{
     wire::Desired,
 };
 
+/// Below every generation: whatever there is, is newer.
+const NOTHING: i64 = -1;
 const MIN_RETRY_MS: u64 = 250;
 const MAX_RETRY_MS: u64 = 5_000;
 
@@ -36,12 +38,18 @@ pub async fn follow(
 ) -> std::convert::Infallible {
     // The first question gets a whole answer at once, and so does the first after an error: a
     // server that was restored from a backup may be at an earlier generation.
-    let (mut after, mut retry_ms) = (0, MIN_RETRY_MS);
+    let (mut after, mut retry_ms) = (NOTHING, MIN_RETRY_MS);
     loop {
+        let asked = tokio::time::Instant::now();
         match next(server, path, after, told).await {
             Ok(generation) => {
                 if retry_ms > MIN_RETRY_MS {
                     tracing::info!("the server answers again");
+                }
+                // A server that is stopping answers "nothing" at once.
+                let hasty = Duration::from_millis(MIN_RETRY_MS);
+                if generation == after && asked.elapsed() < hasty {
+                    tokio::time::sleep(hasty).await;
                 }
                 (after, retry_ms) = (generation, MIN_RETRY_MS);
             }
@@ -50,7 +58,7 @@ pub async fn follow(
                     tracing::warn!(error = error_chain(&error), "no desired state");
                 }
                 tokio::time::sleep(Duration::from_millis(retry_ms)).await;
-                (after, retry_ms) = (0, (retry_ms * 2).min(MAX_RETRY_MS));
+                (after, retry_ms) = (NOTHING, (retry_ms * 2).min(MAX_RETRY_MS));
             }
         }
     }

@@ -19,6 +19,7 @@
 //! | `board` | what is known right now |
 //! | `report` | tells the server, until it acknowledges |
 //! | `console` | the tail of a serial port |
+//! | `metrics` | samples of the host and its guests, to the server |
 
 mod board;
 pub mod config;
@@ -31,6 +32,7 @@ mod files;
 mod host;
 mod image;
 mod journal;
+mod metrics;
 pub mod plan;
 mod report;
 mod seed;
@@ -43,7 +45,7 @@ mod tests;
 
 use std::{fs, path::Path, sync::Arc};
 
-use base::{Error, Result, time::SharedClock};
+use base::{Error, Result, reconcile::error_chain, time::SharedClock};
 use hypervisor::Hypervisor;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -66,6 +68,7 @@ use crate::{
 pub struct Agent {
     shared: Arc<Shared>,
     server: Server,
+    config: Config,
     _locks: Vec<fs::File>,
 }
 
@@ -101,7 +104,7 @@ impl Agent {
             clock,
             heavy: Semaphore::new(MAX_HEAVY_STEPS),
         });
-        Ok(Self { shared, server, _locks: locks })
+        Ok(Self { shared, server, config, _locks: locks })
     }
 
     /// Runs until `stop`. Guests run on; steps under way are left where they are, which the next
@@ -119,12 +122,25 @@ impl Agent {
         let host = HostReconciler::new(self.shared.clone()).run(told);
         let reporter = Reporter::new(self.shared.clone(), self.server.clone()).run();
         let follow = desired::follow(&self.server, &path, &tell);
-        tokio::select! {
-            () = stop.cancelled() => {}
-            _ = host => {}
-            _ = reporter => {}
-            _ = follow => {}
-        }
+        let samples =
+            metrics::run(self.shared.clone(), &self.config, tell.subscribe(), stop.clone());
+        let samples = async {
+            if let Err(error) = samples.await {
+                // Guests matter more than graphs.
+                tracing::error!(error = error_chain(&error), "no samples are collected");
+            }
+            stop.cancelled().await;
+        };
+        let work = async {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = host => {}
+                _ = reporter => {}
+                _ = follow => {}
+            }
+        };
+        // The collector is left to close its queue.
+        tokio::join!(work, samples);
         Ok(())
     }
 }

@@ -188,9 +188,8 @@ impl Reporter {
 
 fn facts(shared: &Shared, snapshot: &Snapshot) -> HostFacts {
     let info = snapshot.host.info.as_ref();
-    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     HostFacts {
-        hostname: hostname.trim().to_owned(),
+        hostname: hostname(),
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         hypervisor_ok: info.is_some() && snapshot.host.problem.is_none(),
         problem: snapshot.host.problem.clone(),
@@ -201,6 +200,11 @@ fn facts(shared: &Shared, snapshot: &Snapshot) -> HostFacts {
         libvirt_version: info.map(|info| info.libvirt_version.clone()),
         hypervisor_version: info.map(|info| info.hypervisor_version.clone()),
     }
+}
+
+pub fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// The size of the file system that `path` is on.

@@ -54,6 +54,7 @@ impl Host {
         let (server, dir) = (TestServer::start().await, tempfile::tempdir().unwrap());
         let mut config = Config::new(&server.url, TOKEN, dir.path().join("agent"));
         config.libvirt_uri = libvirt_uri.to_owned();
+        config.collect_interval_ms = 1_000;
         config.network = Network::Nat(NatNetwork {
             name: "agent-test".to_owned(),
             bridge: "oatest0".to_owned(),

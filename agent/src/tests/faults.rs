@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Lives at once: more would only wait for the processors.
-const LIVES_AT_ONCE: usize = 4;
+const LIVES_AT_ONCE: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {

@@ -34,6 +34,19 @@ async fn a_guest_lives_its_whole_life() {
     assert_eq!(running.since, host.server.events(id)[0].at);
     assert!(host.server.state().reports.last().unwrap().host.hypervisor_ok);
 
+    eventually("its samples, and the host's", || async {
+        let state = host.server.state();
+        let has = |name: &str, label: &str, value: &str| {
+            state.samples.iter().any(|series| {
+                series.labels.name() == name && series.labels.get(label) == Some(value)
+            })
+        };
+        let host_id = state.desired.as_ref().unwrap().host_id.to_string();
+        let cpu = "libvirt_domain_info_cpu_time_seconds_total";
+        has(cpu, "instance_id", &id.to_string()) && has("node_load1", "host_id", &host_id)
+    })
+    .await;
+
     let generation = host.power(id, Power::Paused);
     host.until(id, generation, Paused).await;
     let generation = host.power(id, Power::Running);

@@ -26,6 +26,8 @@ pub struct State {
     pub reports: Vec<Report>,
     /// Came in, whether taken or not: boot and sequence.
     pub attempts: Vec<(base::id::BootId, i64)>,
+    /// Written by the agent's collectors.
+    pub samples: Vec<base::sample::Series>,
     /// So many reports are thrown away first.
     pub lose_reports: usize,
     /// Every request is answered 503.
@@ -167,6 +169,10 @@ async fn route(path: &str, body: &[u8], state: &Mutex<State>, changed: &Notify) 
         }
         state.reports.push(report);
         return (200, serde_json::to_vec(&Ack { sequence }).unwrap());
+    }
+    if path == "/prometheus/api/v1/write" {
+        state.samples.extend(collector::remote_write::decode(body).unwrap());
+        return (204, Vec::new());
     }
     match path.strip_prefix("/v1/agent/images/").and_then(|file| state.images.get(file)) {
         Some(bytes) => (200, bytes.clone()),
