@@ -1,0 +1,172 @@
+// What the pages do. Every POST that creates or pays carries its `Idempotency-Key`.
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { client, once, unwrap } from "./client";
+import { keys } from "./keys";
+import type { ApiError } from "./problem";
+import type { components } from "./schema";
+import type { CreateInstance, Me } from "./types";
+
+type Schemas = components["schemas"];
+
+const path = (id: string) => ({ path: { id } });
+
+/** A mutation that reads what it touched again; events would too, but not before their time. */
+function useAction<I, O>(act: (input: I) => Promise<O>, touched: readonly (readonly string[])[]) {
+  const queries = useQueryClient();
+  return useMutation<O, ApiError, I>({
+    mutationFn: act,
+    onSuccess: () =>
+      Promise.all(touched.map((key) => queries.invalidateQueries({ queryKey: [...key] }))),
+  });
+}
+
+/** Whoever logs in sees nothing of who was there before. */
+function useSession<I>(act: (input: I) => Promise<Me>) {
+  const queries = useQueryClient();
+  return useMutation<Me, ApiError, I>({
+    mutationFn: act,
+    onSuccess: (me) => {
+      queries.clear();
+      queries.setQueryData(keys.me, me);
+    },
+  });
+}
+
+export const useLogin = () =>
+  useSession((body: Schemas["Login"]) => unwrap(client.POST("/v1/session", { body })));
+
+export const useSetup = () =>
+  useSession((body: Schemas["Setup"]) => unwrap(client.POST("/v1/setup", { body })));
+
+export function useLogout() {
+  const queries = useQueryClient();
+  return useMutation<unknown, ApiError>({
+    mutationFn: () => unwrap(client.DELETE("/v1/session")),
+    onSettled: () => {
+      queries.clear();
+      queries.setQueryData(keys.me, null);
+    },
+  });
+}
+
+const INSTANCE_TOUCHES = [keys.instances, ["operations"], ["quota"], ["balance"]];
+
+export const useCreateInstance = () =>
+  useAction(
+    (body: CreateInstance) =>
+      once(["create-instance", body], (header) =>
+        client.POST("/v1/instances", { body, params: { header } }),
+      ),
+    INSTANCE_TOUCHES,
+  );
+
+export type InstanceVerb = "start" | "stop" | "lock" | "unlock" | "delete";
+
+function actOnInstance(verb: InstanceVerb, id: string) {
+  const params = path(id);
+  switch (verb) {
+    case "start":
+      return unwrap(client.POST("/v1/instances/{id}/start", { params }));
+    case "stop":
+      return unwrap(client.POST("/v1/instances/{id}/stop", { params }));
+    case "lock":
+      return unwrap(client.POST("/v1/instances/{id}/lock", { params }));
+    case "unlock":
+      return unwrap(client.POST("/v1/instances/{id}/unlock", { params }));
+    case "delete":
+      return unwrap(client.DELETE("/v1/instances/{id}", { params }));
+  }
+}
+
+export const useInstanceAction = () =>
+  useAction(
+    ({ verb, id }: { verb: InstanceVerb; id: string }) => actOnInstance(verb, id),
+    INSTANCE_TOUCHES,
+  );
+
+export const useTopup = (tenantId: string) =>
+  useAction(
+    (body: Schemas["CreateTopup"]) =>
+      once(["topup", tenantId, body], (header) =>
+        client.POST("/v1/tenants/{id}/topups", { body, params: { ...path(tenantId), header } }),
+      ),
+    [["balance"], ["bill"], keys.tenants, keys.instances],
+  );
+
+export const useCreateTenant = () =>
+  useAction(
+    (body: Schemas["CreateTenant"]) =>
+      once(["create-tenant", body], (header) =>
+        client.POST("/v1/tenants", { body, params: { header } }),
+      ),
+    [keys.tenants],
+  );
+
+export const useSetQuota = (tenantId: string) =>
+  useAction(
+    (body: Schemas["SetQuota"]) =>
+      unwrap(client.PUT("/v1/tenants/{id}/quota", { body, params: path(tenantId) })),
+    [["quota"]],
+  );
+
+export const useCreateUser = () =>
+  useAction(
+    (body: Schemas["CreateUser"]) =>
+      once(["create-user", body], (header) =>
+        client.POST("/v1/users", { body, params: { header } }),
+      ),
+    [keys.users],
+  );
+
+export const useCreateHost = () =>
+  useAction(
+    (body: Schemas["CreateHost"]) =>
+      once(["create-host", body], (header) =>
+        client.POST("/v1/hosts", { body, params: { header } }),
+      ),
+    [keys.hosts],
+  );
+
+export const usePatchHost = (id: string) =>
+  useAction(
+    (body: Schemas["PatchHost"]) =>
+      unwrap(client.PATCH("/v1/hosts/{id}", { body, params: path(id) })),
+    [keys.hosts],
+  );
+
+export const useCreateServer = () =>
+  useAction(
+    (body: Schemas["CreateServer"]) =>
+      once(["create-server", body], (header) =>
+        client.POST("/v1/servers", { body, params: { header } }),
+      ),
+    [keys.servers],
+  );
+
+export const useServerPower = (id: string) =>
+  useAction(
+    (action: Schemas["PowerAction"]) =>
+      unwrap(client.POST("/v1/servers/{id}/power", { body: { action }, params: path(id) })),
+    [keys.servers, ["operations"]],
+  );
+
+export const usePutRuleGroup = () =>
+  useAction(
+    ({ name, rules }: { name: string; rules: string }) =>
+      unwrap(
+        client.PUT("/v1/rule-groups/{name}", {
+          params: { path: { name } },
+          body: rules,
+          bodySerializer: (text) => text,
+          headers: { "Content-Type": "application/yaml" },
+        }),
+      ),
+    [keys.ruleGroups, keys.alerts],
+  );
+
+export const useDeleteRuleGroup = () =>
+  useAction(
+    (name: string) =>
+      unwrap(client.DELETE("/v1/rule-groups/{name}", { params: { path: { name } } })),
+    [keys.ruleGroups, keys.alerts],
+  );

@@ -1,0 +1,45 @@
+// The cache's keys: the first part is what an event names, the rest is which one.
+
+export const keys = {
+  me: ["me"],
+  tenants: ["tenants"],
+  tenant: (id: string) => ["tenants", id],
+  balance: (tenantId: string) => ["balance", tenantId],
+  bill: (tenantId: string, from: string, to: string) => ["bill", tenantId, from, to],
+  quota: (tenantId: string) => ["quota", tenantId],
+  users: ["users"],
+  flavors: ["flavors"],
+  images: ["images"],
+  hosts: ["hosts"],
+  host: (id: string) => ["hosts", id],
+  servers: ["servers"],
+  server: (id: string) => ["servers", id],
+  instances: ["instances"],
+  instanceList: ["instances", "list"],
+  allInstances: ["instances", "all"],
+  instance: (id: string) => ["instances", id],
+  consoleLog: (id: string) => ["instances", id, "console"],
+  operations: (targetId?: string) => ["operations", targetId ?? "all"],
+  alerts: ["alerts"],
+  ruleGroups: ["rule-groups"],
+  notices: ["notices"],
+  audit: ["audit"],
+  reconcilers: ["reconcilers"],
+  systemInfo: ["system-info"],
+  priceBooks: ["price-books"],
+} as const;
+
+/** What to read again when the server says that a topic changed. */
+export const TOPIC_KEYS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  tenant: [keys.tenants, ["quota"], keys.users, keys.audit],
+  instance: [keys.instances],
+  host_desired: [keys.hosts],
+  host: [keys.hosts],
+  server: [keys.servers],
+  operation: [["operations"], keys.audit],
+  money: [["balance"], ["bill"], keys.tenants, keys.priceBooks],
+  alert: [keys.alerts],
+  notice: [keys.notices],
+  image: [keys.images, keys.flavors],
+  quota: [["quota"]],
+};

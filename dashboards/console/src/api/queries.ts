@@ -1,0 +1,159 @@
+// What the pages read. Live updates come by event; an interval stands only where time itself
+// changes the answer (a balance) or where no event is sent.
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { client, unwrap } from "./client";
+import { keys } from "./keys";
+import { ApiError } from "./problem";
+import { queryRange } from "./prometheus";
+import type { Me, Page } from "./types";
+
+/** Lists that are choices in a form are read in one page of the API's largest size. */
+const CHOICES = 1000;
+/** Lists that are read page by page. */
+const PAGE = 50;
+const BALANCE_REFRESH_MS = 5_000;
+const CHART_REFRESH_MS = 5_000;
+const STATUS_REFRESH_MS = 5_000;
+
+const all = { params: { query: { limit: CHOICES } } };
+const byId = (id: string) => ({ params: { path: { id } } });
+
+/** Pages of a list: `data.pages`, and `fetchNextPage` for more. */
+function paged<T>(queryKey: readonly string[], read: (cursor?: string) => Promise<Page<T>>) {
+  return infiniteQueryOptions({
+    queryKey,
+    queryFn: ({ pageParam }) => read(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+  });
+}
+
+function list<T>(queryKey: readonly string[], read: () => Promise<Page<T>>) {
+  return queryOptions({ queryKey, queryFn: read, select: (page) => page.items });
+}
+
+/** Null when nobody is logged in. */
+export const meQuery = queryOptions({
+  queryKey: keys.me,
+  queryFn: async (): Promise<Me | null> => {
+    try {
+      return await unwrap(client.GET("/v1/me"));
+    } catch (thrown) {
+      if (thrown instanceof ApiError && thrown.status === 401) return null;
+      throw thrown;
+    }
+  },
+  staleTime: 60_000,
+});
+
+export const tenantsQuery = list(keys.tenants, () => unwrap(client.GET("/v1/tenants", all)));
+export const tenantQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.tenant(id),
+    queryFn: () => unwrap(client.GET("/v1/tenants/{id}", byId(id))),
+  });
+export const balanceQuery = (tenantId: string) =>
+  queryOptions({
+    queryKey: keys.balance(tenantId),
+    queryFn: () => unwrap(client.GET("/v1/tenants/{id}/balance", byId(tenantId))),
+    refetchInterval: BALANCE_REFRESH_MS,
+  });
+export const billQuery = (tenantId: string, from: string, to: string) =>
+  queryOptions({
+    queryKey: keys.bill(tenantId, from, to),
+    queryFn: () =>
+      unwrap(
+        client.GET("/v1/tenants/{id}/bill", {
+          params: { path: { id: tenantId }, query: { from, to } },
+        }),
+      ),
+  });
+export const quotaQuery = (tenantId: string) =>
+  queryOptions({
+    queryKey: keys.quota(tenantId),
+    queryFn: () => unwrap(client.GET("/v1/tenants/{id}/quota", byId(tenantId))),
+    select: (quota) => quota.items,
+  });
+export const usersQuery = list(keys.users, () => unwrap(client.GET("/v1/users", all)));
+export const priceBooksQuery = list(keys.priceBooks, () =>
+  unwrap(client.GET("/v1/price-books", all)),
+);
+
+export const flavorsQuery = list(keys.flavors, () => unwrap(client.GET("/v1/flavors", all)));
+export const imagesQuery = list(keys.images, () => unwrap(client.GET("/v1/images", all)));
+
+export const hostsQuery = list(keys.hosts, () => unwrap(client.GET("/v1/hosts", all)));
+export const hostQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.host(id),
+    queryFn: () => unwrap(client.GET("/v1/hosts/{id}", byId(id))),
+  });
+export const serversQuery = list(keys.servers, () => unwrap(client.GET("/v1/servers", all)));
+export const serverQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.server(id),
+    queryFn: () => unwrap(client.GET("/v1/servers/{id}", byId(id))),
+  });
+
+export const instancesQuery = paged(keys.instanceList, (cursor) =>
+  unwrap(client.GET("/v1/instances", { params: { query: { limit: PAGE, cursor } } })),
+);
+/** For counting: the first page of the API's largest size. */
+export const allInstancesQuery = list(keys.allInstances, () =>
+  unwrap(client.GET("/v1/instances", { params: { query: { limit: CHOICES } } })),
+);
+export const instanceQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.instance(id),
+    queryFn: () => unwrap(client.GET("/v1/instances/{id}", byId(id))),
+  });
+export const consoleLogQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.consoleLog(id),
+    queryFn: () => unwrap(client.GET("/v1/instances/{id}/console-log", byId(id))),
+    refetchInterval: STATUS_REFRESH_MS,
+  });
+
+export const operationsQuery = (targetId?: string) =>
+  paged(keys.operations(targetId), (cursor) =>
+    unwrap(
+      client.GET("/v1/operations", {
+        params: { query: { limit: PAGE, cursor, target_id: targetId } },
+      }),
+    ),
+  );
+export const alertsQuery = list(keys.alerts, () => unwrap(client.GET("/v1/alerts", all)));
+export const ruleGroupsQuery = list(keys.ruleGroups, () =>
+  unwrap(client.GET("/v1/rule-groups", all)),
+);
+export const noticesQuery = paged(keys.notices, (cursor) =>
+  unwrap(client.GET("/v1/notices", { params: { query: { limit: PAGE, cursor } } })),
+);
+export const auditQuery = paged(keys.audit, (cursor) =>
+  unwrap(client.GET("/v1/audit", { params: { query: { limit: PAGE, cursor } } })),
+);
+
+export const reconcilersQuery = queryOptions({
+  queryKey: keys.reconcilers,
+  queryFn: () => unwrap(client.GET("/v1/system/reconcilers")),
+  select: (answer) => answer.items,
+  refetchInterval: STATUS_REFRESH_MS,
+});
+export const systemInfoQuery = queryOptions({
+  queryKey: keys.systemInfo,
+  queryFn: () => unwrap(client.GET("/v1/system/info")),
+});
+
+/** The last `spanS` seconds up to now, in about `points` steps. */
+export const rangeQuery = (query: string, spanS: number, points = 180) =>
+  queryOptions({
+    queryKey: ["range", query, spanS],
+    queryFn: () => {
+      const stepS = Math.max(1, Math.round(spanS / points));
+      // On whole steps, so that the points of two readings are the same instants.
+      const endS = Math.floor(Date.now() / 1000 / stepS) * stepS;
+      return queryRange(query, endS - spanS, endS, stepS);
+    },
+    refetchInterval: CHART_REFRESH_MS,
+    placeholderData: (previous) => previous,
+  });

@@ -1,0 +1,41 @@
+// Short names for the schemas of the generated description.
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Me = Schemas["Me"];
+export type Tenant = Schemas["Tenant"];
+export type Balance = Schemas["Balance"];
+export type Bill = Schemas["Bill"];
+export type BillLine = Schemas["BillLine"];
+export type Quota = Schemas["Quota"];
+export type QuotaItem = Schemas["QuotaItem"];
+export type QuotaResource = Schemas["QuotaResource"];
+export type Standing = Schemas["StandingName"];
+export type User = Schemas["User"];
+export type CreatedUser = Schemas["CreatedUser"];
+export type Flavor = Schemas["Flavor"];
+export type Image = Schemas["Image"];
+export type Host = Schemas["Host"];
+export type CreatedHost = Schemas["CreatedHost"];
+export type Server = Schemas["Server"];
+export type Sensor = Schemas["Sensor"];
+export type Instance = Schemas["Instance"];
+export type CreateInstance = Schemas["CreateInstance"];
+export type ConsoleLog = Schemas["ConsoleLog"];
+export type Operation = Schemas["Operation"];
+export type Alert = Schemas["Alert"];
+export type RuleGroup = Schemas["RuleGroup"];
+export type Notice = Schemas["Notice"];
+export type AuditEntry = Schemas["AuditEntry"];
+export type Reconciler = Schemas["ReconcilerStatus"];
+export type SystemInfo = Schemas["SystemInfo"];
+export type PriceBook = Schemas["PriceBook"];
+export type Change = Schemas["ChangeEvent"];
+export type ProblemDetails = Schemas["Problem"];
+
+/** A page of a list, with the cursor of the next. */
+export interface Page<T> {
+  items: T[];
+  next_cursor?: string | null;
+}

@@ -1,0 +1,201 @@
+// A list of things: a sortable table, or one card a thing where the screen is narrow.
+import { Box, Button, Card, Group, Stack, Table, Text, UnstyledButton } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { IconArrowDown, IconArrowUp, IconArrowsSort } from "@tabler/icons-react";
+import {
+  createSortedRowModel,
+  rowSortingFeature,
+  sortFn_alphanumeric,
+  tableFeatures,
+  useTable,
+  type ColumnDef,
+} from "@tanstack/react-table";
+import { useMemo, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+
+export interface Column<T> {
+  /** Unique; also the column's name in tests. */
+  id: string;
+  header: string;
+  cell: (row: T) => ReactNode;
+  /** Sortable by this. */
+  sort?: (row: T) => string | number;
+  align?: "right";
+  /** The first thing of a card. */
+  isTitle?: boolean;
+  /** Buttons: at the end, without a header to see. */
+  isActions?: boolean;
+}
+
+interface Props<T> {
+  /** What the table lists, for those who can't see it. */
+  label: string;
+  columns: readonly Column<T>[];
+  rows: readonly T[];
+  rowId: (row: T) => string;
+  empty: ReactNode;
+  more?: { hasMore: boolean; loading: boolean; load: () => void };
+}
+
+const NARROW = "(max-width: 48em)";
+
+const features = tableFeatures({
+  rowSortingFeature,
+  sortedRowModel: createSortedRowModel(),
+  sortFns: { alphanumeric: sortFn_alphanumeric },
+});
+
+export function DataTable<T extends object>(props: Props<T>) {
+  const narrow = useMediaQuery(NARROW, undefined, { getInitialValueInEffect: false });
+  if (props.rows.length === 0) return props.empty;
+  return (
+    <>
+      {narrow ? <Cards {...props} /> : <Rows {...props} />}
+      {props.more && <More {...props.more} />}
+    </>
+  );
+}
+
+function useRows<T extends object>({ columns, rows, rowId }: Props<T>) {
+  const definitions = useMemo<ColumnDef<typeof features, T>[]>(
+    () =>
+      columns.map(({ id, header, cell, sort }) => ({
+        id,
+        header,
+        accessorFn: sort ?? (() => ""),
+        cell: (context) => cell(context.row.original),
+        enableSorting: sort !== undefined,
+        sortFn: "alphanumeric",
+      })),
+    [columns],
+  );
+  return useTable({
+    features,
+    columns: definitions,
+    data: rows,
+    getRowId: rowId,
+  });
+}
+
+function Rows<T extends object>(props: Props<T>) {
+  const table = useRows(props);
+  const byId = new Map(props.columns.map((column) => [column.id, column]));
+  return (
+    <Table.ScrollContainer minWidth={640} type="native">
+      <Table highlightOnHover aria-label={props.label}>
+        <Table.Thead>
+          {table.getHeaderGroups().map((group) => (
+            <Table.Tr key={group.id}>
+              {group.headers.map(({ id, column }) => (
+                <HeaderCell
+                  key={id}
+                  column={byId.get(column.id)}
+                  sorted={column.getIsSorted()}
+                  onSort={column.getCanSort() ? () => column.toggleSorting() : undefined}
+                />
+              ))}
+            </Table.Tr>
+          ))}
+        </Table.Thead>
+        <Table.Tbody>
+          {table.getRowModel().rows.map((row) => (
+            <Table.Tr key={row.id}>
+              {row.getAllCells().map((cell) => (
+                <Table.Td key={cell.id} ta={byId.get(cell.column.id)?.align}>
+                  <table.FlexRender cell={cell} />
+                </Table.Td>
+              ))}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+interface HeaderCellProps {
+  column: { header: string; align?: "right"; isActions?: boolean } | undefined;
+  sorted: false | "asc" | "desc";
+  onSort: (() => void) | undefined;
+}
+
+function HeaderCell({ column, sorted, onSort }: HeaderCellProps) {
+  const Mark = sorted === "asc" ? IconArrowUp : sorted === "desc" ? IconArrowDown : IconArrowsSort;
+  const order = sorted === "asc" ? "ascending" : sorted === "desc" ? "descending" : "none";
+  return (
+    <Table.Th ta={column?.align} aria-sort={onSort && order} className="column-head">
+      {onSort ? (
+        <UnstyledButton onClick={onSort} fz="inherit" fw="inherit" c="inherit">
+          <Group gap={4} wrap="nowrap" component="span" display="inline-flex">
+            {column?.header}
+            <Mark size={13} aria-hidden opacity={sorted ? 1 : 0.45} />
+          </Group>
+        </UnstyledButton>
+      ) : (
+        <Box component="span" className={column?.isActions ? "sr-only" : undefined}>
+          {column?.header}
+        </Box>
+      )}
+    </Table.Th>
+  );
+}
+
+function Cards<T extends object>({ label, columns, rows, rowId }: Props<T>) {
+  const title = columns.find((column) => column.isTitle);
+  const actions = columns.filter((column) => column.isActions);
+  const facts = columns.filter((column) => !column.isTitle && !column.isActions);
+  return (
+    <Stack component="ul" aria-label={label} gap="sm" p="sm" m={0} style={{ listStyle: "none" }}>
+      {rows.map((row) => (
+        <Card component="li" key={rowId(row)} withBorder padding="sm">
+          <Group justify="space-between" align="flex-start" gap="xs">
+            <Box fw={600} miw={0} style={{ overflowWrap: "anywhere" }}>
+              {title?.cell(row)}
+            </Box>
+            {actions.map((column) => (
+              <Box key={column.id}>{column.cell(row)}</Box>
+            ))}
+          </Group>
+          <Stack gap={4} mt={6}>
+            {facts.map((column) => (
+              <Group
+                key={column.id}
+                gap="sm"
+                wrap="nowrap"
+                align="flex-start"
+                justify="space-between"
+              >
+                <Text size="xs" c="dimmed" style={{ flex: "none" }}>
+                  {column.header}
+                </Text>
+                <Box fz="sm" ta="right" miw={0} style={{ overflowWrap: "anywhere" }}>
+                  {column.cell(row)}
+                </Box>
+              </Group>
+            ))}
+          </Stack>
+        </Card>
+      ))}
+    </Stack>
+  );
+}
+
+function More({
+  hasMore,
+  loading,
+  load,
+}: {
+  hasMore: boolean;
+  loading: boolean;
+  load: () => void;
+}) {
+  const { t } = useTranslation();
+  if (!hasMore) return null;
+  return (
+    <Group justify="center" p="sm">
+      <Button variant="subtle" size="compact-md" onClick={load} loading={loading}>
+        {t("action.more")}
+      </Button>
+    </Group>
+  );
+}

@@ -1,0 +1,32 @@
+const MIB_PER_GIB = 1024;
+const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
+
+function number(value: number, language: string, digits = 1): string {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+}
+
+/** Whole GiB where it is some, else MiB. */
+export function formatMib(mib: number, language: string): string {
+  if (mib >= MIB_PER_GIB) return `${number(mib / MIB_PER_GIB, language)} GiB`;
+  return `${number(mib, language)} MiB`;
+}
+
+export function formatBytes(bytes: number, language: string): string {
+  let value = bytes;
+  let step = 0;
+  while (Math.abs(value) >= 1024 && step < BYTE_UNITS.length - 1) {
+    value /= 1024;
+    step += 1;
+  }
+  return `${number(value, language)} ${BYTE_UNITS[step] ?? "B"}`;
+}
+
+export function formatNumber(value: number, language: string, digits = 2): string {
+  return number(value, language, digits);
+}
+
+export function formatPercent(ratio: number, language: string): string {
+  return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }).format(
+    ratio,
+  );
+}

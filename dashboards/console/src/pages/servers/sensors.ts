@@ -1,0 +1,9 @@
+import type { Sensor } from "../../api/types";
+
+const ORDER = ["nominal", "unknown", "warning", "critical"];
+
+/** The gravest state of all sensors; null where there are none. */
+export function worstState(sensors: readonly Sensor[]): string | null {
+  const ranks = sensors.map(({ state }) => Math.max(0, ORDER.indexOf(state)));
+  return ranks.length === 0 ? null : (ORDER[Math.max(...ranks)] ?? null);
+}

@@ -1,0 +1,60 @@
+// What the navigation holds, by role.
+import {
+  IconActivity,
+  IconBell,
+  IconBox,
+  IconBuildingCommunity,
+  IconClipboardList,
+  IconHistory,
+  IconLayoutDashboard,
+  IconReceipt2,
+  IconServer2,
+  IconServerBolt,
+  type Icon,
+} from "@tabler/icons-react";
+import type en from "../i18n/en.json";
+
+export interface NavItem {
+  to: string;
+  key: keyof typeof en.nav;
+  icon: Icon;
+}
+
+export interface NavGroup {
+  key: keyof typeof en.navGroup | null;
+  items: readonly NavItem[];
+}
+
+const overview: NavItem = { to: "/", key: "overview", icon: IconLayoutDashboard };
+const instances: NavItem = { to: "/instances", key: "instances", icon: IconBox };
+const alerts: NavItem = { to: "/alerts", key: "alerts", icon: IconBell };
+const operations: NavItem = { to: "/operations", key: "operations", icon: IconHistory };
+
+export const OPERATOR_NAV: readonly NavGroup[] = [
+  { key: null, items: [overview] },
+  {
+    key: "machines",
+    items: [
+      instances,
+      { to: "/hosts", key: "hosts", icon: IconServer2 },
+      { to: "/servers", key: "servers", icon: IconServerBolt },
+    ],
+  },
+  { key: "watch", items: [alerts, operations] },
+  {
+    key: "customers",
+    items: [{ to: "/tenants", key: "tenants", icon: IconBuildingCommunity }],
+  },
+  {
+    key: "installation",
+    items: [
+      { to: "/audit", key: "audit", icon: IconClipboardList },
+      { to: "/system", key: "system", icon: IconActivity },
+    ],
+  },
+];
+
+export const MEMBER_NAV: readonly NavGroup[] = [
+  { key: null, items: [overview, instances, alerts, operations] },
+  { key: "money", items: [{ to: "/billing", key: "billing", icon: IconReceipt2 }] },
+];

@@ -1,0 +1,291 @@
+// A fake of the server's answers, for component tests and for looking at pages while they are
+// written. Nothing outside of tests imports it.
+import type {
+  Alert,
+  AuditEntry,
+  Balance,
+  Bill,
+  Flavor,
+  Host,
+  Image,
+  Instance,
+  Me,
+  Notice,
+  Operation,
+  PriceBook,
+  Quota,
+  Reconciler,
+  RuleGroup,
+  Server,
+  SystemInfo,
+  Tenant,
+  User,
+} from "../api/types";
+
+const START = Date.now();
+const ago = (seconds: number) => new Date(START - seconds * 1000).toISOString();
+const id = (n: number) => `01930000-0000-7000-8000-${String(n).padStart(12, "0")}`;
+
+export const operator: Me = { kind: "user", id: id(1), name: "operator", role: "operator" };
+export const member: Me = {
+  kind: "user",
+  id: id(2),
+  name: "ada@acme.example",
+  role: "member",
+  tenant_id: id(10),
+  tenant_name: "acme",
+};
+
+export const tenants: Tenant[] = [
+  { id: id(10), name: "acme", created_at: ago(90_000), currency: "CNY", price_book_id: id(60), standing: "warned", balance: "0.412345" },
+  { id: id(11), name: "globex", created_at: ago(800_000), currency: "CNY", price_book_id: id(60), standing: "active", balance: "10824.500000" },
+  { id: id(12), name: "initech", created_at: ago(8_000_000), currency: "CNY", price_book_id: id(60), standing: "stopped", balance: "-3.250001" },
+];
+
+export const balance: Balance = {
+  tenant_id: id(10),
+  at: ago(0),
+  currency: "CNY",
+  balance: "0.412345",
+  balance_display: "0.4123",
+  posted: "0.600000",
+  accrued: "0.187655",
+  burn_per_hour: "0.360000000",
+  runs_out_at: ago(-4120),
+  standing: "warned",
+  standing_since: ago(600),
+  message: null,
+};
+
+export const quota: Quota = {
+  items: [
+    { resource: "instances", used: 8, limit: 10 },
+    { resource: "vcpus", used: 12, limit: 40 },
+    { resource: "memory_mib", used: 16384, limit: 16384 },
+    { resource: "disk_gib", used: 120, limit: 500 },
+  ],
+};
+
+export const flavors: Flavor[] = [
+  { id: id(20), name: "m1.tiny", vcpus: 1, memory_mib: 160, disk_gib: 1, created_at: ago(90_000) },
+  { id: id(21), name: "m1.large", vcpus: 4, memory_mib: 8192, disk_gib: 40, created_at: ago(90_000) },
+];
+
+export const images: Image[] = [
+  { id: id(30), name: "debian-12", state: "active", disk_format: "qcow2", wants_kernel: false, kernel_cmdline: "", created_at: ago(90_000) },
+  { id: id(31), name: "half-uploaded", state: "queued", disk_format: "raw", wants_kernel: false, kernel_cmdline: "", created_at: ago(90_000) },
+];
+
+const instance = (n: number, name: string, over: Partial<Instance>): Instance => ({
+  id: id(100 + n),
+  tenant_id: id(10),
+  name,
+  flavor_id: id(20),
+  image_id: id(30),
+  host_id: id(40),
+  vcpus: 1,
+  memory_mib: 160,
+  disk_gib: 1,
+  mac: `52:54:00:00:00:0${n}`,
+  wanted: "running",
+  hold: "none",
+  locked: false,
+  power: "running",
+  state: "running",
+  state_since: ago(3600),
+  observed_at: ago(2),
+  generation: 1,
+  observed_generation: 1,
+  addresses: [`192.168.122.${10 + n}`],
+  created_at: ago(4000 * n),
+  ...over,
+});
+
+export const instances: Instance[] = [
+  instance(1, "web-1", {}),
+  instance(2, "web-2", { state: "building", step: "disk", progress_pct: 40, addresses: [] }),
+  instance(3, "db-1", { state: "stopped", wanted: "stopped", power: "stopped", addresses: [] }),
+  instance(4, "cache-with-a-rather-long-name-that-wraps", { power: "stopped", hold: "stopped" }),
+  instance(5, "batch", { state: "failed", error_code: "disk_full", error: "the host's disk is full", addresses: [] }),
+  instance(6, "lab", { state: "stopped", power: "stopped", locked: true, addresses: [] }),
+];
+
+export const hosts: Host[] = [
+  {
+    id: id(40), name: "node-a", state: "enabled", status: "ok", cpus: 16, memory_mib: 65536, disk_gib: 900,
+    vcpus_placed: 22, memory_mib_placed: 40960, cpu_ratio_pct: 400, memory_ratio_pct: 100, domain_type: "kvm",
+    libvirt_version: "9.0.0", hypervisor_version: "7.2.0", agent_version: "0.0.0", last_report_at: ago(3),
+    generation: 31, observed_generation: 31, created_at: ago(900_000),
+  },
+  {
+    id: id(41), name: "node-b", state: "disabled", status: "unknown", reason: "its agent has not reported for 92 s",
+    remedy: "see whether opshawk agent runs on that host", cpus: 8, memory_mib: 32768, disk_gib: 400,
+    vcpus_placed: 2, memory_mib_placed: 2048, cpu_ratio_pct: 400, memory_ratio_pct: 100, domain_type: "qemu",
+    libvirt_version: "9.0.0", hypervisor_version: "7.2.0", agent_version: "0.0.0", last_report_at: ago(92),
+    generation: 7, observed_generation: 6, created_at: ago(900_000),
+  },
+];
+
+export const servers: Server[] = [
+  {
+    id: id(50), name: "rack1-u07", bmc_address: "192.0.2.7:623", bmc_user: "admin", power: "on", wanted_power: "on",
+    observed_at: ago(8), sensors_at: ago(8), created_at: ago(70_000),
+    device: { manufacturer: "Example Corp", product: "R740", firmware: "2.19", ipmi_version: "2.0", cipher_suite: 3 },
+    sensors: [
+      { id: 1, name: "Inlet Temp", type: "temperature", value: 23.5, unit: "°C", state: "nominal" },
+      { id: 2, name: "CPU1 Temp", type: "temperature", value: 88, unit: "°C", state: "warning" },
+      { id: 3, name: "Fan1", type: "fan", value: 5400, unit: "RPM", state: "nominal" },
+      { id: 4, name: "12V", type: "voltage", value: 12.06, unit: "V", state: "nominal" },
+      { id: 5, name: "PSU2", type: "power_supply", value: null, unit: "", state: "unknown" },
+    ],
+  },
+  {
+    id: id(51), name: "rack1-u09", bmc_address: "192.0.2.9:623", bmc_user: "admin", power: "unknown", wanted_power: null,
+    observed_at: ago(4000), reason: "the BMC at 192.0.2.9:623 does not answer",
+    remedy: "check the address and that IPMI over LAN is enabled", sensors: [], created_at: ago(70_000),
+  },
+];
+
+const operation = (n: number, over: Partial<Operation>): Operation => ({
+  id: id(200 + n),
+  kind: "instance.create",
+  target_kind: "instance",
+  target_id: id(101),
+  target_name: "web-1",
+  tenant_id: id(10),
+  actor: { kind: "user", id: id(2), name: "ada@acme.example" },
+  state: "succeeded",
+  progress_pct: 100,
+  steps: [],
+  started_at: ago(60 * n),
+  finished_at: ago(60 * n - 4),
+  duration_ms: 4210,
+  ...over,
+});
+
+export const operations: Operation[] = [
+  operation(1, {
+    target_id: id(102), target_name: "web-2", state: "running", progress_pct: 40, finished_at: null, duration_ms: null,
+    steps: [{ name: "image", started_at: ago(60), finished_at: ago(58) }, { name: "disk", started_at: ago(58), finished_at: null }],
+  }),
+  operation(2, {}),
+  operation(3, { kind: "instance.stop", target_id: id(104), target_name: "cache-with-a-rather-long-name-that-wraps", actor: { kind: "system", id: "standing", name: "standing" }, duration_ms: 912 }),
+  operation(4, { target_id: id(105), target_name: "batch", state: "failed", error_code: "disk_full", error: "the host's disk is full", duration_ms: 61_020 }),
+  operation(5, { kind: "server.power_on", target_kind: "server", target_id: id(50), target_name: "rack1-u07", actor: { kind: "user", id: id(1), name: "operator" }, duration_ms: 1830 }),
+  operation(6, { kind: "instance.frobnicate", state: "superseded", duration_ms: 4_000_000 }),
+];
+
+export const alerts: Alert[] = [
+  {
+    fingerprint: "a1", name: "GuestCpuHigh", state: "firing", value: 0.9312, active_at: ago(130), fired_at: ago(100), resolved_at: null,
+    labels: { alertname: "GuestCpuHigh", severity: "warning", instance_id: id(101), domain: "web-1", tenant: id(10) },
+    annotations: { summary: "web-1 keeps its CPU busy" },
+  },
+  {
+    fingerprint: "a2", name: "HostDown", state: "pending", value: 0, active_at: ago(20), fired_at: null, resolved_at: null,
+    labels: { alertname: "HostDown", severity: "critical", instance: "node-b" }, annotations: {},
+  },
+];
+
+export const ruleGroups: RuleGroup[] = [
+  { name: "guests", source: "api", updated_at: ago(4000), rules: "groups:\n  - name: guests\n    rules:\n      - alert: GuestCpuHigh\n        expr: rate(libvirt_domain_info_cpu_time_seconds_total[1m]) > 0.8\n        for: 30s\n" },
+];
+
+export const notices: Notice[] = [
+  {
+    id: id(300), topic: "balance", tenant_id: id(10), subject: "acme is expected to run out of balance within 1 h 8 min",
+    body: "The balance is 0.4123 CNY, and 0.36 CNY an hour are used.\nTop it up, or stop what you do not need.", created_at: ago(600),
+    deliveries: [
+      { id: id(310), channel: "mail", target: "ada@acme.example", state: "delivered", attempts: 1, delivered_at: ago(598), last_error: null },
+      { id: id(311), channel: "webhook", target: "http://127.0.0.1:9000/hook", state: "failed", attempts: 5, delivered_at: null, last_error: "connection refused" },
+    ],
+  },
+];
+
+export const users: User[] = [
+  { id: id(2), login: "ada@acme.example", role: "member", tenant_id: id(10), created_at: ago(88_000) },
+];
+
+export const priceBooks: PriceBook[] = [
+  { id: id(60), name: "standard", currency: "CNY", created_at: ago(900_000), versions: [] },
+];
+
+// The description leaves it open, which the generator takes for "empty".
+const detail = (value: object) => value as AuditEntry["detail"];
+
+export const audit: AuditEntry[] = [
+  { id: id(400), at: ago(50), actor: { kind: "user", id: id(1), name: "operator" }, tenant_id: id(10), action: "tenant.topup", target_kind: "tenant", target_id: id(10), detail: detail({ amount: "0.600000", memo: "demo" }) },
+  { id: id(401), at: ago(500), actor: { kind: "user", id: id(2), name: "ada@acme.example" }, tenant_id: id(10), action: "instance.create", target_kind: "instance", target_id: id(101), detail: detail({}) },
+];
+
+export const reconcilers: Reconciler[] = [
+  { name: "standing", description: "Moves tenants through their standing as their balance falls and rises.", period_s: 60, running: false, runs: 421, failures: 0, last_started_at: ago(5), last_finished_at: ago(5), last_duration_ms: 12, last_error: null, last_status: { tenants: 3, changed: 0 }, next_run_at: ago(-55) },
+  { name: "server-power", description: "Makes the power of servers what is wanted.", period_s: 30, running: true, runs: 80, failures: 3, last_started_at: ago(1), last_finished_at: ago(31), last_duration_ms: 2210, last_error: "the BMC at 192.0.2.9:623 does not answer", last_status: null, next_run_at: null },
+];
+
+export const systemInfo: SystemInfo = {
+  version: "0.0.0", started_at: ago(7200), now: ago(0), database: "sqlite", data_dir: "/var/lib/opshawk",
+  listen: "127.0.0.1:8420", public_url: "http://127.0.0.1:8420", console: true,
+};
+
+export const bill: Bill = {
+  tenant_id: id(10), tenant_name: "acme", currency: "CNY", from: ago(90_000), to: ago(0), subtotal: "0.187655",
+  lines: [
+    { what: "web-1: instance m1.tiny", resource_kind: "instance", resource_id: id(101), meter: `instance:${id(20)}`, from: ago(4000), to: ago(2200), unit_price: "0.360000000", quantity: 1, amount: "0.180000" },
+    { what: "web-1: disk", resource_kind: "instance", resource_id: id(101), meter: "disk_gib", from: ago(4000), to: ago(2200), unit_price: "0.001531000", quantity: 10, amount: "0.007655" },
+  ],
+};
+
+const consoleTail = "\u001b[32mBooting\u001b[0m Linux\r\n[    0.000000] Linux version 6.1.0-cloud-amd64\r\n[    1.204411] virtio_net virtio0 eth0: renamed\r\n[    2.881020] EXT4-fs (vda1): mounted\r\n\r\nOPSHAWK GUEST READY\r\nweb-1 login: ";
+
+function matrix(query: string, start: number, end: number, step: number) {
+  const values: [number, string][] = [];
+  const bytes = query.includes("bytes");
+  for (let at = start; at <= end; at += step) {
+    const wave = 0.35 + 0.25 * Math.sin(at / 47) + 0.1 * Math.sin(at / 9);
+    values.push([at, String(bytes ? wave * 6e10 : wave)]);
+  }
+  return { status: "success", data: { resultType: "matrix", result: [{ metric: {}, values }] } };
+}
+
+const page = <T>(items: T[]) => ({ items, next_cursor: null });
+
+export interface FakeAnswer {
+  status: number;
+  body: unknown;
+}
+
+const ok = (body: unknown): FakeAnswer => ({ status: 200, body });
+
+export const notFound: FakeAnswer = {
+  status: 404,
+  body: { type: "urn:opshawk:problem:not-found", title: "Not found", status: 404, detail: "it does not exist" },
+};
+
+const LISTS: Record<string, unknown[]> = {
+  tenants, flavors, images, hosts, servers, instances, operations, alerts, notices, users, audit,
+  "rule-groups": ruleGroups, "price-books": priceBooks,
+};
+
+/** What the server would answer to a GET; who asks decides what is there. */
+export function fakeGet(url: URL, me: Me | null): FakeAnswer {
+  const [, , kind = "", key, part] = url.pathname.split("/");
+  if (url.pathname === "/prometheus/api/v1/query_range") {
+    const number = (name: string) => Number(url.searchParams.get(name));
+    return ok(matrix(url.searchParams.get("query") ?? "", number("start"), number("end"), number("step")));
+  }
+  if (url.pathname === "/v1/me") {
+    return me ? ok(me) : { status: 401, body: { type: "urn:opshawk:problem:unauthenticated", title: "Nobody is logged in", status: 401, detail: "log in" } };
+  }
+  if (url.pathname === "/v1/system/info") return ok(systemInfo);
+  if (url.pathname === "/v1/system/reconcilers") return ok({ items: reconcilers });
+  if (kind === "tenants" && part === "balance") return ok(balance);
+  if (kind === "tenants" && part === "quota") return ok(quota);
+  if (kind === "tenants" && part === "bill") return ok(bill);
+  if (part === "console-log") return ok({ tail: consoleTail, at: ago(4) });
+  const list = LISTS[kind];
+  if (!list) return notFound;
+  if (key === undefined) return ok(page(list));
+  const found = list.find((item) => (item as { id?: string }).id === key);
+  return found ? ok(found) : notFound;
+}

@@ -1,0 +1,44 @@
+// What a browser has and jsdom has not.
+import "@testing-library/jest-dom/vitest";
+import { modals } from "@mantine/modals";
+import { notifications } from "@mantine/notifications";
+import { cleanup } from "@testing-library/react";
+import { afterEach, vi } from "vitest";
+
+afterEach(() => {
+  // What was announced outlives the page that announced it.
+  notifications.clean();
+  modals.closeAll();
+  cleanup();
+});
+
+class NoObserver {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+}
+vi.stubGlobal("ResizeObserver", NoObserver);
+
+/** Wide, light, no preference: a test that wants it otherwise stubs its own. */
+vi.stubGlobal("matchMedia", (query: string) => ({
+  matches: false,
+  media: query,
+  addEventListener() {},
+  removeEventListener() {},
+  addListener() {},
+  removeListener() {},
+  dispatchEvent: () => false,
+}));
+Element.prototype.scrollIntoView = () => {};
+Element.prototype.scrollTo = () => {};
+window.scrollTo = () => {};
+
+Object.defineProperty(document, "fonts", { value: new EventTarget() });
+
+// It asks for a canvas, which jsdom has none of.
+vi.mock("uplot", () => ({
+  default: class {
+    destroy() {}
+    setData() {}
+  },
+}));
