@@ -218,7 +218,9 @@ pub async fn get(conn: &mut Conn, id: PriceBookId) -> Result<PriceBook> {
             .bind(id.to_string())
             .fetch_optional(&mut *conn)
             .await?;
-    with_versions(conn, found(row, format_args!("price book {id}"))?).await
+    // Before the wait: format arguments can't cross threads.
+    let row = found(row, format_args!("price book {id}"))?;
+    with_versions(conn, row).await
 }
 
 async fn with_versions(

@@ -7,7 +7,7 @@ use base::{
     db::{self, Conn, Db},
     id::UserId,
     secret,
-    time::SharedClock,
+    time::{SharedClock, Timestamp},
 };
 use sqlx::Row;
 
@@ -138,21 +138,7 @@ impl Identity {
                 users::create(&mut tx, now, new).await?
             }
         };
-        let link = secret::random_token("");
-        sqlx::query("DELETE FROM setup_links WHERE user_id = $1 AND used_ms IS NULL")
-            .bind(user.id.to_string())
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(
-            "INSERT INTO setup_links (token_sha256, user_id, created_ms, expires_ms) \
-             VALUES ($1, $2, $3, $4)",
-        )
-        .bind(secret::sha256_hex(&link))
-        .bind(user.id.to_string())
-        .bind(now.ms())
-        .bind((now + SETUP_LINK_LIFETIME).ms())
-        .execute(&mut *tx)
-        .await?;
+        let link = setup_link(&mut tx, now, user.id).await?;
         tx.commit().await?;
         Ok(Some(link))
     }
@@ -172,7 +158,7 @@ impl Identity {
         .await?;
         let Some(row) = row else {
             return Err(nobody("the link was used or has ended").remedy(
-                "restart the server: while no operator has a password it prints a new one",
+                "ask an operator for a new one; the first operator restarts the server for one",
             ));
         };
         let id: UserId = db::parsed(&row, "user_id")?;
@@ -185,6 +171,26 @@ impl Identity {
         tx.commit().await?;
         Ok((session, users::from_row(&row)?.actor()))
     }
+}
+
+/// A new one-time link's token, to set the user's password (the ones before it end).
+pub async fn setup_link(conn: &mut Conn, now: Timestamp, user: UserId) -> Result<String> {
+    let link = secret::random_token("");
+    sqlx::query("DELETE FROM setup_links WHERE user_id = $1 AND used_ms IS NULL")
+        .bind(user.to_string())
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query(
+        "INSERT INTO setup_links (token_sha256, user_id, created_ms, expires_ms) \
+         VALUES ($1, $2, $3, $4)",
+    )
+    .bind(secret::sha256_hex(&link))
+    .bind(user.to_string())
+    .bind(now.ms())
+    .bind((now + SETUP_LINK_LIFETIME).ms())
+    .execute(conn)
+    .await?;
+    Ok(link)
 }
 
 #[cfg(test)]

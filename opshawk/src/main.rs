@@ -1,1 +1,5 @@
-fn main(){}
+//! `opshawk`; see the library.
+
+fn main() -> std::process::ExitCode {
+    opshawk::cli::main()
+}

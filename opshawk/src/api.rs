@@ -1,0 +1,170 @@
+//! The HTTP interface: one file a resource, each handler thin over a domain function.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | [`access`], [`auth`] | who may call what, as one table; who is calling |
+//! | [`extract`] | bodies, paths and queries, with problem details where they are wrong |
+//! | [`unit`] | one request's write transaction, with its `Idempotency-Key` |
+//! | [`problem`] | RFC 9457, from the kinds of `base::Error` |
+//! | [`page`] | lists by cursor |
+//! | [`outer`] | what every request passes: id, span, count, time, headers |
+//! | [`spec`] | the OpenAPI 3.1 description |
+//! | the others | one resource each |
+
+use axum::{Router, middleware};
+use base::{Error, id::TenantId};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub mod access;
+pub mod agents;
+pub mod alerts;
+pub mod audit;
+pub mod auth;
+pub mod console;
+pub mod events;
+pub mod extract;
+pub mod flavors;
+pub mod hosts;
+pub mod images;
+pub mod instances;
+pub mod metrics;
+pub mod money;
+pub mod operations;
+pub mod outer;
+pub mod page;
+pub mod price_books;
+pub mod problem;
+pub mod prometheus;
+pub mod quotas;
+pub mod servers;
+pub mod session;
+pub mod spec;
+pub mod state;
+pub mod system;
+pub mod tenants;
+pub mod tokens;
+pub mod unit;
+pub mod users;
+
+pub use state::App;
+
+/// Every endpoint, with its description.
+pub fn endpoints() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(<spec::Base as utoipa::OpenApi>::openapi())
+        .routes(routes!(session::login, session::logout))
+        .routes(routes!(session::me))
+        .routes(routes!(session::setup))
+        .routes(routes!(tenants::list_tenants, tenants::create_tenant))
+        .routes(routes!(tenants::get_tenant, tenants::patch_tenant))
+        .routes(routes!(money::create_topup))
+        .routes(routes!(money::get_balance))
+        .routes(routes!(money::get_bill))
+        .routes(routes!(money::get_bill_csv))
+        .routes(routes!(quotas::get_quota, quotas::set_quota))
+        .routes(routes!(users::list_users, users::create_user))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::revoke_token))
+        .routes(routes!(flavors::list_flavors, flavors::create_flavor))
+        .routes(routes!(flavors::get_flavor, flavors::delete_flavor))
+        .routes(routes!(images::list_images, images::create_image))
+        .routes(routes!(images::get_image, images::delete_image))
+        .routes(routes!(images::upload_image_file))
+        .routes(routes!(hosts::list_hosts, hosts::create_host))
+        .routes(routes!(hosts::get_host, hosts::patch_host))
+        .routes(routes!(servers::list_servers, servers::create_server))
+        .routes(routes!(servers::get_server, servers::delete_server))
+        .routes(routes!(servers::set_server_power))
+        .routes(routes!(price_books::list_price_books, price_books::create_price_book))
+        .routes(routes!(price_books::create_price_version))
+        .routes(routes!(instances::list_instances, instances::create_instance))
+        .routes(routes!(instances::get_instance, instances::delete_instance))
+        .routes(routes!(instances::start_instance))
+        .routes(routes!(instances::stop_instance))
+        .routes(routes!(instances::lock_instance))
+        .routes(routes!(instances::unlock_instance))
+        .routes(routes!(instances::get_console_log))
+        .routes(routes!(operations::list_operations))
+        .routes(routes!(operations::get_operation))
+        .routes(routes!(alerts::list_alerts))
+        .routes(routes!(alerts::list_rule_groups))
+        .routes(routes!(alerts::put_rule_group, alerts::delete_rule_group))
+        .routes(routes!(alerts::list_notices))
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(system::list_reconcilers))
+        .routes(routes!(system::get_system_info))
+        .routes(routes!(system::create_backup))
+        .routes(routes!(system::healthz))
+        .routes(routes!(system::readyz))
+        .routes(routes!(system::get_openapi))
+        .routes(routes!(events::stream_events))
+        .routes(routes!(agents::get_desired))
+        .routes(routes!(agents::post_report))
+        .routes(routes!(agents::download_image_file))
+        .routes(routes!(prometheus::query, prometheus::query_form))
+        .routes(routes!(prometheus::query_range, prometheus::query_range_form))
+        .routes(routes!(prometheus::series, prometheus::series_form))
+        .routes(routes!(prometheus::labels, prometheus::labels_form))
+        .routes(routes!(prometheus::label_values))
+        .routes(routes!(prometheus::rules))
+        .routes(routes!(prometheus::alerts))
+        .routes(routes!(prometheus::targets))
+        .routes(routes!(prometheus::buildinfo))
+        .routes(routes!(prometheus::remote_write))
+        .routes(routes!(metrics::get_metrics))
+}
+
+/// The description that is checked in as `openapi.json` and served at `/v1/openapi.json`.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    spec::describe(endpoints().split_for_parts().1)
+}
+
+/// The whole interface, ready to be served.
+pub fn router(app: App) -> Router {
+    let (routes, mut description) = endpoints().split_for_parts();
+    for (path, item) in &mut description.paths.paths {
+        for (method, _) in spec::operations(item) {
+            // Without a rule it would be open to all.
+            assert!(access::find(&method, path).is_some(), "{method} {path} has no access rule");
+        }
+    }
+    routes
+        .route_layer(middleware::from_fn_with_state(app.clone(), auth::authorise))
+        .fallback(console::serve)
+        .method_not_allowed_fallback(console::wrong_method)
+        .layer(CatchPanicLayer::custom(outer::panicked))
+        .layer(middleware::from_fn_with_state(app.clone(), outer::observe))
+        .layer(CompressionLayer::new())
+        .with_state(app)
+}
+
+/// Whose things to list: a member's own, an operator's choice.
+fn tenant_filter(
+    caller: &auth::Caller,
+    asked: Option<TenantId>,
+) -> problem::Result<Option<TenantId>> {
+    match (caller.tenant(), asked) {
+        (Some(own), None) => Ok(Some(own)),
+        (Some(_), Some(asked)) => {
+            caller.require_sees(asked, format_args!("tenant {asked}"))?;
+            Ok(Some(asked))
+        }
+        (None, asked) => Ok(asked),
+    }
+}
+
+/// What has no owner is the operators'.
+fn require_own(
+    caller: &auth::Caller,
+    owner: Option<TenantId>,
+    what: impl std::fmt::Display,
+) -> problem::Result<()> {
+    match owner {
+        Some(owner) => Ok(caller.require_sees(owner, what)?),
+        None if caller.is_operator() => Ok(()),
+        None => Err(Error::not_found(what).into()),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,150 @@
+//! Who may call what, as one table.
+//!
+//! The router's middleware refuses by it, the OpenAPI description carries it as `x-opshawk-roles`,
+//! and a test walks both: an endpoint that is not listed here does not start.
+
+use http::Method;
+
+/// Who may call an endpoint at all; whose things they may touch is the handler's to ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Without saying who one is.
+    Nobody,
+    /// Whoever is known: operators, members and agents.
+    Known,
+    /// Operators and members; a member gets 404 for what is not its own.
+    Users,
+    Operators,
+    Agents,
+    OperatorsAndAgents,
+}
+
+impl Who {
+    /// The roles by name, as the OpenAPI description has them.
+    pub fn roles(self) -> &'static [&'static str] {
+        match self {
+            Self::Nobody => &[],
+            Self::Known => &["operator", "member", "agent"],
+            Self::Users => &["operator", "member"],
+            Self::Operators => &["operator"],
+            Self::Agents => &["agent"],
+            Self::OperatorsAndAgents => &["operator", "agent"],
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    pub method: &'static Method,
+    pub path: &'static str,
+    pub who: Who,
+    /// Creates or pays, so that it takes an `Idempotency-Key`.
+    pub keyed: bool,
+}
+
+const fn rule(method: &'static Method, path: &'static str, who: Who) -> Rule {
+    Rule { method, path, who, keyed: false }
+}
+
+const fn keyed(path: &'static str, who: Who) -> Rule {
+    Rule { method: POST, path, who, keyed: true }
+}
+
+const GET: &Method = &Method::GET;
+const POST: &Method = &Method::POST;
+const PUT: &Method = &Method::PUT;
+const PATCH: &Method = &Method::PATCH;
+const DELETE: &Method = &Method::DELETE;
+
+use Who::{Agents, Known, Nobody, Operators, OperatorsAndAgents, Users};
+
+pub const RULES: &[Rule] = &[
+    rule(POST, "/v1/session", Nobody),
+    rule(DELETE, "/v1/session", Users),
+    rule(POST, "/v1/setup", Nobody),
+    rule(GET, "/v1/me", Known),
+    rule(GET, "/v1/tenants", Users),
+    keyed("/v1/tenants", Operators),
+    rule(GET, "/v1/tenants/{id}", Users),
+    rule(PATCH, "/v1/tenants/{id}", Operators),
+    keyed("/v1/tenants/{id}/topups", Operators),
+    rule(GET, "/v1/tenants/{id}/balance", Users),
+    rule(GET, "/v1/tenants/{id}/bill", Users),
+    rule(GET, "/v1/tenants/{id}/bill.csv", Users),
+    rule(GET, "/v1/tenants/{id}/quota", Users),
+    rule(PUT, "/v1/tenants/{id}/quota", Operators),
+    rule(GET, "/v1/users", Operators),
+    keyed("/v1/users", Operators),
+    rule(GET, "/v1/tokens", Users),
+    keyed("/v1/tokens", Users),
+    rule(DELETE, "/v1/tokens/{id}", Users),
+    rule(GET, "/v1/flavors", Users),
+    keyed("/v1/flavors", Operators),
+    rule(GET, "/v1/flavors/{id}", Users),
+    rule(DELETE, "/v1/flavors/{id}", Operators),
+    rule(GET, "/v1/images", Users),
+    keyed("/v1/images", Operators),
+    rule(GET, "/v1/images/{id}", Users),
+    rule(DELETE, "/v1/images/{id}", Operators),
+    rule(PUT, "/v1/images/{id}/files/{file}", Operators),
+    rule(GET, "/v1/hosts", Operators),
+    keyed("/v1/hosts", Operators),
+    rule(GET, "/v1/hosts/{id}", Operators),
+    rule(PATCH, "/v1/hosts/{id}", Operators),
+    rule(GET, "/v1/servers", Operators),
+    keyed("/v1/servers", Operators),
+    rule(GET, "/v1/servers/{id}", Operators),
+    rule(DELETE, "/v1/servers/{id}", Operators),
+    rule(POST, "/v1/servers/{id}/power", Operators),
+    rule(GET, "/v1/price-books", Users),
+    keyed("/v1/price-books", Operators),
+    keyed("/v1/price-books/{id}/versions", Operators),
+    rule(GET, "/v1/instances", Users),
+    keyed("/v1/instances", Users),
+    rule(GET, "/v1/instances/{id}", Users),
+    rule(DELETE, "/v1/instances/{id}", Users),
+    rule(POST, "/v1/instances/{id}/start", Users),
+    rule(POST, "/v1/instances/{id}/stop", Users),
+    rule(POST, "/v1/instances/{id}/lock", Operators),
+    rule(POST, "/v1/instances/{id}/unlock", Operators),
+    rule(GET, "/v1/instances/{id}/console-log", Users),
+    rule(GET, "/v1/operations", Users),
+    rule(GET, "/v1/operations/{id}", Users),
+    rule(GET, "/v1/alerts", Users),
+    rule(GET, "/v1/rule-groups", Operators),
+    rule(PUT, "/v1/rule-groups/{name}", Operators),
+    rule(DELETE, "/v1/rule-groups/{name}", Operators),
+    rule(GET, "/v1/notices", Users),
+    rule(GET, "/v1/audit", Operators),
+    rule(GET, "/v1/system/reconcilers", Operators),
+    rule(GET, "/v1/system/info", Operators),
+    rule(POST, "/v1/system/backup", Operators),
+    rule(GET, "/v1/events", Users),
+    rule(GET, "/v1/openapi.json", Nobody),
+    rule(GET, "/v1/agent/desired", Agents),
+    rule(POST, "/v1/agent/reports", Agents),
+    rule(GET, "/v1/agent/images/{id}/{file}", Agents),
+    rule(GET, "/prometheus/api/v1/query", Users),
+    rule(POST, "/prometheus/api/v1/query", Users),
+    rule(GET, "/prometheus/api/v1/query_range", Users),
+    rule(POST, "/prometheus/api/v1/query_range", Users),
+    rule(GET, "/prometheus/api/v1/series", Users),
+    rule(POST, "/prometheus/api/v1/series", Users),
+    rule(GET, "/prometheus/api/v1/labels", Users),
+    rule(POST, "/prometheus/api/v1/labels", Users),
+    rule(GET, "/prometheus/api/v1/label/{name}/values", Users),
+    rule(GET, "/prometheus/api/v1/rules", Users),
+    rule(GET, "/prometheus/api/v1/alerts", Users),
+    rule(GET, "/prometheus/api/v1/targets", Operators),
+    rule(GET, "/prometheus/api/v1/status/buildinfo", Users),
+    rule(POST, "/prometheus/api/v1/write", OperatorsAndAgents),
+    rule(GET, "/metrics", Users),
+    rule(GET, "/healthz", Nobody),
+    rule(GET, "/readyz", Nobody),
+];
+
+pub fn find(method: &Method, path: &str) -> Option<&'static Rule> {
+    // A HEAD is answered by the GET.
+    let method = if method == Method::HEAD { GET } else { method };
+    RULES.iter().find(|r| r.method == method && r.path == path)
+}

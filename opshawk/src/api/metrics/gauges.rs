@@ -1,0 +1,165 @@
+//! What is, read when it is asked for.
+
+use base::{
+    Result,
+    db::Conn,
+    id::TenantId,
+    money::{Micros, Nanos},
+    time::Timestamp,
+};
+use billing::{accounts, bill};
+use identity::tenants;
+use inventory::{
+    hosts, instances, quotas,
+    servers::{self, ObservedPower},
+};
+use prometheus::{GaugeVec, Opts, Registry, proto::MetricFamily};
+
+use crate::api::{page::MAX_ITEMS, state::App};
+
+/// Gauges of one answer.
+struct Gauges(Registry);
+
+impl Gauges {
+    fn vec(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+        let gauge = GaugeVec::new(Opts::new(name, help), labels).expect("the names are valid");
+        self.0.register(Box::new(gauge.clone())).expect("each name is registered once");
+        gauge
+    }
+}
+
+/// What tenants use, pay and may have.
+struct TenantGauges {
+    balance: GaugeVec,
+    burn: GaugeVec,
+    cost: GaugeVec,
+    standing: GaugeVec,
+    limit: GaugeVec,
+    used: GaugeVec,
+    instances: GaugeVec,
+}
+
+impl TenantGauges {
+    fn new(gauges: &Gauges) -> Self {
+        let money = ["tenant", "tenant_name", "currency"];
+        let quota = ["tenant", "tenant_name", "resource"];
+        Self {
+            balance: gauges.vec("opshawk_tenant_balance", "Posted minus accrued.", &money),
+            burn: gauges.vec("opshawk_tenant_burn_per_hour", "What use costs now.", &money),
+            cost: gauges.vec(
+                "opshawk_tenant_cost_this_month",
+                "Charged and accrued since the billing month began.",
+                &money,
+            ),
+            standing: gauges.vec(
+                "opshawk_tenant_standing",
+                "1 for how the tenant stands.",
+                &["tenant", "tenant_name", "standing"],
+            ),
+            limit: gauges.vec("opshawk_tenant_quota_limit", "What it may have.", &quota),
+            used: gauges.vec("opshawk_tenant_quota_used", "What it has.", &quota),
+            instances: gauges.vec(
+                "opshawk_tenant_instances",
+                "Instances by what was last seen of them.",
+                &["tenant", "tenant_name", "state"],
+            ),
+        }
+    }
+
+    async fn set(&self, conn: &mut Conn, now: Timestamp, tenant: &tenants::Tenant) -> Result<()> {
+        let id = tenant.id;
+        let (tenant_id, name) = (id.to_string(), tenant.name.as_str());
+        let money = accounts::balance(&mut *conn, now, id).await?;
+        let labels = [tenant_id.as_str(), name, money.currency.as_str()];
+        self.balance.with_label_values(&labels).set(units(money.balance));
+        self.burn.with_label_values(&labels).set(price(money.burn_per_hour));
+        let (month, _) = bill::current_month(&mut *conn, id, now).await?;
+        let charged = bill::charged(&mut *conn, id, month, now).await?;
+        self.cost.with_label_values(&labels).set(units(charged) + units(money.accrued));
+        self.standing
+            .with_label_values(&[tenant_id.as_str(), name, money.standing.as_str()])
+            .set(1.0);
+        for quota in quotas::list(&mut *conn, id).await? {
+            let labels = [tenant_id.as_str(), name, quota.resource.as_str()];
+            self.limit.with_label_values(&labels).set(quota.limit as f64);
+            self.used.with_label_values(&labels).set(quota.used as f64);
+        }
+        for (state, count) in instances::count_by_state(conn, Some(id)).await? {
+            let labels = [tenant_id.as_str(), name, state.as_str()];
+            self.instances.with_label_values(&labels).set(count as f64);
+        }
+        Ok(())
+    }
+}
+
+/// For a gauge, which is a double by nature; the ledger's amounts are read from the API.
+fn units(amount: Micros) -> f64 {
+    amount.0 as f64 / 1e6
+}
+fn price(amount: Nanos) -> f64 {
+    amount.0 as f64 / 1e9
+}
+
+pub async fn of_tenant(app: &App, id: TenantId) -> Result<Vec<MetricFamily>> {
+    let gauges = Gauges(Registry::new());
+    let of_tenants = TenantGauges::new(&gauges);
+    let mut conn = app.read().await?;
+    let tenant = tenants::get(&mut conn, id).await?;
+    of_tenants.set(&mut conn, app.clock.now(), &tenant).await?;
+    Ok(gauges.0.gather())
+}
+
+pub async fn of_all(app: &App) -> Result<Vec<MetricFamily>> {
+    let gauges = Gauges(Registry::new());
+    of_program(app, &gauges);
+    let mut conn = app.read().await?;
+    of_machines(&mut conn, &gauges).await?;
+    let of_tenants = TenantGauges::new(&gauges);
+    let now = app.clock.now();
+    for tenant in tenants::list(&mut conn, None, MAX_ITEMS).await? {
+        of_tenants.set(&mut conn, now, &tenant).await?;
+    }
+    Ok(gauges.0.gather())
+}
+
+fn of_program(app: &App, gauges: &Gauges) {
+    let build = gauges.vec("opshawk_build_info", "1; which build this is.", &["version"]);
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+    let started = gauges.vec("opshawk_start_time_seconds", "When the server started.", &[]);
+    started.with_label_values::<&str>(&[]).set(app.started_at.ms() as f64 / 1e3);
+
+    let label = ["reconciler"];
+    let runs = gauges.vec("opshawk_reconciler_runs_total", "Runs that ended.", &label);
+    let failures = gauges.vec("opshawk_reconciler_failures_total", "Runs that failed.", &label);
+    let took = gauges.vec(
+        "opshawk_reconciler_last_duration_seconds",
+        "How long the last run took.",
+        &label,
+    );
+    for status in app.driver.statuses() {
+        let label = [status.name.as_str()];
+        runs.with_label_values(&label).set(status.runs as f64);
+        failures.with_label_values(&label).set(status.failures as f64);
+        let last_ms = status.last_duration_ms.unwrap_or(0);
+        took.with_label_values(&label).set(last_ms as f64 / 1e3);
+    }
+}
+
+async fn of_machines(conn: &mut Conn, gauges: &Gauges) -> Result<()> {
+    let by_status = gauges.vec("opshawk_hosts", "Hosts by whether they answer.", &["status"]);
+    for host in hosts::list(&mut *conn, None, MAX_ITEMS).await? {
+        let status = if host.hypervisor_ok { "ok" } else { "unknown" };
+        by_status.with_label_values(&[status]).inc();
+    }
+    let by_power = gauges.vec("opshawk_servers", "Servers by power.", &["power"]);
+    for server in servers::list(&mut *conn, None, MAX_ITEMS).await? {
+        let power: ObservedPower = server.observed_power;
+        by_power.with_label_values(&[power.as_str()]).inc();
+    }
+    let by_state =
+        gauges.vec("opshawk_instances", "Instances by what was last seen of them.", &["state"]);
+    for (state, count) in instances::count_by_state(conn, None).await? {
+        by_state.with_label_values(&[state.as_str()]).set(count as f64);
+    }
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The interface as its callers see it, on a whole server in this process, over SQLite and
+//! PostgreSQL.
+
+mod authorisation;
+mod description;
+mod hostile;
+mod samples;
+mod sessions;
+mod story;
+pub(crate) mod world;

@@ -1,0 +1,150 @@
+//! The sections of `opshawk.toml`. Seconds end in `_s`, milliseconds in `_ms`.
+
+use std::path::PathBuf;
+
+use alerting::settings::{Secret, Tls};
+use serde::Deserialize;
+
+use super::ms;
+
+/// The agent inside the server, for its own machine.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Agent {
+    pub enabled: bool,
+    pub libvirt_uri: String,
+    /// The host's name; the machine's where not set.
+    pub name: Option<String>,
+    pub collect_interval_s: u32,
+    /// Where instances' disks are; in the data directory where not set.
+    pub instances_dir: Option<PathBuf>,
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            libvirt_uri: "qemu:///system".to_owned(),
+            name: None,
+            collect_interval_s: 15,
+            instances_dir: None,
+        }
+    }
+}
+
+/// Reading the servers' BMCs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bmc {
+    pub collect_interval_s: u32,
+}
+
+impl Default for Bmc {
+    fn default() -> Self {
+        Self { collect_interval_s: 30 }
+    }
+}
+
+/// When rules are evaluated, and how alerts are grouped.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Alerting {
+    pub evaluation_interval_s: u32,
+    /// Prometheus rule files, read at the start.
+    pub rule_files: Vec<PathBuf>,
+    pub group_wait_s: u32,
+    pub group_interval_s: u32,
+    pub resend_interval_s: u32,
+}
+
+impl Default for Alerting {
+    fn default() -> Self {
+        Self {
+            evaluation_interval_s: 15,
+            rule_files: Vec::new(),
+            group_wait_s: 10,
+            group_interval_s: 60,
+            resend_interval_s: 4 * 3600,
+        }
+    }
+}
+
+/// The mail server that takes OpsHawk's mails.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    pub host: String,
+    #[serde(default = "smtp_port")]
+    pub port: u16,
+    /// The sender.
+    pub from: String,
+    #[serde(default)]
+    pub tls: Tls,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+}
+
+fn smtp_port() -> u16 {
+    25
+}
+
+impl Smtp {
+    pub(super) fn settings(&self) -> alerting::settings::Smtp {
+        alerting::settings::Smtp {
+            host: self.host.clone(),
+            port: self.port,
+            from: self.from.clone(),
+            tls: self.tls,
+            login: self.user.clone().zip(self.password.clone()),
+        }
+    }
+}
+
+/// Who is told, beside a tenant's own users.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Notify {
+    pub operator_mail: Vec<String>,
+    pub webhook_urls: Vec<String>,
+    /// Signs what webhooks get.
+    pub webhook_secret: Option<Secret>,
+}
+
+/// Money's delays.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Billing {
+    pub min_runway_s: u32,
+    pub warn_before_s: u32,
+    pub grace_s: u32,
+    pub suspend_to_stop_s: u32,
+    /// How long a guest may take to follow ACPI before it is stopped hard.
+    pub stop_grace_ms: u32,
+    /// IANA name.
+    pub timezone: String,
+}
+
+impl Default for Billing {
+    fn default() -> Self {
+        Self {
+            min_runway_s: 3600,
+            warn_before_s: 24 * 3600,
+            grace_s: 2 * 3600,
+            suspend_to_stop_s: 24 * 3600,
+            stop_grace_ms: 30_000,
+            timezone: "Asia/Shanghai".to_owned(),
+        }
+    }
+}
+
+impl Billing {
+    pub fn settings(&self) -> billing::Settings {
+        billing::Settings {
+            min_runway_ms: ms(self.min_runway_s),
+            warn_before_ms: ms(self.warn_before_s),
+            grace_ms: ms(self.grace_s),
+            suspend_to_stop_ms: ms(self.suspend_to_stop_s),
+            timezone: self.timezone.clone(),
+        }
+    }
+}

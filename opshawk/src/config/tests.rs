@@ -1,0 +1,89 @@
+use super::*;
+
+fn file(text: &str) -> (tempfile::TempDir, Flags) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("opshawk.toml");
+    std::fs::write(&path, text).unwrap();
+    let flags = Flags { config: Some(path), ..Flags::default() };
+    (dir, flags)
+}
+
+fn error(text: &str, variables: &[(&str, &str)]) -> String {
+    let (dir, flags) = file(text);
+    let own = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    let message = load(&flags, own).unwrap_err().to_string();
+    message.replace(&dir.path().display().to_string(), "DIR")
+}
+
+#[test]
+fn file_then_variables_then_flags() {
+    let (_dir, mut flags) = file(
+        "listen = '127.0.0.1:1000'\n[agent]\nname = 'a'\ncollect_interval_s = 3\n\
+         [smtp]\nhost = 'mail'\nfrom = 'ops@example.com'\npassword = 'x'\nuser = 'u'\n",
+    );
+    flags.data_dir = Some("/tmp/d".into());
+    let variables = [
+        ("OPSHAWK_LISTEN", "127.0.0.1:2000"),
+        ("OPSHAWK_AGENT__ENABLED", "false"),
+        // Text that looks like a number stays text.
+        ("OPSHAWK_AGENT__NAME", "7"),
+        ("OPSHAWK_NOTIFY__WEBHOOK_URLS", "[\"http://127.0.0.1:1/x\"]"),
+        ("OPSHAWK_URL", "http://elsewhere"),
+        ("HOME", "/root"),
+    ];
+    let config = load(&flags, variables.map(|(k, v)| (k.to_owned(), v.to_owned()))).unwrap();
+    assert_eq!(config.listen.port(), 2000);
+    assert_eq!(config.data_dir, PathBuf::from("/tmp/d"));
+    assert!(!config.agent.enabled);
+    assert_eq!(config.agent.name.as_deref(), Some("7"));
+    assert_eq!(config.agent.collect_interval_s, 3);
+    assert_eq!(config.notify.webhook_urls, ["http://127.0.0.1:1/x"]);
+    assert_eq!(config.public_url(), "http://127.0.0.1:2000");
+    assert!(config.database_url().starts_with("sqlite:///tmp/d/opshawk.db"));
+    let debug = format!("{config:?}");
+    assert!(!debug.contains("\"x\""), "a password is never printed: {debug}");
+}
+
+#[test]
+fn an_error_names_the_place_the_key_and_the_type() {
+    let wrong_type = error("[agent]\ncollect_interval_s = 'often'\n", &[]);
+    assert!(wrong_type.starts_with("DIR/opshawk.toml: agent.collect_interval_s: "), "{wrong_type}");
+    assert!(wrong_type.contains("u32"), "{wrong_type}");
+
+    let unknown = error("[agnt]\nenabled = true\n", &[]);
+    assert!(unknown.contains("agnt") && unknown.contains("opshawk.toml"), "{unknown}");
+
+    let syntax = error("listen = \n", &[]);
+    assert!(syntax.starts_with("DIR/opshawk.toml line 1: "), "{syntax}");
+
+    let variable = error("", &[("OPSHAWK_BMC__COLLECT_INTERVAL_S", "soon")]);
+    assert!(
+        variable.starts_with("OPSHAWK_BMC__COLLECT_INTERVAL_S: bmc.collect_interval_s: "),
+        "{variable}"
+    );
+
+    let zone = error("[billing]\ntimezone = 'Mars'\n", &[]);
+    assert!(zone.contains("billing") || zone.contains("Mars"), "{zone}");
+
+    let zero = error("[bmc]\ncollect_interval_s = 0\n", &[]);
+    assert_eq!(zero, "bmc.collect_interval_s must be above zero");
+    for text in [wrong_type, unknown, syntax, variable, zone] {
+        assert!(!text.contains('\n'), "one line: {text}");
+    }
+}
+
+#[test]
+fn plain_http_beyond_loopback_must_be_asked_for() {
+    let message = error("listen = '0.0.0.0:8420'", &[]);
+    assert!(message.contains("--insecure"), "{message}");
+    let (_dir, mut flags) = file("listen = '0.0.0.0:8420'");
+    flags.insecure = true;
+    assert!(load(&flags, []).is_ok());
+}
+
+#[test]
+fn a_file_that_was_asked_for_must_be_there() {
+    let flags = Flags { config: Some("/nonexistent/opshawk.toml".into()), ..Flags::default() };
+    let message = load(&flags, []).unwrap_err().to_string();
+    assert!(message.contains("/nonexistent/opshawk.toml"), "{message}");
+}

@@ -1,0 +1,159 @@
+//! The time-series store as the other parts see it: rules read and write it, samples come in by
+//! remote write or from the server's own collection.
+//!
+//! A label that the server sets can't be set by what it receives: [`Ingest`] is where that is so.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use base::{
+    Error, Result,
+    db::Db,
+    id::{HostId, InstanceId, TenantId},
+    sample::{Labels, Series},
+    time::Timestamp,
+};
+use inventory::{hosts, instances};
+use timeseries::{Appended, Engine, Scope, Store, TENANT, Value};
+use tokio::sync::RwLock;
+
+/// The label that says which instance a series is about.
+pub const INSTANCE_ID: &str = "instance_id";
+/// The labels that say which host a series comes from.
+const HOST: &str = "host";
+const TARGET: &str = "instance";
+
+/// What rules read and write.
+#[derive(Debug, Clone)]
+pub struct RuleSamples {
+    pub engine: Engine,
+}
+
+#[async_trait]
+impl alerting::samples::Samples for RuleSamples {
+    async fn instant(&self, expr: &str, at: Timestamp) -> Result<Vec<(Labels, f64)>> {
+        match self.engine.query(&Scope::ALL, expr, at.ms()).await? {
+            Value::Vector(series) => {
+                Ok(series.into_iter().map(|s| (s.metric, s.value.value)).collect())
+            }
+            Value::Scalar(point) => Ok(vec![(Labels::default(), point.value)]),
+            Value::Matrix(_) | Value::String(_) => {
+                Err(Error::invalid("expr", "a rule's expression must give a vector or a scalar"))
+            }
+        }
+    }
+
+    async fn append(&self, series: &[Series]) -> Result<()> {
+        let appended = self.engine.store().append(series.to_vec()).await?;
+        if let Some(error) = appended.first_error {
+            tracing::warn!(error, "samples of rules were not taken");
+        }
+        Ok(())
+    }
+}
+
+/// The way in for samples.
+#[derive(Debug, Clone)]
+pub struct Ingest {
+    db: Db,
+    store: Arc<dyn Store>,
+    /// Whose an instance is, and where it runs, never changes.
+    owners: Arc<RwLock<HashMap<InstanceId, Owner>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    tenant: TenantId,
+    host: HostId,
+}
+
+/// Who sends samples.
+#[derive(Debug, Clone)]
+pub enum Sender {
+    /// May speak of its own instances, and as its own host.
+    Agent { host: HostId, host_name: String },
+    /// May speak of everything but for a tenant.
+    Operator,
+}
+
+impl Ingest {
+    /// Beyond this the memory of owners starts anew.
+    const OWNERS_MAX: usize = 100_000;
+
+    pub fn new(db: Db, store: Arc<dyn Store>) -> Self {
+        Self { db, store, owners: Arc::default() }
+    }
+
+    pub async fn sender(&self, access: identity::Access) -> Result<Sender> {
+        match access {
+            identity::Access::Agent(host) => {
+                let host_name = hosts::get(&mut *self.db.read().await?, host).await?.name;
+                Ok(Sender::Agent { host, host_name })
+            }
+            _ => Ok(Sender::Operator),
+        }
+    }
+
+    /// Durable when it returns.
+    pub async fn take(
+        &self,
+        sender: &Sender,
+        mut batch: Vec<Series>,
+    ) -> timeseries::Result<Appended> {
+        for series in &mut batch {
+            let owner = self.owner(&series.labels).await?;
+            series.labels = rewrite(std::mem::take(&mut series.labels), sender, owner);
+        }
+        self.store.append(batch).await
+    }
+
+    async fn owner(&self, labels: &Labels) -> timeseries::Result<Option<Owner>> {
+        let Some(id) = labels.get(INSTANCE_ID).and_then(|id| id.parse::<InstanceId>().ok()) else {
+            return Ok(None);
+        };
+        if let Some(owner) = self.owners.read().await.get(&id) {
+            return Ok(Some(*owner));
+        }
+        let busy = |_: Error| timeseries::Error::Busy("the database does not answer");
+        let mut conn = self.db.read().await.map_err(busy)?;
+        let instance = match instances::get(&mut conn, id).await {
+            Ok(instance) => instance,
+            Err(e) if e.kind == base::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(busy(e)),
+        };
+        let owner = Owner { tenant: instance.tenant_id, host: instance.host_id };
+        let mut owners = self.owners.write().await;
+        if owners.len() >= Self::OWNERS_MAX {
+            owners.clear();
+        }
+        owners.insert(id, owner);
+        Ok(Some(owner))
+    }
+}
+
+/// What the sender may not say is put right: `tenant` follows from `instance_id` alone, and an
+/// agent's host is its own.
+fn rewrite(labels: Labels, sender: &Sender, owner: Option<Owner>) -> Labels {
+    let owner = owner.filter(|owner| match sender {
+        Sender::Agent { host, .. } => owner.host == *host,
+        Sender::Operator => true,
+    });
+    let kept = labels
+        .iter()
+        .filter(|(name, _)| *name != TENANT && (*name != INSTANCE_ID || owner.is_some()));
+    let mut pairs: Vec<(String, String)> =
+        kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut set = |name: &str, value: String| pairs.push((name.to_owned(), value));
+    if let Some(owner) = owner {
+        set(TENANT, owner.tenant.to_string());
+    }
+    if let Sender::Agent { host_name, .. } = sender {
+        set(HOST, host_name.clone());
+        set(TARGET, host_name.clone());
+    }
+    // The last of two values for one name wins.
+    Labels::new(pairs)
+}
+
+#[cfg(test)]
+mod tests;
