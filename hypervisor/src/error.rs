@@ -47,11 +47,6 @@ impl Error {
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Busy { .. })
     }
-
-    /// libvirt's code for "the machine is not in a state that allows this".
-    pub fn is_wrong_state(&self) -> bool {
-        matches!(self, Self::Refused { code, .. } if *code == virt_sys::VIR_ERR_OPERATION_INVALID)
-    }
 }
 
 impl From<virt::error::Error> for Error {

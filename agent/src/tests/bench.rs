@@ -119,12 +119,14 @@ impl Host {
         self.instance(image, 160)
     }
 
-    /// An instance whose empty disk boots nothing: it costs the host next to nothing.
+    /// An instance whose disk boots a halted processor: it costs the host next to nothing.
     pub fn blank(&self) -> DesiredInstance {
-        let id = ImageId::new();
+        let (id, mut disk) = (ImageId::new(), vec![0; 64 << 10]);
+        disk[..4].copy_from_slice(&[0xfa, 0xf4, 0xeb, 0xfc]); // cli; hlt; again
+        disk[510..512].copy_from_slice(&[0x55, 0xaa]);
         let image = DesiredImage {
             id,
-            disk: self.offer(id, "disk", vec![0; 64 << 10]),
+            disk: self.offer(id, "disk", disk),
             disk_format: DiskFormat::Raw,
             kernel: None,
             ramdisk: None,

@@ -157,7 +157,7 @@ async fn an_agent_without_a_server_converges_to_what_it_was_told_last() {
 async fn a_guest_that_ignores_the_button_is_stopped_hard() {
     let Some((uri, _)) = lab() else { return };
     let mut host = Host::new(&uri).await;
-    // Nothing boots from its disk, so that nobody follows the button.
+    // Its processor is halted, so that nobody follows the button.
     let mut wanted = host.blank();
     wanted.stop_grace_ms = 1_500;
     let id = wanted.id;
