@@ -25,8 +25,11 @@ pub mod quotas;
 pub mod servers;
 
 /// Enums that are kept as text.
+///
+/// The text is a `tt`, since a derive that looks for a string sees none in a `literal`: the API's
+/// description then had the variants' names in place of what is sent.
 macro_rules! text_enum {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:tt),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
