@@ -139,8 +139,8 @@ impl Story {
     }
 
     pub(super) async fn bill(&mut self) -> Result<()> {
-        // Stopping and starting posts all that accrued: from here on nothing burns but disks, and
-        // the bill and the balance below are asked for the same instant.
+        // The bill holds what is posted; what burns since then is accrued. Both are asked for the
+        // same instant, and the ledger must agree with the bill.
         let balance = self.balance().await?;
         let to = text(&balance, "at")?;
         let bill = self.member.get(&format!("/v1/tenants/{}/bill?to={to}", self.tenant)).await?;
@@ -160,13 +160,15 @@ impl Story {
         let subtotal = micros(&bill["subtotal"])?;
         ensure!(sum == subtotal, "the lines sum to {sum}, the subtotal is {subtotal}");
         let paid = self.paid_micros();
-        let left = micros(&balance["balance"])?;
+        let posted = micros(&balance["posted"])?;
         ensure!(
-            paid - subtotal == left,
-            "paid {paid} minus billed {subtotal} is not the balance {left} (micro-units)"
+            paid - subtotal == posted,
+            "paid {paid} minus billed {subtotal} is not the ledger's {posted} (micro-units)"
         );
+        let (accrued, left) = (micros(&balance["accrued"])?, micros(&balance["balance"])?);
+        ensure!(posted - accrued == left, "{balance}");
         self.say(format!(
-            "subtotal {}: paid {paid} - billed {subtotal} = balance {left} micro-units, exactly",
+            "subtotal {}: paid {paid} - billed {subtotal} = ledger {posted} micro-units, exactly",
             text(&bill, "subtotal")?
         ));
         self.csv(&format!("/v1/tenants/{}/bill.csv?to={to}", self.tenant), lines.len()).await
