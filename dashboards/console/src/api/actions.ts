@@ -145,7 +145,7 @@ export const useCreateServer = () =>
 
 export const useServerPower = (id: string) =>
   useAction(
-    (action: Schemas["PowerAction"]) =>
+    (action: Schemas["WantedPower"]) =>
       unwrap(client.POST("/v1/servers/{id}/power", { body: { action }, params: path(id) })),
     [keys.servers, ["operations"]],
   );

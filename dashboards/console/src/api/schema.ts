@@ -173,6 +173,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** What is collected now: each `up` series, as the target that it stands for. */
         get: operations["targets"];
         put?: never;
         post?: never;
@@ -191,7 +192,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes samples: remote write 1.0 (snappy-compressed protobuf). */
+        /**
+         * Takes samples: remote write 1.0 (snappy-compressed protobuf). 204: all are durable; 400: some
+         *     can never be taken, the others are durable; 503: send it again.
+         */
         post: operations["remote_write"];
         delete?: never;
         options?: never;
@@ -240,7 +244,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The bytes of a file of an image. */
+        /** The bytes of a file of an image that an instance on the host was made of. */
         get: operations["download_image_file"];
         put?: never;
         post?: never;
@@ -274,7 +278,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Pending, firing and lately resolved alerts. */
+        /** Pending, firing and lately resolved alerts, newest first. */
         get: operations["list_alerts"];
         put?: never;
         post?: never;
@@ -414,7 +418,7 @@ export interface paths {
         get: operations["get_image"];
         put?: never;
         post?: never;
-        /** Retires it: what was made from it stays. */
+        /** Deletes it; refused while an instance was made of it. */
         delete: operations["delete_image"];
         options?: never;
         head?: never;
@@ -429,7 +433,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Takes the raw bytes of a file of the image. A file is set once. */
+        /** Takes the raw bytes of a file of the image, while the image is queued. */
         put: operations["upload_image_file"];
         post?: never;
         delete?: never;
@@ -579,7 +583,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Newest first. */
+        /** What was told to people and how that went, newest first. */
         get: operations["list_notices"];
         put?: never;
         post?: never;
@@ -856,7 +860,7 @@ export interface paths {
         /** All tenants; a member sees its own. */
         get: operations["list_tenants"];
         put?: never;
-        /** Makes a tenant, with an account and no quota. */
+        /** Makes a tenant, with an empty account and the usual quota. */
         post: operations["create_tenant"];
         delete?: never;
         options?: never;
@@ -877,7 +881,8 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Changes the price book that it pays by. */
+        patch: operations["patch_tenant"];
         trace?: never;
     };
     "/v1/tenants/{id}/balance": {
@@ -887,7 +892,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The balance now, to the millisecond. */
+        /** The balance now, to the millisecond: posted minus accrued. */
         get: operations["get_balance"];
         put?: never;
         post?: never;
@@ -1025,13 +1030,16 @@ export interface components {
             kind: string;
             name: string;
         };
+        /** @description One episode of an alert, as the API shows it. */
         Alert: {
             active_at: components["schemas"]["Timestamp"];
             annotations: {
                 [key: string]: string;
             };
+            /** @description Of the labels, as Prometheus computes it: 16 hex digits. */
             fingerprint: string;
             fired_at?: components["schemas"]["Timestamp"] | null;
+            id: components["schemas"]["AlertId"];
             labels: {
                 [key: string]: string;
             };
@@ -1040,10 +1048,12 @@ export interface components {
             state: components["schemas"]["AlertState"];
             /**
              * Format: double
-             * @description The expression's value at the last evaluation.
+             * @description The expression's value at the last evaluation; null where it is not finite.
              */
             value?: number | null;
         };
+        /** Format: uuid */
+        AlertId: string;
         /** @enum {string} */
         AlertState: "pending" | "firing" | "resolved";
         AuditEntry: {
@@ -1059,46 +1069,58 @@ export interface components {
         };
         /** Format: uuid */
         AuditId: string;
-        /** @description What is left at an instant: posted minus accrued. */
+        /** @description A tenant's money at an instant. */
         Balance: {
-            /** @description Used since the last posting. */
+            /** @description Used, but not posted yet; below zero where a late fact makes a correction due. */
             accrued: components["schemas"]["Micros"];
             at: components["schemas"]["Timestamp"];
+            /** @description `posted` minus `accrued`. */
             balance: components["schemas"]["Micros"];
-            /** @description As people read it: four decimals. */
+            /** @description With four decimals, as people read it. */
             balance_display: string;
             burn_per_hour: components["schemas"]["Nanos"];
+            /** @description How far below zero the balance may go. */
+            credit_limit: components["schemas"]["Micros"];
             currency: string;
-            /** @description What it means for the tenant, in a sentence. */
+            /** @description What the standing means for the tenant, where it means something. */
             message?: string | null;
+            /** @description The ledger's sum. */
             posted: components["schemas"]["Micros"];
             runs_out_at?: components["schemas"]["Timestamp"] | null;
-            standing: components["schemas"]["StandingName"];
+            standing: components["schemas"]["Standing"];
             standing_since: components["schemas"]["Timestamp"];
-            tenant_id: components["schemas"]["TenantId"];
         };
         Bill: {
+            /** @description Used at `accrued_at`, but not posted yet, and in no line. */
+            accrued: components["schemas"]["Micros"];
+            accrued_at: components["schemas"]["Timestamp"];
             currency: string;
             from: components["schemas"]["Timestamp"];
             lines: components["schemas"]["BillLine"][];
-            /** @description The sum of the lines, equal to the ledger's charges of the period. */
+            /** @description The sum of the lines, and of the ledger's charges of the period. */
             subtotal: components["schemas"]["Micros"];
             tenant_id: components["schemas"]["TenantId"];
             tenant_name: string;
             to: components["schemas"]["Timestamp"];
         };
         BillLine: {
+            /** @description It corrects what was charged for a time that had passed already. */
+            adjustment: boolean;
             amount: components["schemas"]["Micros"];
             from: components["schemas"]["Timestamp"];
             meter: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Units; below zero in an adjustment that takes back.
+             */
             quantity: number;
             resource_id: string;
             resource_kind: string;
+            resource_name: string;
             to: components["schemas"]["Timestamp"];
             /** @description Per unit and hour. */
             unit_price: components["schemas"]["Nanos"];
-            /** @description For people: the resource's name and what of it is paid for. */
+            /** @description "instance web-1, flavor small", "disk of web-1, 1 GiB". */
             what: string;
         };
         /** @description The data of a `change` event: read the entity again. */
@@ -1129,7 +1151,7 @@ export interface components {
             name: string;
         };
         CreateImage: {
-            disk_format: components["schemas"]["DiskFormatName"];
+            disk_format: components["schemas"]["DiskFormat"];
             kernel_cmdline?: string;
             name: string;
             wants_kernel?: boolean;
@@ -1172,8 +1194,8 @@ export interface components {
         };
         CreateToken: {
             name: string;
-            /** @description `operator` or `member`; a member can make members' only. */
-            role: components["schemas"]["RoleName"];
+            /** @description A member can make members' only. */
+            role: components["schemas"]["Role"];
             tenant_id?: components["schemas"]["TenantId"] | null;
         };
         CreateTopup: {
@@ -1182,14 +1204,14 @@ export interface components {
             memo?: string;
         };
         CreateUser: {
+            /** @description An e-mail address, where the user is to get mail. */
             login: string;
             /**
              * Format: password
              * @description Without one, the answer has a one-time link to set it.
              */
             password?: string | null;
-            /** @description `operator` or `member`. */
-            role: components["schemas"]["RoleName"];
+            role: components["schemas"]["Role"];
             tenant_id?: components["schemas"]["TenantId"] | null;
         };
         CreatedHost: components["schemas"]["Host"] & {
@@ -1213,10 +1235,11 @@ export interface components {
             channel: string;
             delivered_at?: components["schemas"]["Timestamp"] | null;
             id: components["schemas"]["DeliveryId"];
+            /** @description Why the last attempt was not taken; null for members where it is not theirs. */
             last_error?: string | null;
             /** @description `pending`, `delivered` or `failed`. */
             state: string;
-            /** @description The mail address or URL; null for members where it is not theirs. */
+            /** @description The mail address, or the webhook's host and a tag; null for members where it is not theirs. */
             target?: string | null;
         };
         /** Format: uuid */
@@ -1231,10 +1254,16 @@ export interface components {
             firmware?: string | null;
             ipmi_version?: string | null;
             manufacturer?: string | null;
-            product?: string | null;
+            /**
+             * Format: int64
+             * @description IANA enterprise number.
+             */
+            manufacturer_id?: number | null;
+            /** Format: int64 */
+            product_id?: number | null;
         };
         /** @enum {string} */
-        DiskFormatName: "qcow2" | "raw";
+        DiskFormat: "qcow2" | "raw";
         /** @enum {string} */
         EffectivePower: "running" | "paused" | "stopped" | "absent";
         Flavor: {
@@ -1250,8 +1279,11 @@ export interface components {
         };
         /** Format: uuid */
         FlavorId: string;
-        /** @enum {string} */
-        HoldName: "none" | "paused" | "stopped";
+        /**
+         * @description What the tenant's standing does to it.
+         * @enum {string}
+         */
+        Hold: "none" | "paused" | "stopped";
         Host: {
             agent_version?: string | null;
             /**
@@ -1302,7 +1334,7 @@ export interface components {
         Image: {
             created_at: components["schemas"]["Timestamp"];
             disk?: components["schemas"]["ImageFile"] | null;
-            disk_format: components["schemas"]["DiskFormatName"];
+            disk_format: components["schemas"]["DiskFormat"];
             id: components["schemas"]["ImageId"];
             kernel?: components["schemas"]["ImageFile"] | null;
             kernel_cmdline: string;
@@ -1321,8 +1353,6 @@ export interface components {
         /** Format: uuid */
         ImageId: string;
         /** @enum {string} */
-        ImagePart: "disk" | "kernel" | "ramdisk";
-        /** @enum {string} */
         ImageState: "queued" | "active" | "deleted";
         Instance: {
             addresses: string[];
@@ -1335,7 +1365,7 @@ export interface components {
             /** Format: int64 */
             generation: number;
             /** @description What the tenant's standing imposes. */
-            hold: components["schemas"]["HoldName"];
+            hold: components["schemas"]["Hold"];
             host_id?: components["schemas"]["HostId"] | null;
             id: components["schemas"]["InstanceId"];
             image_id: components["schemas"]["ImageId"];
@@ -1353,7 +1383,7 @@ export interface components {
             /** Format: int64 */
             progress_pct?: number | null;
             /** @description What was last seen of it. */
-            state: components["schemas"]["InstanceStateName"];
+            state: components["schemas"]["InstanceState"];
             state_since?: components["schemas"]["Timestamp"] | null;
             /** @description The step under way. */
             step?: string | null;
@@ -1361,12 +1391,12 @@ export interface components {
             /** Format: int64 */
             vcpus: number;
             /** @description What its tenant wants. */
-            wanted: components["schemas"]["WantedState"];
+            wanted: components["schemas"]["Wanted"];
         };
         /** Format: uuid */
         InstanceId: string;
         /** @enum {string} */
-        InstanceStateName: "pending" | "building" | "running" | "paused" | "stopped" | "absent" | "failed" | "unknown";
+        InstanceState: "pending" | "building" | "running" | "paused" | "stopped" | "absent" | "failed" | "unknown";
         /** Format: uuid */
         LedgerTransactionId: string;
         /** @description A person's login. */
@@ -1402,6 +1432,8 @@ export interface components {
         };
         /** Format: uuid */
         NoticeId: string;
+        /** @enum {string} */
+        ObservedPower: "on" | "off" | "unknown";
         Operation: {
             actor: components["schemas"]["ActorRef"];
             /**
@@ -1440,8 +1472,10 @@ export interface components {
                 annotations: {
                     [key: string]: string;
                 };
+                /** @description Of the labels, as Prometheus computes it: 16 hex digits. */
                 fingerprint: string;
                 fired_at?: components["schemas"]["Timestamp"] | null;
+                id: components["schemas"]["AlertId"];
                 labels: {
                     [key: string]: string;
                 };
@@ -1450,7 +1484,7 @@ export interface components {
                 state: components["schemas"]["AlertState"];
                 /**
                  * Format: double
-                 * @description The expression's value at the last evaluation.
+                 * @description The expression's value at the last evaluation; null where it is not finite.
                  */
                 value?: number | null;
             }[];
@@ -1536,7 +1570,7 @@ export interface components {
             items: {
                 created_at: components["schemas"]["Timestamp"];
                 disk?: components["schemas"]["ImageFile"] | null;
-                disk_format: components["schemas"]["DiskFormatName"];
+                disk_format: components["schemas"]["DiskFormat"];
                 id: components["schemas"]["ImageId"];
                 kernel?: components["schemas"]["ImageFile"] | null;
                 kernel_cmdline: string;
@@ -1562,7 +1596,7 @@ export interface components {
                 /** Format: int64 */
                 generation: number;
                 /** @description What the tenant's standing imposes. */
-                hold: components["schemas"]["HoldName"];
+                hold: components["schemas"]["Hold"];
                 host_id?: components["schemas"]["HostId"] | null;
                 id: components["schemas"]["InstanceId"];
                 image_id: components["schemas"]["ImageId"];
@@ -1580,7 +1614,7 @@ export interface components {
                 /** Format: int64 */
                 progress_pct?: number | null;
                 /** @description What was last seen of it. */
-                state: components["schemas"]["InstanceStateName"];
+                state: components["schemas"]["InstanceState"];
                 state_since?: components["schemas"]["Timestamp"] | null;
                 /** @description The step under way. */
                 step?: string | null;
@@ -1588,7 +1622,7 @@ export interface components {
                 /** Format: int64 */
                 vcpus: number;
                 /** @description What its tenant wants. */
-                wanted: components["schemas"]["WantedState"];
+                wanted: components["schemas"]["Wanted"];
             }[];
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
@@ -1640,7 +1674,7 @@ export interface components {
                 currency: string;
                 id: components["schemas"]["PriceBookId"];
                 name: string;
-                /** @description Newest first. */
+                /** @description In the order of their publication. */
                 versions: components["schemas"]["PriceVersion"][];
             }[];
             /** @description Give it as `cursor` to read on; null on the last page. */
@@ -1648,10 +1682,11 @@ export interface components {
         };
         Page_RuleGroup: {
             items: {
+                evaluated_at?: components["schemas"]["Timestamp"] | null;
                 name: string;
                 /** @description Prometheus's rules YAML. */
                 rules: string;
-                /** @description `api`, or the rule file it was read from. */
+                /** @description `api`, or `file:` and the rule file it comes from. */
                 source: string;
                 updated_at: components["schemas"]["Timestamp"];
             }[];
@@ -1668,14 +1703,15 @@ export interface components {
                 id: components["schemas"]["ServerId"];
                 name: string;
                 observed_at?: components["schemas"]["Timestamp"] | null;
-                power: components["schemas"]["PowerName"];
+                /** @description `unknown` where the BMC does not answer; this is never taken for off. */
+                power: components["schemas"]["ObservedPower"];
                 /** @description Why the power is unknown. */
                 reason?: string | null;
                 /** @description What to do about it. */
                 remedy?: string | null;
                 sensors: components["schemas"]["Sensor"][];
                 sensors_at?: components["schemas"]["Timestamp"] | null;
-                wanted_power?: components["schemas"]["PowerAction"] | null;
+                wanted_power?: components["schemas"]["WantedPower"] | null;
             }[];
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
@@ -1689,7 +1725,7 @@ export interface components {
                 id: components["schemas"]["TenantId"];
                 name: string;
                 price_book_id?: components["schemas"]["PriceBookId"] | null;
-                standing: components["schemas"]["StandingName"];
+                standing: components["schemas"]["Standing"];
             }[];
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
@@ -1697,11 +1733,9 @@ export interface components {
         Page_Token: {
             items: {
                 created_at: components["schemas"]["Timestamp"];
-                expires_at?: components["schemas"]["Timestamp"] | null;
                 host_id?: components["schemas"]["HostId"] | null;
                 id: components["schemas"]["TokenId"];
                 name: string;
-                revoked_at?: components["schemas"]["Timestamp"] | null;
                 role: components["schemas"]["RoleName"];
                 tenant_id?: components["schemas"]["TenantId"] | null;
             }[];
@@ -1711,29 +1745,27 @@ export interface components {
         Page_User: {
             items: {
                 created_at: components["schemas"]["Timestamp"];
-                disabled_at?: components["schemas"]["Timestamp"] | null;
+                has_password: boolean;
                 id: components["schemas"]["UserId"];
                 login: string;
-                role: components["schemas"]["RoleName"];
+                role: components["schemas"]["Role"];
                 tenant_id?: components["schemas"]["TenantId"] | null;
             }[];
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
         };
+        /** @enum {string} */
+        Part: "disk" | "kernel" | "ramdisk";
         PatchHost: {
-            /** Format: int64 */
-            cpu_ratio_pct?: number | null;
-            /** Format: int64 */
-            memory_ratio_pct?: number | null;
-            name?: string | null;
-            state?: components["schemas"]["HostState"] | null;
+            /** @description `disabled` takes no new instances. */
+            state: components["schemas"]["HostState"];
         };
-        /** @enum {string} */
-        PowerAction: "on" | "off";
-        /** @enum {string} */
-        PowerName: "on" | "off" | "unknown";
+        PatchTenant: {
+            /** @description What it pays by from now on. */
+            price_book_id: components["schemas"]["PriceBookId"];
+        };
         Price: {
-            /** @description `instance:<flavor_id>`, `instance-paused:<flavor_id>` or `disk_gib`. */
+            /** @description `instance:<flavor id>`, `instance-paused:<flavor id>` or `disk_gib`. */
             meter: string;
             /** @description Per unit and hour. */
             unit_price: components["schemas"]["Nanos"];
@@ -1743,7 +1775,7 @@ export interface components {
             currency: string;
             id: components["schemas"]["PriceBookId"];
             name: string;
-            /** @description Newest first. */
+            /** @description In the order of their publication. */
             versions: components["schemas"]["PriceVersion"][];
         };
         /** Format: uuid */
@@ -1751,7 +1783,10 @@ export interface components {
         PriceVersion: {
             effective_at: components["schemas"]["Timestamp"];
             id: components["schemas"]["PriceVersionId"];
+            /** Format: int64 */
+            number: number;
             prices: components["schemas"]["Price"][];
+            published_at: components["schemas"]["Timestamp"];
         };
         /** Format: uuid */
         PriceVersionId: string;
@@ -1784,12 +1819,10 @@ export interface components {
         QuotaItem: {
             /** Format: int64 */
             limit: number;
-            resource: components["schemas"]["QuotaResource"];
+            resource: components["schemas"]["Resource"];
             /** Format: int64 */
             used: number;
         };
-        /** @enum {string} */
-        QuotaResource: "instances" | "vcpus" | "memory_mib" | "disk_gib";
         /** @description How one reconciler stands. */
         ReconcilerStatus: {
             description: string;
@@ -1813,12 +1846,17 @@ export interface components {
             items: components["schemas"]["ReconcilerStatus"][];
         };
         /** @enum {string} */
+        Resource: "instances" | "vcpus" | "memory_mib" | "disk_gib";
+        /** @enum {string} */
+        Role: "operator" | "member";
+        /** @enum {string} */
         RoleName: "operator" | "member" | "agent";
         RuleGroup: {
+            evaluated_at?: components["schemas"]["Timestamp"] | null;
             name: string;
             /** @description Prometheus's rules YAML. */
             rules: string;
-            /** @description `api`, or the rule file it was read from. */
+            /** @description `api`, or `file:` and the rule file it comes from. */
             source: string;
             updated_at: components["schemas"]["Timestamp"];
         };
@@ -1826,9 +1864,9 @@ export interface components {
             /** Format: int64 */
             id: number;
             name: string;
-            /** @description `nominal`, `warning`, `critical` or `unknown`, by the sensor's own thresholds. */
+            /** @description `nominal`, `warning`, `critical`, `non_recoverable` or `unknown`, by its own thresholds. */
             state: string;
-            /** @description `temperature`, `voltage`, `fan`, … */
+            /** @description `Temperature`, `Voltage`, `Fan`, … */
             type: string;
             unit: string;
             /**
@@ -1846,19 +1884,20 @@ export interface components {
             id: components["schemas"]["ServerId"];
             name: string;
             observed_at?: components["schemas"]["Timestamp"] | null;
-            power: components["schemas"]["PowerName"];
+            /** @description `unknown` where the BMC does not answer; this is never taken for off. */
+            power: components["schemas"]["ObservedPower"];
             /** @description Why the power is unknown. */
             reason?: string | null;
             /** @description What to do about it. */
             remedy?: string | null;
             sensors: components["schemas"]["Sensor"][];
             sensors_at?: components["schemas"]["Timestamp"] | null;
-            wanted_power?: components["schemas"]["PowerAction"] | null;
+            wanted_power?: components["schemas"]["WantedPower"] | null;
         };
         /** Format: uuid */
         ServerId: string;
         SetPower: {
-            action: components["schemas"]["PowerAction"];
+            action: components["schemas"]["WantedPower"];
         };
         SetQuota: {
             /** @description What is not named stays as it is. */
@@ -1870,7 +1909,7 @@ export interface components {
              * @description May be below what is used: then nothing new is granted.
              */
             limit: number;
-            resource: components["schemas"]["QuotaResource"];
+            resource: components["schemas"]["Resource"];
         };
         /** @description The one-time link's token, and the password to set. */
         Setup: {
@@ -1879,10 +1918,10 @@ export interface components {
             token: string;
         };
         /**
-         * @description How a tenant stands, from its ledger and what runs.
+         * @description In rising order of trouble.
          * @enum {string}
          */
-        StandingName: "active" | "warned" | "overdue" | "suspended" | "stopped" | "reclaim_pending" | "reclaimed";
+        Standing: "active" | "warned" | "overdue" | "suspended" | "stopped" | "reclaim_pending" | "reclaimed";
         SystemInfo: {
             /** @description Whether the web console is in this build. */
             console: boolean;
@@ -1903,7 +1942,7 @@ export interface components {
             id: components["schemas"]["TenantId"];
             name: string;
             price_book_id?: components["schemas"]["PriceBookId"] | null;
-            standing: components["schemas"]["StandingName"];
+            standing: components["schemas"]["Standing"];
         };
         /** Format: uuid */
         TenantId: string;
@@ -1914,11 +1953,9 @@ export interface components {
         Timestamp: string;
         Token: {
             created_at: components["schemas"]["Timestamp"];
-            expires_at?: components["schemas"]["Timestamp"] | null;
             host_id?: components["schemas"]["HostId"] | null;
             id: components["schemas"]["TokenId"];
             name: string;
-            revoked_at?: components["schemas"]["Timestamp"] | null;
             role: components["schemas"]["RoleName"];
             tenant_id?: components["schemas"]["TenantId"] | null;
         };
@@ -1930,16 +1967,18 @@ export interface components {
         };
         User: {
             created_at: components["schemas"]["Timestamp"];
-            disabled_at?: components["schemas"]["Timestamp"] | null;
+            has_password: boolean;
             id: components["schemas"]["UserId"];
             login: string;
-            role: components["schemas"]["RoleName"];
+            role: components["schemas"]["Role"];
             tenant_id?: components["schemas"]["TenantId"] | null;
         };
         /** Format: uuid */
         UserId: string;
         /** @enum {string} */
-        WantedState: "running" | "stopped" | "absent";
+        Wanted: "running" | "stopped" | "absent";
+        /** @enum {string} */
+        WantedPower: "on" | "off";
     };
     responses: never;
     parameters: never;
@@ -2538,7 +2577,7 @@ export interface operations {
             header?: never;
             path: {
                 id: components["schemas"]["ImageId"];
-                file: components["schemas"]["ImagePart"];
+                file: components["schemas"]["Part"];
             };
             cookie?: never;
         };
@@ -3096,7 +3135,7 @@ export interface operations {
             header?: never;
             path: {
                 id: components["schemas"]["ImageId"];
-                file: components["schemas"]["ImagePart"];
+                file: components["schemas"]["Part"];
             };
             cookie?: never;
         };
@@ -4228,6 +4267,41 @@ export interface operations {
             };
         };
     };
+    patch_tenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchTenant"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tenant"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_balance: {
         parameters: {
             query?: never;
@@ -4262,7 +4336,7 @@ export interface operations {
     get_bill: {
         parameters: {
             query?: {
-                /** @description From this instant on; the beginning of this month where not given. */
+                /** @description After this instant; the beginning of this month where not given. */
                 from?: components["schemas"]["Timestamp"];
                 /** @description Up to this instant; now where not given. */
                 to?: components["schemas"]["Timestamp"];
@@ -4298,7 +4372,7 @@ export interface operations {
     get_bill_csv: {
         parameters: {
             query?: {
-                /** @description From this instant on; the beginning of this month where not given. */
+                /** @description After this instant; the beginning of this month where not given. */
                 from?: components["schemas"]["Timestamp"];
                 /** @description Up to this instant; now where not given. */
                 to?: components["schemas"]["Timestamp"];

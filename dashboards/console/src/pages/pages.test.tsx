@@ -215,9 +215,9 @@ describe("a bill", () => {
     fakeServer(member);
     await renderApp("/billing");
     const table = await screen.findByRole("table", { name: "Bill" });
-    expect(within(table).getByRole("row", { name: /^web-1: instance m1.tiny/ })).toHaveTextContent(
-      "0.3600 CNY/h",
-    );
+    expect(
+      within(table).getByRole("row", { name: /^instance web-1, flavor m1.tiny/ }),
+    ).toHaveTextContent("0.3600 CNY/h");
     expect(within(table).getByRole("row", { name: /^Subtotal/ })).toHaveTextContent("0.187655");
     const csv = screen.getByRole("link", { name: "Download CSV" });
     expect(csv.getAttribute("href")).toMatch(

@@ -43,8 +43,8 @@ export const tenants: Tenant[] = [
 ];
 
 export const balance: Balance = {
-  tenant_id: id(10),
   at: ago(0),
+  credit_limit: "0.000000",
   currency: "CNY",
   balance: "0.412345",
   balance_display: "0.4123",
@@ -130,7 +130,7 @@ export const servers: Server[] = [
   {
     id: id(50), name: "rack1-u07", bmc_address: "192.0.2.7:623", bmc_user: "admin", power: "on", wanted_power: "on",
     observed_at: ago(8), sensors_at: ago(8), created_at: ago(70_000),
-    device: { manufacturer: "Example Corp", product: "R740", firmware: "2.19", ipmi_version: "2.0", cipher_suite: 3 },
+    device: { manufacturer: "Example Corp", manufacturer_id: 674, product_id: 256, firmware: "2.19", ipmi_version: "2.0", cipher_suite: 3 },
     sensors: [
       { id: 1, name: "Inlet Temp", type: "temperature", value: 23.5, unit: "°C", state: "nominal" },
       { id: 2, name: "CPU1 Temp", type: "temperature", value: 88, unit: "°C", state: "warning" },
@@ -177,12 +177,12 @@ export const operations: Operation[] = [
 
 export const alerts: Alert[] = [
   {
-    fingerprint: "a1", name: "GuestCpuHigh", state: "firing", value: 0.9312, active_at: ago(130), fired_at: ago(100), resolved_at: null,
+    id: id(500), fingerprint: "a1", name: "GuestCpuHigh", state: "firing", value: 0.9312, active_at: ago(130), fired_at: ago(100), resolved_at: null,
     labels: { alertname: "GuestCpuHigh", severity: "warning", instance_id: id(101), domain: "web-1", tenant: id(10) },
     annotations: { summary: "web-1 keeps its CPU busy" },
   },
   {
-    fingerprint: "a2", name: "HostDown", state: "pending", value: 0, active_at: ago(20), fired_at: null, resolved_at: null,
+    id: id(501), fingerprint: "a2", name: "HostDown", state: "pending", value: 0, active_at: ago(20), fired_at: null, resolved_at: null,
     labels: { alertname: "HostDown", severity: "critical", instance: "node-b" }, annotations: {},
   },
 ];
@@ -203,7 +203,7 @@ export const notices: Notice[] = [
 ];
 
 export const users: User[] = [
-  { id: id(2), login: "ada@acme.example", role: "member", tenant_id: id(10), created_at: ago(88_000) },
+  { id: id(2), login: "ada@acme.example", role: "member", tenant_id: id(10), created_at: ago(88_000), has_password: true },
 ];
 
 export const priceBooks: PriceBook[] = [
@@ -229,10 +229,10 @@ export const systemInfo: SystemInfo = {
 };
 
 export const bill: Bill = {
-  tenant_id: id(10), tenant_name: "acme", currency: "CNY", from: ago(90_000), to: ago(0), subtotal: "0.187655",
+  tenant_id: id(10), tenant_name: "acme", currency: "CNY", from: ago(90_000), to: ago(0), subtotal: "0.187655", accrued: "0.001000", accrued_at: ago(0),
   lines: [
-    { what: "web-1: instance m1.tiny", resource_kind: "instance", resource_id: id(101), meter: `instance:${id(20)}`, from: ago(4000), to: ago(2200), unit_price: "0.360000000", quantity: 1, amount: "0.180000" },
-    { what: "web-1: disk", resource_kind: "instance", resource_id: id(101), meter: "disk_gib", from: ago(4000), to: ago(2200), unit_price: "0.001531000", quantity: 10, amount: "0.007655" },
+    { what: "instance web-1, flavor m1.tiny", resource_name: "web-1", adjustment: false, resource_kind: "instance", resource_id: id(101), meter: `instance:${id(20)}`, from: ago(4000), to: ago(2200), unit_price: "0.360000000", quantity: 1, amount: "0.180000" },
+    { what: "disk of web-1, 10 GiB", resource_name: "web-1", adjustment: false, resource_kind: "instance", resource_id: id(101), meter: "disk_gib", from: ago(4000), to: ago(2200), unit_price: "0.001531000", quantity: 10, amount: "0.007655" },
   ],
 };
 

@@ -50,7 +50,7 @@ export function AlertTable({ state, alerts }: Props) {
       label={t("alert.list", { state: t(`status.alert.${state}`) })}
       columns={columns}
       rows={alerts}
-      rowId={({ fingerprint, active_at }) => `${fingerprint} ${active_at}`}
+      rowId={({ id }) => id}
       empty={
         <Empty
           icon={IconBellCheck}

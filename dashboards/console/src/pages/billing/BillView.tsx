@@ -1,5 +1,5 @@
 // What is paid for in a period, line by line: on the screen, on paper, and as CSV.
-import { Alert, Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Alert, Badge, Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
 import { IconDownload, IconFilter, IconPrinter, IconReceiptOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -11,7 +11,7 @@ import { Empty } from "../../components/Empty";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
 import { Instant } from "../../components/When";
-import { formatAmount } from "../../format/money";
+import { formatAmount, isPositive } from "../../format/money";
 import { formatNumber } from "../../format/quantity";
 import { fromLocalInput, toLocalInput } from "../../format/time";
 import { PRESETS, presetPeriod, toPeriod, type Period, type PeriodSearch } from "./period";
@@ -158,11 +158,8 @@ export function BillTable({ bill }: { bill: Bill }) {
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
-              {lines.map((line) => (
-                <Line
-                  key={`${line.resource_id} ${line.meter} ${line.from}`}
-                  {...{ line, currency }}
-                />
+              {lines.map((line, i) => (
+                <Line key={`${i} ${line.resource_id} ${line.meter}`} {...{ line, currency }} />
               ))}
             </Table.Tbody>
             <Table.Tfoot className="total">
@@ -178,6 +175,11 @@ export function BillTable({ bill }: { bill: Bill }) {
           </Table>
         </Table.ScrollContainer>
       )}
+      {isPositive(bill.accrued) && (
+        <Text size="xs" c="dimmed" px="md" py="sm">
+          {t("bill.accrued", { amount: formatAmount(bill.accrued, LEDGER_DIGITS), currency })}
+        </Text>
+      )}
     </>
   );
 }
@@ -191,7 +193,14 @@ function Line({ line, currency }: { line: BillLine; currency: string }) {
   const { t, i18n } = useTranslation();
   return (
     <Table.Tr>
-      <Table.Td>{line.what}</Table.Td>
+      <Table.Td>
+        {line.what}
+        {line.adjustment && (
+          <Badge size="sm" color="gray" ml={6}>
+            {t("bill.adjustment")}
+          </Badge>
+        )}
+      </Table.Td>
       <Table.Td>
         <Instant at={line.from} />
       </Table.Td>

@@ -21,6 +21,7 @@ import { StatusBadge } from "../../components/StatusBadge";
 import { useConfirm } from "../../components/useConfirm";
 import { Nothing, When } from "../../components/When";
 import { formatNumber } from "../../format/quantity";
+import { manufacturerOf } from "./sensors";
 
 export function ServerPage() {
   const { id } = useParams({ from: "/app/servers/$id" });
@@ -120,8 +121,8 @@ function ServerFacts({ server: { device, ...server } }: { server: Server }) {
   return (
     <Facts
       facts={[
-        [t("server.manufacturer"), device?.manufacturer ?? <Nothing />],
-        [t("server.product"), device?.product ?? <Nothing />],
+        [t("server.manufacturer"), manufacturerOf(device) ?? <Nothing />],
+        [t("server.product"), device?.product_id ?? <Nothing />],
         [t("server.firmware"), device?.firmware ?? <Nothing />],
         [t("server.bmc"), <Copyable value={server.bmc_address} label={t("server.bmc")} />],
         [t("server.create.user"), server.bmc_user],

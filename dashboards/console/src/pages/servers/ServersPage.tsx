@@ -18,7 +18,7 @@ import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
 import { StatusBadge } from "../../components/StatusBadge";
 import { Nothing, When } from "../../components/When";
-import { worstState } from "./sensors";
+import { manufacturerOf, worstState } from "./sensors";
 
 export function ServersPage() {
   const { t } = useTranslation();
@@ -102,8 +102,14 @@ function useServerColumns(): Column<Server>[] {
     {
       id: "device",
       header: t("server.device"),
-      cell: ({ device }) =>
-        [device?.manufacturer, device?.product].filter(Boolean).join(" ") || <Nothing />,
+      cell: ({ device }) => {
+        const maker = manufacturerOf(device);
+        return maker ? (
+          t("server.madeBy", { maker, product: device?.product_id ?? "" })
+        ) : (
+          <Nothing />
+        );
+      },
     },
     {
       id: "bmc",

@@ -15,7 +15,7 @@ import { notifyDone } from "../../components/notify";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
 import { TokenOnce } from "../../components/TokenOnce";
-import { Nothing, When } from "../../components/When";
+import { When } from "../../components/When";
 
 export function TenantUsers({ tenant }: { tenant: Tenant }) {
   const { t } = useTranslation();
@@ -36,9 +36,9 @@ export function TenantUsers({ tenant }: { tenant: Tenant }) {
       cell: ({ created_at }) => <When at={created_at} />,
     },
     {
-      id: "disabled",
-      header: t("user.disabled"),
-      cell: ({ disabled_at }) => (disabled_at ? <When at={disabled_at} /> : <Nothing />),
+      id: "password",
+      header: t("login.password"),
+      cell: ({ has_password }) => t(has_password ? "user.passwordSet" : "user.passwordMissing"),
     },
   ];
   return (
