@@ -19,9 +19,11 @@ pub type Result<T, E = Problem> = std::result::Result<T, E>;
 pub struct Problem {
     /// `urn:opshawk:problem:` and the kind in kebab case.
     #[serde(rename = "type")]
-    pub kind: String,
+    #[schema(value_type = String)]
+    pub kind: Box<str>,
     /// The kind, for people.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: Box<str>,
     pub status: u16,
     /// What is wrong with this request.
     pub detail: String,
@@ -63,8 +65,8 @@ impl Problem {
     /// For what HTTP itself refuses, before a handler is asked.
     pub fn http(status: StatusCode, name: &str, title: &str, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("{TYPE_PREFIX}{name}"),
-            title: title.to_owned(),
+            kind: format!("{TYPE_PREFIX}{name}").into(),
+            title: title.into(),
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
@@ -108,7 +110,7 @@ impl From<Error> for Problem {
         let chain = base::reconcile::error_chain(&error);
         let problem = Self::quietly(error);
         if problem.status().is_server_error() {
-            tracing::error!(kind = problem.kind, error = chain, "a request failed");
+            tracing::error!(kind = &*problem.kind, error = chain, "a request failed");
         }
         problem
     }

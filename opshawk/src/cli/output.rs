@@ -161,15 +161,15 @@ mod tests {
     fn people_get_a_table() {
         let text = render(Format::Table, COLUMNS, &items(), &Value::Null);
         insta::assert_snapshot!(text, @r"
-        NAME         STATE
-        web-1        -
-        =cmd() [2J   a,b
+        NAME        STATE
+        web-1       -
+        =cmd() [2J  a,b
         ");
         let text = render(Format::Wide, COLUMNS, &items(), &Value::Null);
         insta::assert_snapshot!(text, @r"
-        NAME         STATE  LABELS
-        web-1        -      a=b
-        =cmd() [2J   a,b    x y
+        NAME        STATE  LABELS
+        web-1       -      a=b
+        =cmd() [2J  a,b    x y
         ");
         let text = render_one(Format::Table, COLUMNS, &items()[0]);
         insta::assert_snapshot!(text, @r"

@@ -20,6 +20,10 @@ use tokio::{sync::broadcast::error::RecvError, task::JoinHandle};
 
 use super::collection::Collection;
 
+/// How long runs under way may take when the server ends. They can be cut off: each step is
+/// idempotent, and what a run writes is one transaction.
+const DRAIN: Duration = Duration::from_secs(3);
+
 /// What the loops work with.
 pub struct Needs {
     pub driver: Arc<Driver>,
@@ -105,7 +109,10 @@ impl Loops {
     pub async fn stop(self, driver: &Driver) {
         self.waker.abort();
         self.collection.stop().await;
-        driver.stop().await;
+        if tokio::time::timeout(DRAIN, driver.stop()).await.is_err() {
+            // One that waits for a dead BMC: the next start takes it up again.
+            tracing::info!(limit_s = DRAIN.as_secs(), "reconcilers under way were cut off");
+        }
         // A BMC has few sessions.
         self.clients.close().await;
     }

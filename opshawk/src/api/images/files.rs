@@ -61,7 +61,7 @@ impl Files {
     }
 
     async fn write(&self, body: Body, qcow2: bool, aside: &Path) -> Result<File> {
-        let mut file = tokio::fs::File::create_new(aside).await.map_err(|e| disk(e))?;
+        let mut file = tokio::fs::File::create_new(aside).await.map_err(disk)?;
         let mut hash = Sha256::new();
         let mut bytes: u64 = 0;
         let mut head = Vec::with_capacity(QCOW2_HEADER_BYTES);
@@ -77,7 +77,7 @@ impl Files {
             let missing = QCOW2_HEADER_BYTES - head.len();
             head.extend_from_slice(&chunk[..missing.min(chunk.len())]);
             hash.update(&chunk);
-            file.write_all(&chunk).await.map_err(|e| disk(e))?;
+            file.write_all(&chunk).await.map_err(disk)?;
         }
         if bytes == 0 {
             return Err(Error::new(ErrorKind::Invalid, "the body is empty"));
@@ -85,12 +85,12 @@ impl Files {
         if qcow2 {
             check_qcow2(&head)?;
         }
-        file.sync_all().await.map_err(|e| disk(e))?;
+        file.sync_all().await.map_err(disk)?;
         let sha256 = hex::encode(hash.finalize());
-        tokio::fs::rename(aside, self.dir.join(&sha256)).await.map_err(|e| disk(e))?;
+        tokio::fs::rename(aside, self.dir.join(&sha256)).await.map_err(disk)?;
         // The name is durable with its directory.
-        let dir = tokio::fs::File::open(&self.dir).await.map_err(|e| disk(e))?;
-        dir.sync_all().await.map_err(|e| disk(e))?;
+        let dir = tokio::fs::File::open(&self.dir).await.map_err(disk)?;
+        dir.sync_all().await.map_err(disk)?;
         Ok(File { sha256, bytes: i64::try_from(bytes).unwrap_or(i64::MAX) })
     }
 }

@@ -133,8 +133,8 @@ async fn a_tenant_creates_what_it_can_pay_for_and_may_have() {
         // There must be enough for an hour of it.
         member.post("/v1/instances", &create).await.problem(402, "payment-required", None);
         let topups = format!("/v1/tenants/{acme}/topups");
-        let paid = op.keyed(&topups, "pay-1", &json!({ "amount": "50" })).await.expect(201);
-        assert_eq!(paid["balance"]["balance_display"], "50.0000");
+        let paid = op.keyed(&topups, "pay-1", &json!({ "amount": "200" })).await.expect(201);
+        assert_eq!(paid["balance"]["balance_display"], "200.0000");
         let operation = member.keyed("/v1/instances", "k1", &create).await.expect(202);
         assert_eq!(operation["state"], "running");
         let again = member.keyed("/v1/instances", "k1", &create).await;
@@ -300,33 +300,33 @@ async fn a_member_hears_its_own_changes_as_they_happen() {
 
 #[tokio::test]
 async fn a_bmc_that_does_not_answer_is_unknown_with_a_remedy() {
-    for test in each().await {
-        let op = &test.operator;
-        // A port that nobody listens on.
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = socket.local_addr().unwrap().to_string();
-        drop(socket);
-        let body = json!({
-            "name": "rack-1", "bmc_address": address, "bmc_user": "admin", "bmc_password": "secret",
-        });
-        let server = op.post("/v1/servers", &body).await.expect(201);
-        assert!(!server.to_string().contains("secret"));
-        let path = format!("/v1/servers/{}", text(&server["id"]));
-        let seen = eventually("the BMC was asked", async || {
-            let server = op.get(&path).await.expect(200);
-            server["observed_at"].is_string().then_some(server)
-        })
-        .await;
-        assert_eq!(seen["power"], "unknown");
-        assert!(seen["reason"].is_string() && seen["remedy"].is_string(), "{seen}");
-        let wrong = json!({ "action": "reset" });
-        op.post(&format!("{path}/power"), &wrong).await.problem(400, "invalid", Some("action"));
-        let power = op.post(&format!("{path}/power"), &json!({ "action": "on" })).await.expect(202);
-        assert_eq!(power["kind"], "server.power_on");
-        assert_eq!(op.delete(&path).await.status, 204);
-        op.get(&path).await.problem(404, "not-found", None);
-        test.server.stop().await;
-    }
+    // The BMC client's patience makes this slow: one database is enough.
+    let test = each().await.remove(0);
+    let op = &test.operator;
+    // A port that nobody listens on.
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    drop(socket);
+    let body = json!({
+        "name": "rack-1", "bmc_address": address, "bmc_user": "admin", "bmc_password": "secret",
+    });
+    let server = op.post("/v1/servers", &body).await.expect(201);
+    assert!(!server.to_string().contains("secret"));
+    let path = format!("/v1/servers/{}", text(&server["id"]));
+    let seen = eventually("the BMC was asked", async || {
+        let server = op.get(&path).await.expect(200);
+        server["observed_at"].is_string().then_some(server)
+    })
+    .await;
+    assert_eq!(seen["power"], "unknown");
+    assert!(seen["reason"].is_string() && seen["remedy"].is_string(), "{seen}");
+    let wrong = json!({ "action": "reset" });
+    op.post(&format!("{path}/power"), &wrong).await.problem(400, "invalid", Some("action"));
+    let power = op.post(&format!("{path}/power"), &json!({ "action": "on" })).await.expect(202);
+    assert_eq!(power["kind"], "server.power_on");
+    assert_eq!(op.delete(&path).await.status, 204);
+    op.get(&path).await.problem(404, "not-found", None);
+    test.server.stop().await;
 }
 
 #[tokio::test]
