@@ -65,9 +65,12 @@ pub async fn ask_power(
     Ok((server, operation))
 }
 
+/// A client, and what it was opened for.
+type Opened = (Endpoint, Arc<dyn Bmc>);
+
 /// BMC clients by server, kept between runs so that a session is opened once.
 #[derive(Debug, Default)]
-pub struct BmcClients(Mutex<HashMap<ServerId, (Endpoint, Arc<dyn Bmc>)>>);
+pub struct BmcClients(Mutex<HashMap<ServerId, Opened>>);
 
 impl BmcClients {
     /// The server's client; a new one where its address or credentials changed.

@@ -32,6 +32,7 @@ done
 
 static PIPE: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
 
+#[allow(clippy::zombie_processes, reason = "the guard outlives this process, that is its use")]
 fn tell(line: fmt::Arguments<'_>) {
     let pipe = PIPE.get_or_init(|| {
         let mut child = Command::new("bash")
