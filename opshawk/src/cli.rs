@@ -63,3 +63,6 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         other => commands::run(other, connection).await,
     }
 }
+
+#[cfg(test)]
+mod tests;

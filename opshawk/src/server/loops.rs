@@ -87,8 +87,8 @@ impl Loops {
                         rating.wake();
                         standing.wake();
                     }
-                    // A new one has something to burn; a new tenant has an account.
-                    Ok(Topic::Instance | Topic::Tenant) => standing.wake(),
+                    // A new tenant has an account.
+                    Ok(Topic::Tenant) => standing.wake(),
                     Ok(_) => {}
                     Err(RecvError::Lagged(_)) => {
                         rating.wake();

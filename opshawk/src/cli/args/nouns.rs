@@ -1,0 +1,405 @@
+//! The nouns of the client: what can be asked of each.
+
+use std::path::PathBuf;
+
+use base::{
+    money::{Micros, Nanos},
+    time::Timestamp,
+};
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::LocalArgs;
+
+#[derive(Debug, Subcommand)]
+pub enum ListCommand {
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 200)]
+        limit: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ServerCommand {
+    List,
+    Show {
+        server: String,
+    },
+    /// Register the server behind a BMC; the password is read from stdin
+    Create {
+        name: String,
+        #[arg(long, value_name = "ADDR:PORT")]
+        bmc: String,
+        #[arg(long)]
+        user: String,
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// Forget the server; its power stays as it is
+    Delete {
+        server: String,
+    },
+    /// Want its power on or off
+    Power {
+        server: String,
+        action: OnOff,
+    },
+    /// The last readings
+    Sensors {
+        server: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum OnOff {
+    On,
+    Off,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HostCommand {
+    List,
+    Show {
+        host: String,
+    },
+    /// Register a host and print its agent's token, once
+    Create {
+        name: String,
+    },
+    /// Let it take new instances
+    Enable {
+        host: String,
+    },
+    /// Keep new instances away
+    Disable {
+        host: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    List,
+    Show {
+        tenant: String,
+    },
+    Create {
+        name: String,
+        #[arg(long, default_value = "CNY")]
+        currency: String,
+        /// What it pays by
+        #[arg(long)]
+        price_book: Option<String>,
+    },
+    /// Change what it pays by, from now on
+    SetPriceBook {
+        tenant: String,
+        price_book: String,
+    },
+    /// Put money on its account
+    Topup {
+        tenant: String,
+        amount: Micros,
+        #[arg(long, default_value = "")]
+        memo: String,
+    },
+    /// What is left, and until when
+    Balance {
+        /// Your own where not given
+        tenant: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    List,
+    /// Make a user; without a password, a one-time link to set one is printed
+    Create {
+        login: String,
+        /// A member's tenant; without one, an operator is made
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Read the password from stdin
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    List,
+    /// Make a token and print it, once
+    Create(TokenCreate),
+    Revoke {
+        token: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct TokenCreate {
+    #[arg(long, default_value = "cli")]
+    pub name: String,
+    /// A member's tenant; without one, an operator's token is made
+    #[arg(long, conflicts_with_all = ["data_dir", "config"])]
+    pub tenant: Option<String>,
+    #[command(flatten)]
+    pub local: LocalArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum FlavorCommand {
+    List,
+    Show {
+        flavor: String,
+    },
+    Create {
+        name: String,
+        #[arg(long)]
+        vcpus: i64,
+        #[arg(long)]
+        memory_mib: i64,
+        #[arg(long)]
+        disk_gib: i64,
+    },
+    /// Retire it: what was made from it stays
+    Delete {
+        flavor: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ImageCommand {
+    List,
+    Show {
+        image: String,
+    },
+    /// Register an image and send its files
+    Create {
+        name: String,
+        #[arg(long, value_name = "FILE")]
+        disk: PathBuf,
+        #[arg(long, value_enum, default_value_t)]
+        format: DiskFormat,
+        /// Boot by this kernel, as in Glance
+        #[arg(long, value_name = "FILE")]
+        kernel: Option<PathBuf>,
+        #[arg(long, value_name = "FILE", requires = "kernel")]
+        ramdisk: Option<PathBuf>,
+        #[arg(long, requires = "kernel", default_value = "")]
+        cmdline: String,
+    },
+    /// Send one file of an image that still wants it
+    Upload {
+        image: String,
+        part: ImagePart,
+        file: PathBuf,
+    },
+    /// Retire it: what was made from it stays
+    Delete {
+        image: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum DiskFormat {
+    #[default]
+    Qcow2,
+    Raw,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ImagePart {
+    Disk,
+    Kernel,
+    Ramdisk,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PriceBookCommand {
+    List,
+    Show {
+        price_book: String,
+    },
+    Create {
+        name: String,
+        #[arg(long, default_value = "CNY")]
+        currency: String,
+        #[command(flatten)]
+        prices: Prices,
+    },
+    /// Publish a new version with all its prices
+    Publish {
+        price_book: String,
+        #[command(flatten)]
+        prices: Prices,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Prices {
+    /// Per unit and hour: instance:FLAVOR=PRICE, instance-paused:FLAVOR=PRICE, disk_gib=PRICE
+    #[arg(long = "price", value_name = "METER=PRICE", value_parser = parse_price, required = true)]
+    pub prices: Vec<(String, Nanos)>,
+    /// From when on; now where not given
+    #[arg(long, value_name = "RFC3339")]
+    pub effective_at: Option<Timestamp>,
+}
+
+fn parse_price(text: &str) -> Result<(String, Nanos), String> {
+    let (meter, price) = text.rsplit_once('=').ok_or("write it as METER=PRICE")?;
+    Ok((meter.to_owned(), price.parse()?))
+}
+
+#[derive(Debug, Subcommand)]
+pub enum QuotaCommand {
+    Show {
+        /// Your own where not given
+        tenant: Option<String>,
+    },
+    /// Set the limits that are named
+    Set {
+        tenant: String,
+        #[arg(long)]
+        instances: Option<i64>,
+        #[arg(long)]
+        vcpus: Option<i64>,
+        #[arg(long)]
+        memory_mib: Option<i64>,
+        #[arg(long)]
+        disk_gib: Option<i64>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum InstanceCommand {
+    List {
+        /// For operators: one tenant's only
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    Show {
+        instance: String,
+    },
+    Create {
+        name: String,
+        #[arg(long)]
+        flavor: String,
+        #[arg(long)]
+        image: String,
+        /// An OpenSSH public key file for the guest's first user
+        #[arg(long, value_name = "FILE")]
+        ssh_key_file: Option<PathBuf>,
+        /// cloud-init user data
+        #[arg(long, value_name = "FILE")]
+        user_data_file: Option<PathBuf>,
+        /// For operators: whose it is
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    Start {
+        instance: String,
+    },
+    Stop {
+        instance: String,
+    },
+    /// Delete it and its disk
+    Delete {
+        instance: String,
+    },
+    /// Keep it stopped, whatever its tenant wants
+    Lock {
+        instance: String,
+    },
+    Unlock {
+        instance: String,
+    },
+    /// The tail of what its serial port printed
+    ConsoleLog {
+        instance: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OperationCommand {
+    List {
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    Show {
+        id: String,
+    },
+    /// Wait for its end
+    Wait {
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RuleCommand {
+    List,
+    /// Set each group of a Prometheus rules file
+    Apply {
+        file: PathBuf,
+    },
+    /// Remove a group
+    Delete {
+        group: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BillCommand {
+    /// The lines of a period; `-o csv` is the bill as a sheet
+    Show {
+        /// Your own where not given
+        #[arg(long)]
+        tenant: Option<String>,
+        /// The beginning of this month where not given
+        #[arg(long, value_name = "RFC3339")]
+        from: Option<Timestamp>,
+        /// Now where not given
+        #[arg(long, value_name = "RFC3339")]
+        to: Option<Timestamp>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// PromQL
+    pub expression: String,
+    /// At this instant (RFC 3339 or Unix seconds)
+    #[arg(long, conflicts_with_all = ["start", "end", "step"])]
+    pub time: Option<String>,
+    /// A range: from …
+    #[arg(long, requires_all = ["end", "step"])]
+    pub start: Option<String>,
+    /// … to …
+    #[arg(long, requires = "start")]
+    pub end: Option<String>,
+    /// … each so many seconds
+    #[arg(long, requires = "start")]
+    pub step: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BmcCommand {
+    /// Look at a BMC without a server: device, power, sensors, cipher suite in use
+    Probe(ProbeArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    #[arg(value_name = "ADDR:PORT")]
+    pub address: String,
+    #[arg(long)]
+    pub user: String,
+    /// Read the password from stdin
+    #[arg(long, required = true)]
+    pub password_stdin: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SystemCommand {
+    /// The loops that make it so, with their last runs
+    Reconcilers,
+    Info,
+}
