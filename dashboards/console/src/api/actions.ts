@@ -1,5 +1,6 @@
 // What the pages do. Every POST that creates or pays carries its `Idempotency-Key`.
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient, type QueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { client, once, unwrap } from "./client";
 import { keys } from "./keys";
 import type { ApiError } from "./problem";
@@ -20,15 +21,20 @@ function useAction<I, O>(act: (input: I) => Promise<O>, touched: readonly (reado
   });
 }
 
-/** Whoever logs in sees nothing of who was there before. */
+/**
+ * Sets who is logged in. Whoever comes next sees nothing of who was there before. Their own query
+ * stays, since the frame listens to it: in a cleared cache it would not hear that they are gone.
+ */
+function become(queries: QueryClient, me: Me | null) {
+  queries.setQueryData(keys.me, me);
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== keys.me[0] });
+}
+
 function useSession<I>(act: (input: I) => Promise<Me>) {
   const queries = useQueryClient();
   return useMutation<Me, ApiError, I>({
     mutationFn: act,
-    onSuccess: (me) => {
-      queries.clear();
-      queries.setQueryData(keys.me, me);
-    },
+    onSuccess: (me) => become(queries, me),
   });
 }
 
@@ -40,11 +46,13 @@ export const useSetup = () =>
 
 export function useLogout() {
   const queries = useQueryClient();
+  const navigate = useNavigate();
   return useMutation<unknown, ApiError>({
     mutationFn: () => unwrap(client.DELETE("/v1/session")),
-    onSettled: () => {
-      queries.clear();
-      queries.setQueryData(keys.me, null);
+    onSettled: async () => {
+      // First the page, so that the guard does not note it as where the next user wants to go.
+      await navigate({ to: "/login" });
+      become(queries, null);
     },
   });
 }

@@ -21,6 +21,8 @@ interface Props {
   format: (value: number) => string;
   /** The axis reaches at least here, so that a quiet line looks quiet. */
   floor?: number;
+  /** The values are bytes: the axis steps by powers of two. */
+  bytes?: boolean;
   height?: number;
 }
 
@@ -35,7 +37,10 @@ const COLORS = [
   "yellow.7",
 ];
 
-export function Chart({ label, lines, format, floor = 0, height = 220 }: Props) {
+/** From a byte to a pebibyte. */
+const POWERS_OF_TWO = Array.from({ length: 51 }, (_, exponent) => 2 ** exponent);
+
+export function Chart({ label, lines, format, floor = 0, bytes = false, height = 220 }: Props) {
   const { t, i18n } = useTranslation();
   const theme = useMantineTheme();
   const dark = useComputedColorScheme("light") === "dark";
@@ -80,6 +85,7 @@ export function Chart({ label, lines, format, floor = 0, height = 220 }: Props) 
           {
             ...axis,
             size: 64,
+            ...(bytes ? { incrs: POWERS_OF_TWO } : {}),
             values: (_, splits) => splits.map((value) => latest.current.format(value)),
           },
         ],
@@ -103,7 +109,7 @@ export function Chart({ label, lines, format, floor = 0, height = 220 }: Props) 
       plot.current = null;
     };
     // eslint-disable-next-line react-hooks/exhaustive-deps -- made anew only when its looks change
-  }, [width, height, dark, names, floor, i18n.language]);
+  }, [width, height, dark, names, floor, bytes, i18n.language]);
 
   return (
     <Box ref={ref}>

@@ -28,9 +28,19 @@ interface Props {
   /** From the query's unit to the shown one. */
   scale?: number;
   floor?: number;
+  /** The values are bytes. */
+  bytes?: boolean;
 }
 
-export function MetricChart({ title, query, name, format, scale = 1, floor }: Props) {
+export function MetricChart({
+  title,
+  query,
+  name,
+  format,
+  scale = 1,
+  floor,
+  bytes = false,
+}: Props) {
   const { t } = useTranslation();
   const [span, setSpan] = useState<(typeof SPANS)[number]["key"]>("m5");
   const seconds = SPANS.find(({ key }) => key === span)?.seconds ?? 300;
@@ -49,7 +59,7 @@ export function MetricChart({ title, query, name, format, scale = 1, floor }: Pr
       }
     >
       <QueryView query={range} lines={6}>
-        {(series) => <Lines {...{ title, series, name, format, scale, floor }} />}
+        {(series) => <Lines {...{ title, series, name, format, scale, floor, bytes }} />}
       </QueryView>
       <Text size="xs" c="dimmed" mt="xs" ff="monospace" style={{ overflowWrap: "anywhere" }}>
         {query}
@@ -58,12 +68,14 @@ export function MetricChart({ title, query, name, format, scale = 1, floor }: Pr
   );
 }
 
-interface LinesProps extends Required<Pick<Props, "title" | "name" | "format" | "scale">> {
+interface LinesProps extends Required<
+  Pick<Props, "title" | "name" | "format" | "scale" | "bytes">
+> {
   series: RangeSeries[];
   floor: number | undefined;
 }
 
-function Lines({ title, series, name, format, scale, floor }: LinesProps) {
+function Lines({ title, series, name, format, scale, floor, bytes }: LinesProps) {
   const { t } = useTranslation();
   const lines = useMemo(
     () =>
@@ -83,5 +95,5 @@ function Lines({ title, series, name, format, scale, floor }: LinesProps) {
   if (lines.length === 0) {
     return <Empty icon={IconChartLine} title={t("chart.empty")} hint={t("chart.emptyHint")} />;
   }
-  return <Chart label={title} lines={lines} format={format} floor={floor} />;
+  return <Chart label={title} lines={lines} format={format} floor={floor} bytes={bytes} />;
 }

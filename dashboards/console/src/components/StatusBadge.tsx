@@ -92,6 +92,8 @@ export function StatusBadge({ kind, value, hint, size = "md" }: Props) {
     <Badge
       color={color}
       size={size}
+      // The word is never cut, however narrow the column.
+      miw="max-content"
       data-status={value}
       leftSection={
         <Mark

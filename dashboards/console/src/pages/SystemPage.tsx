@@ -106,11 +106,14 @@ function useReconcilerColumns(): Column<Reconciler>[] {
       header: t("system.runs"),
       align: "right",
       sort: ({ runs }) => runs,
-      cell: ({ runs, failures }) =>
-        t("system.runsOf", {
-          runs: formatNumber(runs, i18n.language),
-          failures: formatNumber(failures, i18n.language),
-        }),
+      cell: ({ runs, failures }) => (
+        <Text size="sm" style={{ whiteSpace: "nowrap" }}>
+          {t("system.runsOf", {
+            runs: formatNumber(runs, i18n.language),
+            failures: formatNumber(failures, i18n.language),
+          })}
+        </Text>
+      ),
     },
     {
       id: "last",

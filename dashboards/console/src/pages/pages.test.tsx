@@ -1,6 +1,7 @@
 import { screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test, vi } from "vitest";
+import { keys } from "../api/keys";
 import { flavors, images, instances, member, operator } from "../test/fake";
 import { fakeServer, renderApp, renderFor } from "../test/render";
 import { formatPrice } from "./billing/BillView";
@@ -176,6 +177,21 @@ describe("who sees what", () => {
       expect(router.state.location.search).toEqual({});
       unmount();
     }
+  });
+
+  test("whoever logs out is led to the login page, and leaves nothing behind", async () => {
+    const asked = fakeServer(member, ({ method }) =>
+      method === "DELETE" ? { status: 204, body: null } : undefined,
+    );
+    const { queries, router } = await renderApp("/instances");
+    await userEvent.click(await screen.findByRole("button", { name: "Account" }));
+    await userEvent.click(await screen.findByRole("menuitem", { name: "Log out" }));
+    expect(await screen.findByRole("button", { name: "Log in" })).toBeVisible();
+    expect(asked.some(({ method, path }) => method === "DELETE" && path === "/v1/session")).toBe(
+      true,
+    );
+    expect(router.state.location.href).toBe("/login");
+    await vi.waitFor(() => expect(queries.getQueryData(keys.instanceList)).toBeUndefined());
   });
 
   test("a session that ends leads to the login page", async () => {

@@ -106,6 +106,7 @@ function HostCharts({ host }: { host: Host }) {
         title={t("host.chart.memory")}
         query={`node_memory_MemTotal_bytes{${of}} - node_memory_MemAvailable_bytes{${of}}`}
         name={name}
+        bytes
         format={(value) => formatBytes(value, i18n.language)}
       />
     </SimpleGrid>

@@ -10,8 +10,8 @@ import { TextLink } from "../../components/links";
 import { Problem } from "../../components/Problem";
 import { AuthFrame } from "./AuthFrame";
 
-/** The server asks for at least as much. */
-const SHORTEST_PASSWORD = 8;
+/** What the server asks for. */
+const SHORTEST_PASSWORD = 10;
 
 export function SetupPage() {
   const { t } = useTranslation();
