@@ -17,7 +17,7 @@ use crate::{
     board::Snapshot,
     console,
     server::{self, Server},
-    wire::{HostFacts, InstanceState, ObservedInstance, Report},
+    wire::{HostFacts, InstanceState, ObservedInstance, Problem, Report},
     worker::Shared,
 };
 
@@ -188,11 +188,16 @@ impl Reporter {
 
 fn facts(shared: &Shared, snapshot: &Snapshot) -> HostFacts {
     let info = snapshot.host.info.as_ref();
+    // The first report may come before libvirt has answered or failed.
+    let unasked = || Problem {
+        reason: "libvirt has not answered yet".to_owned(),
+        remedy: "wait a moment".to_owned(),
+    };
     HostFacts {
         hostname: hostname(),
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         hypervisor_ok: info.is_some() && snapshot.host.problem.is_none(),
-        problem: snapshot.host.problem.clone(),
+        problem: snapshot.host.problem.clone().or_else(|| info.is_none().then(unasked)),
         cpus: info.map_or(0, |info| i64::from(info.cpus)),
         memory_mib: info.map_or(0, |info| i64::try_from(info.memory_mib).unwrap_or(0)),
         disk_gib: disk_gib(shared.executor.layout.instances_dir()),
