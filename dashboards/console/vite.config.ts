@@ -25,6 +25,6 @@ export default defineConfig({
     setupFiles: ["src/test/setup.ts"],
     restoreMocks: true,
     // Two cores, and other tests beside it.
-    testTimeout: 20_000,
+    testTimeout: 60_000,
   },
 });

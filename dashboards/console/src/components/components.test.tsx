@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, test, vi } from "vitest";
 import { ApiError } from "../api/problem";
 import type { Balance } from "../api/types";
@@ -155,7 +155,7 @@ test("a column can be sorted, and says how it is", async () => {
   const order = () => screen.getAllByRole("cell").map((cell) => cell.textContent);
   screen.getByRole("button", { name: "N" }).click();
   await screen.findByRole("columnheader", { name: "N" });
-  await vi.waitFor(() =>
+  await waitFor(() =>
     expect(screen.getByRole("columnheader")).not.toHaveAttribute("aria-sort", "none"),
   );
   const sorted = screen.getByRole("columnheader").getAttribute("aria-sort");

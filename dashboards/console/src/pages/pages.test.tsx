@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test, vi } from "vitest";
 import { keys } from "../api/keys";
@@ -51,7 +51,7 @@ describe("creating an instance", () => {
       "ssh-ed25519 AAAAC3Nz ada",
     );
     await userEvent.click(screen.getByRole("button", { name: "Create" }));
-    await vi.waitFor(() => expect(done).toHaveBeenCalledOnce());
+    await waitFor(() => expect(done).toHaveBeenCalledOnce());
     const posts = asked.filter(({ method }) => method === "POST");
     expect(posts).toHaveLength(1);
     expect(posts[0]?.headers.get("Idempotency-Key")).toBeTruthy();
@@ -114,7 +114,7 @@ describe("an instance", () => {
     const question = await screen.findByRole("dialog", { name: "Delete web-1?" });
     expect(asked.some(({ method }) => method === "DELETE")).toBe(false);
     await userEvent.click(within(question).getByRole("button", { name: "Delete" }));
-    await vi.waitFor(() => expect(asked.some(({ method }) => method === "DELETE")).toBe(true));
+    await waitFor(() => expect(asked.some(({ method }) => method === "DELETE")).toBe(true));
     expect(await screen.findByText("web-1 is being deleted.")).toBeVisible();
   });
 
@@ -191,7 +191,7 @@ describe("who sees what", () => {
       true,
     );
     expect(router.state.location.href).toBe("/login");
-    await vi.waitFor(() => expect(queries.getQueryData(keys.instanceList)).toBeUndefined());
+    await waitFor(() => expect(queries.getQueryData(keys.instanceList)).toBeUndefined());
   });
 
   test("a session that ends leads to the login page", async () => {

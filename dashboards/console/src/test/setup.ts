@@ -2,8 +2,11 @@
 import "@testing-library/jest-dom/vitest";
 import { modals } from "@mantine/modals";
 import { notifications } from "@mantine/notifications";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
+
+// A condition is waited for as long as a busy machine may need; one that is met costs nothing.
+configure({ asyncUtilTimeout: 15_000 });
 
 afterEach(() => {
   // What was announced outlives the page that announced it.
