@@ -44,13 +44,13 @@ impl Story {
         let token = self.operator.post("/v1/tokens", &token).await?;
         self.member = self.operator.with_token(text(&token, "token")?);
 
-        let balance = self.pay(FIRST_TOPUP).await?;
+        let balance = self.pay(self.first_topup).await?;
         self.say(format!(
             "tenant acme, quota 1 instance, balance {} {}; flavor small at {INSTANCE_PRICE} an hour",
             text(&balance, "balance_display")?,
             text(&balance, "currency")?,
         ));
-        ensure!(super::micros(&balance["balance"])? == 900_000, "{balance}");
+        ensure!(super::micros(&balance["balance"])? == self.paid_micros(), "{balance}");
         Ok(())
     }
 
