@@ -15,6 +15,7 @@ use super::{
 
 mod clock;
 mod disk;
+mod memory;
 
 const COLUMNS: &[Column] = &[
     col("CHECK", "/check"),
@@ -66,6 +67,7 @@ pub async fn run(args: &DoctorArgs, format: Format) -> Result<(), Failure> {
         port(args.listen),
         clock::check(),
         disk::check(&args.data_dir),
+        memory::check(),
     ];
     let items: Vec<Value> = findings.iter().map(Finding::to_json).collect();
     show_list(format, COLUMNS, &items)?;

@@ -87,3 +87,23 @@ fn a_file_that_was_asked_for_must_be_there() {
     let message = load(&flags, []).unwrap_err().to_string();
     assert!(message.contains("/nonexistent/opshawk.toml"), "{message}");
 }
+
+/// The TOML blocks of the page, in order.
+fn documented() -> Vec<&'static str> {
+    let page = include_str!("../../../docs/configuration.md");
+    let blocks = page.split("```toml\n").skip(1);
+    blocks.filter_map(|rest| rest.split_once("```").map(|(block, _)| block)).collect()
+}
+
+#[test]
+fn the_page_shows_the_defaults_and_what_it_shows_can_be_read() {
+    let blocks = documented();
+    assert_eq!(blocks.len(), 2, "defaults; mail and webhooks");
+    let (_dir, flags) = file(blocks[0]);
+    let shown = load(&flags, std::iter::empty()).unwrap();
+    assert_eq!(format!("{shown:?}"), format!("{:?}", Config::default()));
+    let (_dir, flags) = file(blocks[1]);
+    let shown = load(&flags, std::iter::empty()).unwrap();
+    assert_eq!(shown.smtp.expect("it is shown").port, 587);
+    assert_eq!(shown.notify.operator_mail, ["ops@example.com"]);
+}

@@ -54,11 +54,13 @@ fn sync_ms(dir: &Path) -> std::io::Result<u128> {
     written.map(|()| took)
 }
 
-/// From `df`, since the standard library does not say.
+/// Of the file system that holds the directory: the mount point that is its nearest ancestor.
 fn free_mib(dir: &Path) -> Option<u64> {
-    let output = std::process::Command::new("df").args(["-Pm", "--"]).arg(dir).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
+    let dir = dir.canonicalize().ok()?;
+    let disks = sysinfo::Disks::new_with_refreshed_list().ok()?;
+    let holding = disks.iter().filter(|disk| dir.starts_with(disk.mount_point()));
+    let nearest = holding.max_by_key(|disk| disk.mount_point().components().count())?;
+    Some(nearest.available_space() / (1024 * 1024))
 }
 
 #[cfg(test)]
