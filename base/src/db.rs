@@ -67,28 +67,15 @@ impl Db {
         let options = AnyPoolOptions::new()
             .max_connections(Self::MAX_CONNECTIONS)
             .acquire_timeout(Self::ACQUIRE_TIMEOUT)
-            .after_connect(move |conn, _| {
-                Box::pin(async move {
-                    if backend == Backend::Sqlite {
-                        for pragma in [
-                            "PRAGMA busy_timeout = 10000",
-                            "PRAGMA journal_mode = WAL",
-                            "PRAGMA synchronous = FULL",
-                            "PRAGMA foreign_keys = ON",
-                        ] {
-                            sqlx::query(pragma).execute(&mut *conn).await?;
-                        }
-                    }
-                    Ok(())
-                })
-            });
+            .after_connect(move |conn, _| Box::pin(prepare(conn, backend)));
         let refused = |e: sqlx::Error| {
             Error::unavailable(format!("the database {} can't be opened", redacted(url)))
                 .remedy("check that it is there, that this user may write it, and its URL")
                 .source(e)
         };
         // A pool tries again until its timeout; one plain connection tells at once.
-        let first = sqlx::AnyConnection::connect(url).await.map_err(refused)?;
+        let mut first = sqlx::AnyConnection::connect(url).await.map_err(refused)?;
+        prepare(&mut first, backend).await.map_err(refused)?;
         first.close().await.map_err(refused)?;
         let pool = options.connect(url).await.map_err(refused)?;
         Ok(Self { pool, backend })
@@ -116,6 +103,21 @@ impl Db {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// What a new connection is set to.
+async fn prepare(conn: &mut Conn, backend: Backend) -> Result<(), sqlx::Error> {
+    if backend == Backend::Sqlite {
+        for pragma in [
+            "PRAGMA busy_timeout = 10000",
+            "PRAGMA journal_mode = WAL",
+            "PRAGMA synchronous = FULL",
+            "PRAGMA foreign_keys = ON",
+        ] {
+            sqlx::query(pragma).execute(&mut *conn).await?;
+        }
+    }
+    Ok(())
 }
 
 /// `$first, $first+1, …`: `count` placeholders for an `IN` list or a row of values.

@@ -98,7 +98,14 @@ impl Config {
                 return Err(ConfigError::new(format!("{key} must be above zero")));
             }
         }
-        let domain = |error: base::Error| ConfigError::new(error.to_string());
+        let domain = |error: base::Error| {
+            let text = error.to_string();
+            // Whatever the domain says of the value, the key is to be found.
+            ConfigError::new(match error.field {
+                Some(key) if !text.contains(&key) => format!("{key}: {text}"),
+                _ => text,
+            })
+        };
         self.billing.settings().validate().map_err(domain)?;
         alerting_settings(self).check().map_err(domain)
     }

@@ -32,7 +32,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api::{self, App, images::Files, metrics::Metrics, state::Parts},
-    cli::{exit::Failure, output},
+    cli::{
+        exit::{Code, Failure},
+        output,
+    },
     config::{self, Config, Flags},
     samples::Ingest,
 };
@@ -62,20 +65,27 @@ pub struct Server {
 /// `opshawk server`: until SIGTERM or SIGINT.
 pub async fn run(flags: Flags) -> Result<(), Failure> {
     init_log();
+    // From here on a signal is heard, however early it comes.
+    let terminated = terminated();
     let config =
         config::load(&flags, std::env::vars()).map_err(|e| Failure::failed(e.to_string()))?;
-    let server = Server::start(config, SystemClock::shared()).await?;
+    // Whatever keeps a server from starting is a 1; the other codes are a client's.
+    let unfit = |error: Error| Failure { code: Code::Failed, ..error.into() };
+    let server = Server::start(config, SystemClock::shared()).await.map_err(unfit)?;
     greet(&server).await?;
-    let signal = terminated().await;
+    let signal = terminated.await;
     tracing::info!(signal, "stopping");
     server.stop().await;
     Ok(())
 }
 
-/// Log lines go to stderr; `OPSHAWK_LOG` says which (`info` where it is not set).
+/// What is logged where `OPSHAWK_LOG` is not set; databases' notices are no news.
+const LOG: &str = "info,sqlx=warn";
+
+/// Log lines go to stderr; `OPSHAWK_LOG` says which.
 pub fn init_log() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("OPSHAWK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("OPSHAWK_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
     // A second start in one process (a test) keeps the first one's.
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -96,16 +106,19 @@ async fn greet(server: &Server) -> Result<(), Failure> {
     output::print(&text)
 }
 
-pub async fn terminated() -> &'static str {
+/// SIGTERM or SIGINT, from this call on.
+pub fn terminated() -> impl Future<Output = &'static str> {
     use tokio::signal::unix::{SignalKind, signal};
     let (term, int) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut term), Ok(mut int)) = (term, int) else {
-        tracing::error!("signals can't be waited for; end the process with SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
+    async move {
+        let (Ok(mut term), Ok(mut int)) = (term, int) else {
+            tracing::error!("signals can't be waited for; end the process with SIGKILL");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = int.recv() => "SIGINT",
+        }
     }
 }
 

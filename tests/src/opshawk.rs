@@ -29,6 +29,17 @@ pub fn binary() -> Result<PathBuf> {
     found.context("the opshawk binary is not built: cargo build -p opshawk")
 }
 
+/// It, without what the tests' own environment says: `OPSHAWK_*` is the program's configuration.
+pub fn command() -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("OPSHAWK_") {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
+}
+
 /// What the lab's configuration file says beyond addresses and directories.
 #[derive(Default, Clone)]
 pub struct Settings {
@@ -105,7 +116,7 @@ impl Opshawk {
     }
 
     fn spawn(dir: &LabDir, config: &Path) -> Result<Process> {
-        let mut command = Command::new(binary()?);
+        let mut command = command()?;
         command.arg("server").arg("--config").arg(config).current_dir(dir.path());
         Process::start("opshawk server", command, &dir.join("opshawk.out"))
     }
@@ -138,6 +149,9 @@ impl Opshawk {
         self.ready().await
     }
 
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -178,7 +192,7 @@ impl Opshawk {
 
 /// `opshawk`, told the server and the token by its environment.
 pub fn client(api: &Api) -> Result<Command> {
-    let mut command = Command::new(binary()?);
+    let mut command = command()?;
     command.env("OPSHAWK_URL", api.base()).stdin(Stdio::null());
     if let Some(token) = api.token() {
         command.env("OPSHAWK_TOKEN", token);
@@ -188,7 +202,7 @@ pub fn client(api: &Api) -> Result<Command> {
 
 /// Runs `opshawk ARGS`; what it printed, or an error with all of it.
 pub fn run_cli(args: &[&str]) -> Result<String> {
-    let output = Command::new(binary()?).args(args).stdin(Stdio::null()).output()?;
+    let output = command()?.args(args).stdin(Stdio::null()).output()?;
     finished(args, output)
 }
 
