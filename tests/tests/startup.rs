@@ -91,6 +91,19 @@ fn a_database_that_can_t_be_opened_is_named() -> Result<()> {
     Ok(())
 }
 
+/// Two would write over each other: the second leaves, and the first does not notice.
+#[tokio::test]
+async fn a_second_server_on_a_directory_is_refused() -> Result<()> {
+    let mut server = Opshawk::start(&Settings::default()).await?;
+    let data = text(&server.data_dir());
+    let listen = format!("127.0.0.1:{}", free_port()?);
+    let output = refused(&["--data-dir", &data, "--listen", &listen])?;
+    one_line(&output, &[&data, "another opshawk", "stop it"])?;
+    server.check()?;
+    ensure!(server.operator()?.get("/v1/me").await?["role"] == "operator");
+    Ok(())
+}
+
 /// Pretends that a later release has migrated.
 const LATER: &str = "INSERT INTO _sqlx_migrations \
     (version, description, success, checksum, execution_time) \
