@@ -20,6 +20,7 @@
 //! | [`postgres::Postgres`] | PostgreSQL with collation C |
 //! | [`prometheus::Prometheus`] | Debian's Prometheus, scraping the server under test |
 //! | [`browser::Browser`] | Chromium, driven by a script of `tests/browser/` |
+//! | [`remote_write`] | samples as a client sends them |
 //! | [`opshawk::Opshawk`] | the program under test, and [`api::Api`] to speak to it |
 //!
 //! [`story`] tells the whole chain, act by act; the demo and the end-to-end tests play it.
@@ -27,7 +28,7 @@
 pub mod api;
 pub mod bmc;
 // pub mod browser;
-// pub mod debian;
+pub mod debian;
 pub mod dir;
 pub mod guard;
 pub mod guest;
@@ -37,6 +38,7 @@ pub mod opshawk;
 pub mod postgres;
 pub mod process;
 pub mod prometheus;
+pub mod remote_write;
 pub mod story;
 pub mod wait;
 pub mod webhook;

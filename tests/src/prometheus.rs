@@ -1,4 +1,4 @@
-//! Debian's Prometheus, scraping one target with a bearer token.
+//! Debian's Prometheus, scraping one target with a bearer token or taking remote write.
 
 use std::{process::Command, time::Duration};
 
@@ -23,7 +23,6 @@ impl Prometheus {
     /// `target` is `HOST:PORT`; it scrapes `/metrics` there each second.
     pub async fn start(target: &str, token: &str) -> Result<Self> {
         let dir = LabDir::new("prom")?;
-        let port = free_port()?;
         dir.write("token", token)?;
         let config = format!(
             "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\n\
@@ -33,12 +32,23 @@ impl Prometheus {
              \x20 static_configs: [ {{ targets: [ '{target}' ] }} ]\n",
             token = dir.join("token").display(),
         );
-        let config = dir.write("prometheus.yml", &config)?;
+        Self::run(dir, &config).await
+    }
+
+    /// It scrapes nothing and takes remote write.
+    pub async fn receiver() -> Result<Self> {
+        Self::run(LabDir::new("prom")?, "global: {}\n").await
+    }
+
+    async fn run(dir: LabDir, config: &str) -> Result<Self> {
+        let port = free_port()?;
+        let config = dir.write("prometheus.yml", config)?;
         let mut command = Command::new("prometheus");
         command
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", dir.join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg("--web.enable-remote-write-receiver")
             .current_dir(dir.path());
         let mut process = Process::start("Prometheus", command, &dir.join("prometheus.log"))?;
         let ready = format!("http://127.0.0.1:{port}/-/ready");
@@ -51,8 +61,15 @@ impl Prometheus {
         Ok(Self { process, _dir: dir, port })
     }
 
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     async fn get(&self, path: &str) -> Result<Value> {
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
+        let url = format!("{}{path}", self.url());
         let answer: Value = crate::api::http_client().get(url).send().await?.json().await?;
         if answer["status"] != "success" {
             bail!("Prometheus answered {answer}");
