@@ -9,7 +9,14 @@ CREATE TABLE price_books (
     created_ms   BIGINT NOT NULL
 );
 
--- A version is published by the insert of this row, after its prices; both never change then.
+-- A version is published by the insert of its row, after its prices; both never change then. The
+-- prices come first here, too: a restored backup fills the tables in the order of their creation.
+CREATE TABLE prices (
+    version_id       TEXT NOT NULL,
+    meter            TEXT NOT NULL,
+    unit_price_nanos BIGINT NOT NULL CHECK (unit_price_nanos >= 0),
+    PRIMARY KEY (version_id, meter)
+);
 CREATE TABLE price_versions (
     id           TEXT PRIMARY KEY,
     book_id      TEXT NOT NULL REFERENCES price_books (id),
@@ -17,12 +24,6 @@ CREATE TABLE price_versions (
     effective_ms BIGINT NOT NULL,
     published_ms BIGINT NOT NULL,
     UNIQUE (book_id, number)
-);
-CREATE TABLE prices (
-    version_id       TEXT NOT NULL,
-    meter            TEXT NOT NULL,
-    unit_price_nanos BIGINT NOT NULL CHECK (unit_price_nanos >= 0),
-    PRIMARY KEY (version_id, meter)
 );
 
 -- A tenant's money. The row is the lock of all that admits, posts or changes standing.
