@@ -208,7 +208,7 @@ function Line({ line, currency }: { line: BillLine; currency: string }) {
         <Instant at={line.to} />
       </Table.Td>
       <Table.Td ta="right">{formatNumber(line.quantity, i18n.language)}</Table.Td>
-      <Table.Td ta="right">
+      <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>
         {t("bill.perHour", { price: formatPrice(line.unit_price), currency })}
       </Table.Td>
       <Table.Td ta="right">
