@@ -58,9 +58,11 @@ endif
 
 soak: build
 	OPSHAWK_SOAK=1 $(services) cargo test -p tests --test soak -- --nocapture
+	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_SEEDS:-1000} $(services) cargo test -p billing scenarios::random -- --nocapture
 
-bench: build
-	target/debug/bench
+bench: require
+	cargo build --release -p opshawk -p tests --bin opshawk --bin bench
+	target/release/bench
 
 clean:
 	cargo clean
