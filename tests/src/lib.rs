@@ -27,7 +27,7 @@
 
 pub mod api;
 pub mod bmc;
-// pub mod browser;
+pub mod browser;
 pub mod debian;
 pub mod dir;
 pub mod guard;

@@ -56,7 +56,7 @@ pub const ACTS: [&str; 9] = [
 /// The people of the story; a login that is an address gets the tenant's mails.
 pub const MEMBER: &str = "ann@acme.example";
 pub const MEMBER_PASSWORD: &str = "correct horse battery staple";
-pub const OPERATOR: &str = "operator";
+pub const OPERATOR: &str = "admin";
 pub const OPERATOR_PASSWORD: &str = "stapler battery horse correct";
 
 /// Small values, so that hours pass in seconds; nothing a user could not write.

@@ -1,26 +1,39 @@
-//! `demo [--once]`: plays the story on real parts, then stays up for a look around.
+//! `demo [--once] [--screens]`: plays the story on real parts, then stays up for a look around.
 //!
-//! With `--once` it ends after the story, and well only if every act was proved. Whatever happens
-//! (a failed act, Ctrl-C, SIGTERM, SIGKILL), nothing of it stays on the machine.
+//! With `--once` it ends after the story, and well only if every act was proved. With `--screens`
+//! it then takes pictures of every page of the console, in all looks. Whatever happens (a failed
+//! act, Ctrl-C, SIGTERM, SIGKILL), nothing of it stays on the machine, except for the pictures.
 
 use std::{process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail};
-use lab::story::{ACTS, MEMBER, MEMBER_PASSWORD, OPERATOR, OPERATOR_PASSWORD, Story};
+use lab::{
+    browser::screens_dir,
+    story::{ACTS, MEMBER, MEMBER_PASSWORD, OPERATOR, OPERATOR_PASSWORD, Story},
+};
 use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Default, Clone, Copy)]
+struct Wanted {
+    once: bool,
+    screens: bool,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let once = match std::env::args().nth(1).as_deref() {
-        None => false,
-        Some("--once") => true,
-        Some(_) => {
-            eprintln!("usage: demo [--once]");
-            return ExitCode::from(2);
+    let mut wanted = Wanted::default();
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--once" => wanted.once = true,
+            "--screens" => wanted.screens = true,
+            _ => {
+                eprintln!("usage: demo [--once] [--screens]");
+                return ExitCode::from(2);
+            }
         }
-    };
+    }
     let played = tokio::select! {
-        played = play(once) => played,
+        played = play(wanted) => played,
         name = interrupted() => Err(anyhow::anyhow!("interrupted by {name}")),
     };
     match played {
@@ -32,7 +45,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn play(once: bool) -> Result<()> {
+async fn play(wanted: Wanted) -> Result<()> {
     let began = Instant::now();
     println!("OpsHawk's whole chain, on real parts in private corners of this machine.");
     println!(
@@ -48,7 +61,11 @@ async fn play(once: bool) -> Result<()> {
         println!("    verified, {:.1} s", seconds(act_began));
     }
     println!("\nAll {} acts are verified, in {:.0} s.", ACTS.len(), seconds(began));
-    if once {
+    if wanted.screens {
+        story.pictures().await?;
+        println!("Pictures of every page are in {}.", screens_dir().display());
+    }
+    if wanted.once {
         story.world.server.stop().await?;
         return Ok(());
     }

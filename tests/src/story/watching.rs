@@ -3,14 +3,14 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::{LIMIT, Story, text};
+use super::{LIMIT, Story, money::RUNWAY_MIN_MS, text};
 use crate::{
     opshawk::OPERATOR_MAIL,
     prometheus::Prometheus,
     wait::{self, Seen},
 };
 
-const ALERT: &str = "GuestBusy";
+pub(super) const ALERT: &str = "GuestBusy";
 
 impl Story {
     /// The rate of the instance's processor time, in processors.
@@ -73,7 +73,7 @@ impl Story {
              - name: guests\n\
              \x20 rules:\n\
              \x20 - alert: {ALERT}\n\
-             \x20   expr: {} > 0.5\n\
+             \x20   expr: {} > 0.2\n\
              \x20   for: 2s\n\
              \x20   labels: {{ severity: warning }}\n\
              \x20   annotations:\n\
@@ -85,7 +85,6 @@ impl Story {
             .await?;
         let alert = self.alert_state("firing").await?;
         self.say(format!("{ALERT} fires: {}", alert["annotations"]["summary"]));
-        self.stay_solvent().await?;
 
         let mail = self
             .world
@@ -114,7 +113,6 @@ impl Story {
         let address = instance["addresses"][0].as_str().context("the guest has no address")?;
         let answer = self.world.host.http_get(&format!("http://{address}/cgi-bin/busy?off"))?;
         self.say(format!("the guest at {address} is told: {}", answer.trim()));
-        self.stay_solvent().await?;
         self.alert_state("resolved").await?;
         let mail = self
             .world
@@ -131,6 +129,7 @@ impl Story {
 
     async fn alert_state(&self, state: &str) -> Result<Value> {
         wait::eventually(&format!("the alert {state}"), LIMIT, || async {
+            self.stay_solvent(RUNWAY_MIN_MS).await?;
             let alerts = self.operator.list("/v1/alerts").await?;
             let alert = alerts.iter().find(|a| a["name"] == ALERT && a["state"] == state);
             Ok(match alert {

@@ -1,0 +1,50 @@
+// Every page as a picture: light and dark, in both languages, and as narrow as a phone.
+import { join } from "node:path";
+
+const LOOKS = [
+  { look: "light", scheme: "light", language: "en", width: 1280, height: 860 },
+  { look: "dark", scheme: "dark", language: "en", width: 1280, height: 860 },
+  { look: "zh", scheme: "light", language: "zh-CN", width: 1280, height: 860 },
+  { look: "360", scheme: "light", language: "en", width: 360, height: 740 },
+];
+
+/** As one who is logged in already (or nobody): each page in each look; what overflows. */
+export async function pictures(desk, { as, pages }) {
+  const state = as === null ? undefined : await desk.page(as).context().storageState();
+  const wide = [];
+  for (const { look, scheme, language, width, height } of LOOKS) {
+    const page = await desk.seat(`${as ?? "nobody"}-${look}`, {
+      storageState: state,
+      colorScheme: scheme,
+      viewport: { width, height },
+    });
+    await page.addInitScript(
+      (language) => localStorage.setItem("opshawk-language", language),
+      language,
+    );
+    for (const { name, path } of pages) {
+      await page.goto(path);
+      await settled(page);
+      const body = await page.evaluate(() => document.documentElement.scrollWidth);
+      if (body > width) wide.push(`${name} at ${width} px is ${body} px wide`);
+      // As high as the page: what is fixed to the window's edges then reaches its end.
+      const tall = await page.evaluate(() => document.documentElement.scrollHeight);
+      await page.setViewportSize({ width, height: Math.max(height, tall) });
+      await page.screenshot({
+        path: join(desk.screensDir, `${as ?? "nobody"}-${name}-${look}.png`),
+        animations: "disabled",
+      });
+      await page.setViewportSize({ width, height });
+    }
+    await page.context().close();
+  }
+  return wide;
+}
+
+/** Everything that the page asked for is there. */
+async function settled(page) {
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  const waiting = "[data-loading], .mantine-Skeleton-root";
+  await page.waitForFunction((waiting) => document.querySelector(waiting) === null, waiting);
+  await page.evaluate(() => document.fonts.ready);
+}
