@@ -13,18 +13,20 @@ use crate::{
 
 /// From the instant of zero to the confirmed stop.
 const CUT_OFF_MAX_MS: i64 = 2000;
-/// The acts before the cut-off should not be cut off themselves.
-const RUNWAY_MIN_MS: i64 = 35_000;
+/// An act that needs money for a while should not be cut off itself.
+pub(super) const RUNWAY_MIN_MS: i64 = 35_000;
+/// While the second instance is built, twice as much burns.
+const RUNWAY_OF_TWO_MIN_MS: i64 = 55_000;
 const SMALL_TOPUP: &str = "0.30";
 pub const SECOND_TOPUP: &str = "6.00";
 
 impl Story {
     /// On a slow machine the first money may not last until the acts that need it are done: then
     /// the tenant pays a little more, before it is warned.
-    pub(super) async fn stay_solvent(&self) -> Result<()> {
+    pub(super) async fn stay_solvent(&self, runway_min_ms: i64) -> Result<()> {
         let balance = self.balance().await?;
         if let Ok(runs_out) = instant_ms(&balance["runs_out_at"])
-            && runs_out - instant_ms(&balance["at"])? < RUNWAY_MIN_MS
+            && runs_out - instant_ms(&balance["at"])? < runway_min_ms
         {
             self.pay(SMALL_TOPUP).await?;
             self.say(format!("(this machine is slow: the tenant pays {SMALL_TOPUP} more)"));
@@ -97,7 +99,7 @@ impl Story {
     /// A second instance, which the tenant stops itself: it must stay so after the top-up.
     async fn stopped_by_its_owner(&mut self) -> Result<()> {
         self.quota(2).await?;
-        self.stay_solvent().await?;
+        self.stay_solvent(RUNWAY_OF_TWO_MIN_MS).await?;
         let operation = self.create("spare", None).await?;
         self.spare = text(&operation, "target_id")?.to_owned();
         self.operation(&self.member, &operation).await?;
