@@ -107,7 +107,8 @@ impl Kills {
         self.story.world.host.kill9_libvirtd().await?;
         let states = RefCell::new(Vec::new());
         let host = wait::eventually("a host that is unknown", LIMIT, || async {
-            states.borrow_mut().push(text(&self.instance().await?, "state")?.to_owned());
+            let state = text(&self.instance().await?, "state")?.to_owned();
+            states.borrow_mut().push(state);
             let hosts = self.story.operator.list("/v1/hosts").await?;
             Ok(match hosts[0]["status"] == "unknown" {
                 true => Seen::Yes(hosts[0].clone()),
