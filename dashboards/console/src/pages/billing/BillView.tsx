@@ -135,6 +135,11 @@ export function BillTable({ bill }: { bill: Bill }) {
         <Text size="sm" c="dimmed" component="div">
           <Instant at={bill.from} /> {"\u2013"} <Instant at={bill.to} />
         </Text>
+        {/* On a phone the last column is out of sight. */}
+        <Text size="sm" component="div" w="100%" hiddenFrom="sm" className="no-print">
+          {t("bill.subtotal")}{" "}
+          <Amount value={subtotal} currency={currency} digits={LEDGER_DIGITS} fw={680} />
+        </Text>
       </Group>
       {lines.length === 0 ? (
         <Empty icon={IconReceiptOff} title={t("bill.empty")} hint={t("bill.emptyHint")} />
