@@ -2,7 +2,7 @@
 import { join } from "node:path";
 
 /** What a page may wait for: a guest's way, under emulation, with a slow machine around it. */
-const LIMIT_MS = 60_000;
+export const LIMIT_MS = 60_000;
 
 export class Desk {
   #people = new Map();

@@ -1,5 +1,6 @@
 // What people do at the console, by role and accessible name as they would find it.
 import { readFile } from "node:fs/promises";
+import { LIMIT_MS } from "./desk.mjs";
 
 const heading = (page, name) => page.getByRole("heading", { level: 1, name, exact: true });
 
@@ -176,13 +177,19 @@ export async function overview(desk, { as }) {
   return { balance, runs_out: runsOut, operations: await table(page, "Recent operations") };
 }
 
-/** The cells of a table, row by row, once it has any. */
-async function table(page, name) {
-  const rows = page.getByRole("table", { name, exact: true }).locator("tbody").getByRole("row");
-  await rows.first().waitFor();
-  return rows.evaluateAll((rows) =>
+const rowsOf = (page, name) =>
+  page.getByRole("table", { name, exact: true }).locator("tbody").getByRole("row");
+
+/** The cells of a table, row by row, as they are now. */
+const cellsOf = (page, name) =>
+  rowsOf(page, name).evaluateAll((rows) =>
     rows.map((row) => [...row.cells].map((cell) => cell.innerText.replace(/\s+/g, " ").trim())),
   );
+
+/** The same, once it has any. */
+async function table(page, name) {
+  await rowsOf(page, name).first().waitFor();
+  return cellsOf(page, name);
 }
 
 /** A page of a list, and the page of one of its lines. */
@@ -200,18 +207,18 @@ export async function lookAt(desk, { as, list, name, tables = [], charts = [] })
   return { line, tables: seen };
 }
 
-/** An alert by its name, whatever its state. */
+/** An alert by its name, whatever its state; it may change its tab while we look. */
 export async function alert(desk, { as, name }) {
   const page = desk.page(as);
   await go(page, "Alerts");
-  for (const state of ["Firing", "Pending", "Resolved"]) {
-    const tab = page.getByRole("tab", { name: new RegExp(`^${state} \\(`) });
-    if ((await tab.innerText()).includes("(0)")) continue;
-    await tab.click();
-    const rows = await table(page, `Alerts: ${state}`);
-    const found = rows.find(([first]) => first.startsWith(name));
-    if (found !== undefined) return { state, row: found };
-  }
+  const until = Date.now() + LIMIT_MS;
+  do {
+    for (const state of ["Firing", "Pending", "Resolved"]) {
+      await page.getByRole("tab", { name: new RegExp(`^${state} \\(`) }).click();
+      const found = (await cellsOf(page, `Alerts: ${state}`)).find(([cell]) => cell.startsWith(name));
+      if (found !== undefined) return { state, row: found };
+    }
+  } while (Date.now() < until);
   throw new Error(`no alert ${name} on the page`);
 }
 

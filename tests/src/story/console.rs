@@ -93,6 +93,13 @@ impl Story {
         let what = json!({"as": OPERATOR_SEAT, "name": watching::ALERT});
         let alert = browser.step("alert", what).await?;
         self.say(format!("the alert: {}", cells(&alert["row"])));
+
+        let rows = browser.step("operations", json!({"as": OPERATOR_SEAT})).await?;
+        let rows = rows.as_array().context("no table of operations")?;
+        let power = rows.iter().find(|row| row[0] == "Power on" && row[1] == "metal-1");
+        let power = power.with_context(|| format!("no 'Power on' of metal-1 in {rows:?}"))?;
+        ensure!(power[2] == "Succeeded", "{power}");
+        self.say(format!("{} operations, the first: {}", rows.len(), cells(power)));
         Ok(())
     }
 
