@@ -144,7 +144,7 @@ impl Kills {
 
     async fn server_around_the_instant_of_zero(&mut self) -> Result<()> {
         let zero_ms = self.solvent(ZERO_MIN_MS).await?;
-        self.instant(zero_ms - 200).await?;
+        self.instant(zero_ms - 500).await?;
         self.story.world.server.kill9();
         self.instant(zero_ms + 200).await?;
         ensure!(self.story.world.host.qemu_processes()? == 1, "nobody could have stopped it");
@@ -157,7 +157,7 @@ impl Kills {
         self.book.stopped(&stopped)?;
         self.settled(Left::OneStopped).await?;
         self.say(&format!(
-            "server killed 200 ms before zero: the guest was stopped {late_ms} ms after it"
+            "server killed half a second before zero: the guest was stopped {late_ms} ms after it"
         ));
         Ok(())
     }
