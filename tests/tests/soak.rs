@@ -28,7 +28,7 @@ use book::Book;
 
 const SAMPLE_ROUNDS: u64 = 2;
 const SAMPLE_SEED: u64 = 7;
-const SOAK_ROUNDS: u64 = 25;
+const SOAK_ROUNDS: u64 = 100;
 const INSTANCES_MAX: usize = 3;
 /// What is asked for takes one to three seconds, so that a third of the kills come after it.
 const KILL_WITHIN_MS: u64 = 3_000;
