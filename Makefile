@@ -58,7 +58,8 @@ endif
 
 soak: build
 	OPSHAWK_SOAK=1 $(services) cargo test -p tests --test soak -- --nocapture
-	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_SEEDS:-1000} $(services) cargo test -p billing scenarios::random -- --nocapture
+	PROPTEST_CASES=$${OPSHAWK_SOAK_CASES:-50000} cargo test -p billing -p bmc -p timeseries --lib -- rating::plan ipmi:: codec remote_write
+	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_SEEDS:-300} $(services) cargo test -p billing scenarios::random -- --nocapture
 
 bench: require
 	cargo build --release -p opshawk -p tests --bin opshawk --bin bench
