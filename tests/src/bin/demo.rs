@@ -6,7 +6,7 @@
 
 use std::{process::ExitCode, time::Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use lab::{
     browser::screens_dir,
     story::{ACTS, MEMBER, MEMBER_PASSWORD, OPERATOR, OPERATOR_PASSWORD, Story},
@@ -32,11 +32,7 @@ async fn main() -> ExitCode {
             }
         }
     }
-    let played = tokio::select! {
-        played = play(wanted) => played,
-        name = interrupted() => Err(anyhow::anyhow!("interrupted by {name}")),
-    };
-    match played {
+    match perform(wanted).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\nThe demo did not get through: {error:#}");
@@ -45,7 +41,26 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn play(wanted: Wanted) -> Result<()> {
+async fn perform(wanted: Wanted) -> Result<()> {
+    let mut story = tokio::select! {
+        story = play(wanted) => story?,
+        name = interrupted() => bail!("interrupted by {name}"),
+    };
+    if !wanted.once {
+        println!(
+            "\n  Console   {}\n  Operator  {OPERATOR} / {OPERATOR_PASSWORD}\n  Tenant    {MEMBER} / {MEMBER_PASSWORD}\n\n\
+             Ctrl-C ends it and cleans up.",
+            story.world.server.url()
+        );
+        stay(&mut story).await?;
+        println!("\nCleaning up.");
+    }
+    let status = story.world.server.stop().await?;
+    ensure!(status.success(), "the server ended with {status}");
+    Ok(())
+}
+
+async fn play(wanted: Wanted) -> Result<Story> {
     let began = Instant::now();
     println!("OpsHawk's whole chain, on real parts in private corners of this machine.");
     println!(
@@ -65,16 +80,7 @@ async fn play(wanted: Wanted) -> Result<()> {
         story.pictures().await?;
         println!("Pictures of every page are in {}.", screens_dir().display());
     }
-    if wanted.once {
-        story.world.server.stop().await?;
-        return Ok(());
-    }
-    println!(
-        "\n  Console   {}\n  Operator  {OPERATOR} / {OPERATOR_PASSWORD}\n  Tenant    {MEMBER} / {MEMBER_PASSWORD}\n\n\
-         Ctrl-C ends it and cleans up.",
-        story.world.server.url()
-    );
-    stay(&mut story).await
+    Ok(story)
 }
 
 /// Until somebody ends it, or the server ends by itself.
@@ -84,16 +90,10 @@ async fn stay(story: &mut Story) -> Result<()> {
     tokio::pin!(interrupted);
     loop {
         tokio::select! {
-            _ = &mut interrupted => break,
+            _ = &mut interrupted => return Ok(()),
             _ = look.tick() => story.world.server.check()?,
         }
     }
-    println!("\nCleaning up.");
-    let status = story.world.server.stop().await?;
-    if !status.success() {
-        bail!("the server ended with {status}");
-    }
-    Ok(())
 }
 
 async fn interrupted() -> &'static str {
