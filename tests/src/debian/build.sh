@@ -46,9 +46,9 @@ grub_dpkg: {enabled: false}
 ssh: {emit_keys_to_console: false}
 CLOUD
 echo '127.0.0.1 localhost' >root/etc/hosts
-systemctl --root=root --quiet enable systemd-networkd serial-getty@ttyS0
+chroot root systemctl --quiet enable systemd-networkd serial-getty@ttyS0
 # No test waits for these.
-systemctl --root=root --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
+chroot root systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
     e2scrub_reap.service
 echo '/dev/vda1 / ext4 errors=remount-ro 0 0' >root/etc/fstab
 echo debian >root/etc/hostname
