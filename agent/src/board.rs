@@ -106,9 +106,11 @@ impl Board {
 
     pub fn set_host(&self, change: impl FnOnce(&mut HostStatus)) {
         let mut inner = self.lock();
-        let before = inner.host.problem.clone();
+        // Its first facts make a host usable, which is news as much as a problem is.
+        let known = |host: &HostStatus| (host.info.is_some(), host.problem.clone());
+        let before = known(&inner.host);
         change(&mut inner.host);
-        let changed = inner.host.problem != before;
+        let changed = known(&inner.host) != before;
         drop(inner);
         if changed {
             self.changed.notify_one();
@@ -146,3 +148,6 @@ impl Board {
         self.inner.lock().expect("no panic while held")
     }
 }
+
+#[cfg(test)]
+mod tests;

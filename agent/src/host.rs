@@ -91,6 +91,7 @@ impl HostReconciler {
             }
             Ok(Event::Connected) => {
                 self.facts_at = None;
+                self.look();
                 self.wake_all();
             }
             Ok(Event::Lost) | Err(broadcast::error::RecvError::Lagged(_)) => {
