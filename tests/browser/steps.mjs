@@ -11,7 +11,7 @@ async function go(page, name) {
   await heading(page, name).waitFor();
 }
 
-async function row(page, table, name) {
+function row(page, table, name) {
   const link = page.getByRole("link", { name, exact: true });
   return page.getByRole("table", { name: table }).getByRole("row").filter({ has: link });
 }
@@ -83,7 +83,7 @@ export async function createInstance(desk, { as, name }) {
   await choose(dialog, "Image");
   await dialog.getByRole("button", { name: "Create", exact: true }).click();
   await dialog.waitFor({ state: "hidden" });
-  const line = await row(page, "Instances", name);
+  const line = row(page, "Instances", name);
   await line.locator('[data-status="running"]').waitFor();
   await unmoved(page);
   const link = line.getByRole("link", { name, exact: true });
@@ -94,7 +94,7 @@ export async function createInstance(desk, { as, name }) {
 export async function openInstance(desk, { as, name }) {
   const page = desk.page(as);
   await go(page, "Instances");
-  await (await row(page, "Instances", name)).getByRole("link", { name, exact: true }).click();
+  await row(page, "Instances", name).getByRole("link", { name, exact: true }).click();
   await heading(page, name).waitFor();
   await mark(page);
 }
@@ -121,7 +121,7 @@ export async function sees(desk, { as, state }) {
 export async function gone(desk, { as, name }) {
   const page = desk.page(as);
   await heading(page, "Instances").waitFor();
-  await (await row(page, "Instances", name)).waitFor({ state: "detached" });
+  await row(page, "Instances", name).waitFor({ state: "detached" });
   await unmoved(page);
 }
 
@@ -215,7 +215,8 @@ export async function alert(desk, { as, name }) {
   do {
     for (const state of ["Firing", "Pending", "Resolved"]) {
       await page.getByRole("tab", { name: new RegExp(`^${state} \\(`) }).click();
-      const found = (await cellsOf(page, `Alerts: ${state}`)).find(([cell]) => cell.startsWith(name));
+      const rows = await cellsOf(page, `Alerts: ${state}`);
+      const found = rows.find(([cell]) => cell.startsWith(name));
       if (found !== undefined) return { state, row: found };
     }
   } while (Date.now() < until);
