@@ -3,7 +3,7 @@
 # make check          formatting, lints, types
 # make build          the program, with its console in it
 # make console        the console alone
-# make soak           the long tests: hundreds of kills, thousands of seeds
+# make soak           the long tests: hundreds of kills, tens of thousands of generated cases
 # make bench          measurements
 # make clean          removes what was built
 SHELL := /bin/bash

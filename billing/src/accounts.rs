@@ -240,7 +240,9 @@ pub async fn topup(
     if let Some(transaction_id) = known_topup(conn, &dedup_key, amount).await? {
         return Ok(TopUp { transaction_id, repeated: true });
     }
-    let posted = account.posted.checked_add(amount)?;
+    let posted = account.posted.checked_add(amount).map_err(|_| {
+        Error::invalid("amount", "the account can't hold as much").remedy("pay a smaller amount")
+    })?;
     let transaction = ledger::Transaction {
         key: dedup_key,
         tenant,

@@ -163,12 +163,13 @@ impl Server {
         Ok(Self { app, address, http, loops, embedded, _dir: dir })
     }
 
-    /// Takes no more requests, lets those under way and the loops finish, then closes everything.
+    /// Ends the agent inside, takes no more requests, lets those under way and the loops finish, then closes everything.
     pub async fn stop(self) {
-        self.app.stopping.cancel();
+        // The agent first, while there is somebody to take its last report.
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
         }
+        self.app.stopping.cancel();
         let mut http = self.http;
         if tokio::time::timeout(DRAIN, &mut http).await.is_err() {
             tracing::warn!(limit_s = DRAIN.as_secs(), "requests under way were cut off");

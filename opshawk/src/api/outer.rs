@@ -72,8 +72,12 @@ async fn answer(request: Request, next: Next, route: &str) -> Response {
     // No database takes NUL in text, and no name has one.
     let uri = request.uri();
     let query = uri.query().unwrap_or_default();
-    if uri.path().contains("%00") || query.contains("%00") {
+    if uri.path().contains("%00") {
         return Problem::invalid("path", "the address must not contain NUL").into_response();
+    }
+    if let Some(parameter) = query.split('&').find(|parameter| parameter.contains("%00")) {
+        let name = parameter.split('=').next().unwrap_or_default();
+        return Problem::invalid(name, "a parameter must not contain NUL").into_response();
     }
     if UNLIMITED.contains(&route) {
         return next.run(request).await;

@@ -63,10 +63,12 @@ impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let status = match self.0.error_type() {
             ErrorType::BadData => StatusCode::BAD_REQUEST,
-            ErrorType::Execution => StatusCode::UNPROCESSABLE_ENTITY,
-            ErrorType::Timeout | ErrorType::Canceled | ErrorType::Unavailable => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            // Prometheus answers 503 to a query that takes too long. Here that is the query's
+            // fault, as too many samples are, and asking again does not help.
+            ErrorType::Execution | ErrorType::Timeout => StatusCode::UNPROCESSABLE_ENTITY,
+            // No place among the queries under way.
+            ErrorType::Canceled => StatusCode::TOO_MANY_REQUESTS,
+            ErrorType::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             ErrorType::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         if status.is_server_error() {

@@ -107,7 +107,7 @@ const QCOW2_HEADER_BYTES: usize = 80;
 /// QEMU's docs/interop/qcow2.txt: a backing or data file would let an image name any file of the
 /// host.
 fn check_qcow2(head: &[u8]) -> Result<()> {
-    let refuse = |message: &str| Err(Error::new(ErrorKind::Invalid, message));
+    let refuse = |message: &str| Err(Error::invalid("disk", message));
     let word =
         |at: usize| head.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes);
     if head.get(..4) != Some(b"QFI\xfb") {

@@ -67,7 +67,8 @@ async fn what_is_another_tenants_does_not_exist() {
         let (acme, member) = test.tenant("acme").await;
         let (other, _) = test.tenant("other").await;
         for path in ["", "/balance", "/bill", "/bill.csv", "/quota"] {
-            member.get(&format!("/v1/tenants/{acme}{path}")).await.status.is_success();
+            let own = member.get(&format!("/v1/tenants/{acme}{path}")).await;
+            assert!(own.status.is_success(), "{path}: {own:?}");
             let answer = member.get(&format!("/v1/tenants/{other}{path}")).await;
             answer.problem(404, "not-found", None);
         }

@@ -15,7 +15,7 @@ async fn what_is_wrong_is_named() {
         op.get("/v1/tenants/not-an-id").await.problem(400, "invalid", Some("id"));
         op.get("/v1/tenants?limit=0").await.problem(400, "invalid", Some("limit"));
         op.get("/v1/tenants?sort=x").await.problem(400, "invalid", Some("sort"));
-        op.get("/v1/tenants?cursor=%00").await.problem(400, "invalid", Some("path"));
+        op.get("/v1/tenants?cursor=%00").await.problem(400, "invalid", Some("cursor"));
         let post = |body: Value| async move { op.post("/v1/tenants", &body).await };
         post(json!({})).await.problem(400, "invalid", Some("name"));
         post(json!({"name": "a", "x": 1})).await.problem(400, "invalid", Some("x"));
