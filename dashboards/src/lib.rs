@@ -53,9 +53,13 @@ pub fn is_built() -> bool {
 /// A path that names no file is a page of the application, which its own router draws: it gets
 /// `index.html`. None is for a path that names a file which is not there.
 pub fn asset(path: &str) -> Option<Asset> {
+    asset_in(is_built(), path)
+}
+
+fn asset_in(is_built: bool, path: &str) -> Option<Asset> {
     let path = path.trim_start_matches('/');
     let is_page = path.is_empty() || is_page(path);
-    if is_page && !is_built() {
+    if is_page && !is_built {
         return Some(not_built());
     }
     let name = if is_page { INDEX } else { path };

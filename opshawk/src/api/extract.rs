@@ -8,6 +8,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::problem::Problem;
 
@@ -72,16 +73,36 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Keyed<T> {
     }
 }
 
-/// PostgreSQL takes no NUL in text, and nothing that people write has one. In JSON it is the escape
-/// `\u0000`, after an even number of backslashes.
+/// PostgreSQL takes no NUL in text, and nothing that people write has one. What is no JSON at all is
+/// for the parser to refuse.
 fn refuse_nul(json: &[u8]) -> Result<(), Problem> {
-    let is_nul = |at: &usize| {
-        let backslashes = json[..*at].iter().rev().take_while(|b| **b == b'\\').count();
-        json[*at..].starts_with(b"\\u0000") && backslashes % 2 == 0
+    // In JSON it is always written like this, so that most bodies need no second look.
+    if !json.windows(6).any(|six| six == b"\\u0000") {
+        return Ok(());
+    }
+    let value = serde_json::from_slice(json).unwrap_or_default();
+    match field_with_nul(&value) {
+        Some(field) => Err(Problem::invalid(&field, "text must not contain NUL characters")),
+        None => Ok(()),
+    }
+}
+
+/// Its path, such as `prices.0.meter`.
+fn field_with_nul(value: &Value) -> Option<String> {
+    let below = |key: &str, value: &Value| {
+        field_with_nul(value).map(|rest| match rest.is_empty() {
+            true => key.to_owned(),
+            false => format!("{key}.{rest}"),
+        })
     };
-    match (0..json.len()).filter(|at| json[*at] == b'\\').any(|at| is_nul(&at)) {
-        true => Err(Problem::invalid_body("the body must not contain NUL characters")),
-        false => Ok(()),
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(all) => all.iter().enumerate().find_map(|(n, v)| below(&n.to_string(), v)),
+        Value::Object(all) => all.iter().find_map(|(key, value)| match key.contains('\0') {
+            true => Some(key.replace('\0', "")),
+            false => below(key, value),
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 

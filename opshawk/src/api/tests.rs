@@ -7,4 +7,5 @@ mod hostile;
 mod samples;
 mod sessions;
 mod story;
+mod system;
 pub(crate) mod world;

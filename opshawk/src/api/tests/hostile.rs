@@ -20,7 +20,10 @@ async fn what_is_wrong_is_named() {
         post(json!({})).await.problem(400, "invalid", Some("name"));
         post(json!({"name": "a", "x": 1})).await.problem(400, "invalid", Some("x"));
         post(json!({"name": ["a"]})).await.problem(400, "invalid", Some("name"));
-        post(json!({"name": "a\u{0}b"})).await.problem(400, "invalid", None);
+        post(json!({"name": "a\u{0}b"})).await.problem(400, "invalid", Some("name"));
+        let deep = json!({"name": "b", "prices": [{"meter": "\u{0}"}]});
+        let deep = op.post("/v1/price-books", &deep).await;
+        deep.problem(400, "invalid", Some("prices.0.meter"));
         post(json!({"name": "", "currency": "CNY"})).await.problem(400, "invalid", Some("name"));
         post(json!({"name": "a", "currency": "yuan"})).await.problem(
             400,
