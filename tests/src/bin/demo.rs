@@ -1,10 +1,14 @@
 //! `demo [--once] [--screens]`: plays the story on real parts, then stays up for a look around.
 //!
-//! With `--once` it ends after the story, and well only if every act was proved. With `--screens`
-//! it then takes pictures of every page of the console, in all looks. Whatever happens (a failed
-//! act, Ctrl-C, SIGTERM, SIGKILL), nothing of it stays on the machine, except for the pictures.
+//! With `--once` it ends after the story, and well only if every act was proved and all of them
+//! together took no longer than they may. With `--screens` it then takes pictures of every page of
+//! the console, in all looks. Whatever happens (a failed act, Ctrl-C, SIGTERM, SIGKILL), nothing of
+//! it stays on the machine, except for the pictures.
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, bail, ensure};
 use lab::{
@@ -12,6 +16,9 @@ use lab::{
     story::{ACTS, MEMBER, MEMBER_PASSWORD, OPERATOR, OPERATOR_PASSWORD, Story},
 };
 use tokio::signal::unix::{SignalKind, signal};
+
+/// The whole story, with `--once`; twice what it takes on two cores without KVM.
+const STORY_MAX: Duration = Duration::from_secs(240);
 
 #[derive(Default, Clone, Copy)]
 struct Wanted {
@@ -76,6 +83,13 @@ async fn play(wanted: Wanted) -> Result<Story> {
         println!("    verified, {:.1} s", seconds(act_began));
     }
     println!("\nAll {} acts are verified, in {:.0} s.", ACTS.len(), seconds(began));
+    let took = began.elapsed();
+    ensure!(
+        !wanted.once || took <= STORY_MAX,
+        "the story took {:.0} s, more than {} s",
+        took.as_secs_f64(),
+        STORY_MAX.as_secs(),
+    );
     if wanted.screens {
         story.pictures().await?;
         println!("Pictures of every page are in {}.", screens_dir().display());
@@ -85,7 +99,7 @@ async fn play(wanted: Wanted) -> Result<Story> {
 
 /// Until somebody ends it, or the server ends by itself.
 async fn stay(story: &mut Story) -> Result<()> {
-    let mut look = tokio::time::interval(std::time::Duration::from_secs(1));
+    let mut look = tokio::time::interval(Duration::from_secs(1));
     let interrupted = interrupted();
     tokio::pin!(interrupted);
     loop {
