@@ -162,7 +162,7 @@ function Sensors({ sensors }: { sensors: Sensor[] }) {
           <Text span size="sm" fw={600} className="figures">
             {formatNumber(value, i18n.language, 3)}{" "}
             <Text span c="dimmed" fw={400}>
-              {unit}
+              {unit === "C" ? "°C" : unit}
             </Text>
           </Text>
         ),
