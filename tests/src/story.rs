@@ -156,6 +156,27 @@ impl Story {
         played.with_context(|| format!("act {number}, {}", ACTS[number - 1]))
     }
 
+    /// Types a command of the command line, with `api`'s token, as evidence; what it printed.
+    pub async fn types(&self, api: &Api, args: &[&str]) -> Result<String> {
+        self.types_with(api, args, "").await
+    }
+
+    /// The same, with a password on its stdin.
+    pub async fn types_with(&self, api: &Api, args: &[&str], stdin: &str) -> Result<String> {
+        self.say(format!("$ opshawk {}", command_line(args)));
+        self.world.server.cli(api, args, stdin).await
+    }
+
+    /// The same with `-o json`; the value that it printed.
+    pub async fn json(&self, api: &Api, args: &[&str]) -> Result<Value> {
+        self.json_with(api, args, "").await
+    }
+
+    pub async fn json_with(&self, api: &Api, args: &[&str], stdin: &str) -> Result<Value> {
+        let printed = self.types_with(api, &[args, &["-o", "json"]].concat(), stdin).await?;
+        serde_json::from_str(&printed).with_context(|| format!("no JSON: {printed}"))
+    }
+
     /// A line of evidence.
     pub fn say(&self, line: impl AsRef<str>) {
         println!("      {}", line.as_ref());
@@ -194,10 +215,9 @@ impl Story {
 
     /// The operator takes the tenant's money; the balance then.
     pub async fn pay(&self, amount: &str) -> Result<Value> {
-        let body = json!({"amount": amount, "memo": "bank transfer"});
-        let path = format!("/v1/tenants/{}/topups", self.tenant);
-        let topup = self.operator.post(&path, &body).await?;
-        self.paid(micros(&body["amount"])?);
+        let topup = ["tenant", "topup", "acme", amount, "--memo", "bank transfer"];
+        let topup = self.json(&self.operator, &topup).await?;
+        self.paid(micros(&amount.into())?);
         Ok(topup["balance"].clone())
     }
 
@@ -210,13 +230,13 @@ impl Story {
     }
 
     pub async fn quota(&self, instances: i64) -> Result<()> {
-        let items = json!({"items": [
-            {"resource": "instances", "limit": instances},
-            {"resource": "vcpus", "limit": 8},
-            {"resource": "memory_mib", "limit": 4096},
-            {"resource": "disk_gib", "limit": 20},
-        ]});
-        self.operator.put(&format!("/v1/tenants/{}/quota", self.tenant), &items).await?;
+        let limit = instances.to_string();
+        let mut set = vec!["quota", "set", "acme", "--instances", &limit];
+        set.extend(["--vcpus", "8", "--memory-mib", "4096", "--disk-gib", "20"]);
+        let items = self.json(&self.operator, &set).await?;
+        let all = items.as_array().context("no list of limits")?;
+        let set = all.iter().any(|i| i["resource"] == "instances" && i["limit"] == instances);
+        ensure!(set, "the quota is not {instances} instances: {items}");
         Ok(())
     }
 
@@ -241,6 +261,16 @@ impl Story {
         })
         .await
     }
+}
+
+/// As a shell would have it.
+fn command_line(args: &[&str]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@".contains(c);
+    let quoted = args.iter().map(|arg| match arg.chars().all(plain) {
+        true => (*arg).to_owned(),
+        false => format!("'{}'", arg.replace('\'', "'\\''")),
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// A field that must be text.

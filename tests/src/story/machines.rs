@@ -1,7 +1,6 @@
 //! Act 1: the machines.
 
-use anyhow::{Result, ensure};
-use serde_json::json;
+use anyhow::{Context, Result, ensure};
 
 use super::{LIMIT, Story, text};
 use crate::{
@@ -11,35 +10,43 @@ use crate::{
 
 impl Story {
     pub(super) async fn machines(&mut self) -> Result<()> {
-        let host = wait::eventually("a host that is ok", LIMIT, || async {
+        wait::eventually("a host that is ok", LIMIT, || async {
             let hosts = self.operator.list("/v1/hosts").await?;
-            Ok(match hosts.iter().find(|host| host["status"] == "ok") {
-                Some(host) => Seen::Yes(host.clone()),
-                None => Seen::NotYet(format!("{hosts:?}")),
+            Ok(match hosts.iter().any(|host| host["status"] == "ok") {
+                true => Seen::Yes(()),
+                false => Seen::NotYet(format!("{hosts:?}")),
             })
         })
         .await?;
+        let hosts = self.json(&self.operator, &["host", "list"]).await?;
+        let host = &hosts[0];
+        ensure!(host["name"] == "host-a" && host["status"] == "ok", "{hosts}");
         self.say(format!(
             "host {}: libvirt {}, QEMU {}, domains of type {}, {} CPUs, {} MiB",
-            text(&host, "name")?,
-            text(&host, "libvirt_version")?,
-            text(&host, "hypervisor_version")?,
-            text(&host, "domain_type")?,
+            text(host, "name")?,
+            text(host, "libvirt_version")?,
+            text(host, "hypervisor_version")?,
+            text(host, "domain_type")?,
             host["cpus"],
             host["memory_mib"],
         ));
 
-        let body = json!({
-            "name": "metal-1", "bmc_address": self.world.bmc.address(),
-            "bmc_user": bmc::USER, "bmc_password": bmc::PASSWORD,
-        });
-        let server = self.operator.post("/v1/servers", &body).await?;
+        let bmc = self.world.bmc.address();
+        let probe = ["bmc", "probe", &bmc, "--user", bmc::USER, "--password-stdin"];
+        let probe = self.json_with(&self.operator, &probe, bmc::PASSWORD).await?;
+        let found = probe["sensors"].as_array().map_or(0, Vec::len);
+        ensure!(found >= BmcSimulator::sensor_names().count(), "{probe}");
+        self.say(format!("the BMC answers: power {}, {found} sensors", text(&probe, "power")?));
+
+        let create = ["server", "create", "metal-1", "--bmc", &bmc, "--user", bmc::USER];
+        let create = [create.as_slice(), &["--password-stdin"]].concat();
+        let server = self.json_with(&self.operator, &create, bmc::PASSWORD).await?;
         self.server = text(&server, "id")?.to_owned();
         self.server_power("off").await?;
         ensure!(!self.world.bmc.power()?, "the simulated server is on before it was switched on");
-        let path = format!("/v1/servers/{}/power", self.server);
-        let operation = self.operator.post(&path, &json!({"action": "on"})).await?;
-        self.operation(&self.operator, &operation).await?;
+        // Ends well only when the operation has.
+        let done = self.json(&self.operator, &["server", "power", "metal-1", "on"]).await?;
+        ensure!(done["state"] == "succeeded", "{done}");
         let server = self.server_power("on").await?;
         ensure!(self.world.bmc.power()?, "the BMC's power switch was not pressed");
         self.say(format!(
@@ -65,16 +72,18 @@ impl Story {
     }
 
     async fn sensors(&self) -> Result<()> {
-        let sensors = wait::eventually("the server's sensors", LIMIT, || async {
+        wait::eventually("the server's sensors", LIMIT, || async {
             let server = self.operator.get(&format!("/v1/servers/{}", self.server)).await?;
             let sensors = server["sensors"].as_array().cloned().unwrap_or_default();
             let has = |name| sensors.iter().any(|s| s["name"] == name && s["value"].is_number());
             Ok(match BmcSimulator::sensor_names().all(has) {
-                true => Seen::Yes(sensors),
+                true => Seen::Yes(()),
                 false => Seen::NotYet(server.to_string()),
             })
         })
         .await?;
+        let sensors = self.json(&self.operator, &["server", "sensors", "metal-1"]).await?;
+        let sensors = sensors.as_array().context("no list of sensors")?;
         let words: Vec<String> = sensors
             .iter()
             .map(|s| {

@@ -100,12 +100,11 @@ impl Story {
     async fn stopped_by_its_owner(&mut self) -> Result<()> {
         self.quota(2).await?;
         self.stay_solvent(RUNWAY_OF_TWO_MIN_MS).await?;
-        let operation = self.create("spare", None).await?;
-        self.spare = text(&operation, "target_id")?.to_owned();
-        self.operation(&self.member, &operation).await?;
-        let path = format!("/v1/instances/{}/stop", self.spare);
-        let operation = self.member.post(&path, &Value::Null).await?;
-        self.operation(&self.member, &operation).await?;
+        let create = ["instance", "create", "spare", "--flavor", "small", "--image", "lab guest"];
+        let done = self.json(&self.member, &create).await?;
+        self.spare = text(&done, "target_id")?.to_owned();
+        let done = self.json(&self.member, &["instance", "stop", "spare"]).await?;
+        ensure!(done["state"] == "succeeded", "{done}");
         self.instance_state(&self.spare, "stopped").await?;
         self.say("a second instance, spare, was created and stopped by the tenant");
         Ok(())
@@ -173,16 +172,69 @@ impl Story {
             "subtotal {}: paid {paid} - billed {subtotal} = ledger {posted} micro-units, exactly",
             text(&bill, "subtotal")?
         ));
-        self.csv(&format!("/v1/tenants/{}/bill.csv?to={to}", self.tenant), lines.len()).await
+        self.sheet(&format!("/v1/tenants/{}/bill.csv?to={to}", self.tenant), &bill).await
     }
 
-    async fn csv(&self, path: &str, lines: usize) -> Result<()> {
+    /// The bill as a sheet says what the bill says, cell by cell.
+    async fn sheet(&self, path: &str, bill: &Value) -> Result<()> {
         let answer = self.member.ask(reqwest::Method::GET, path, None).await?;
         ensure!(answer.status.is_success(), "{answer:?}");
         ensure!(answer.content_type.starts_with("text/csv"), "{}", answer.content_type);
-        let header = answer.text.lines().next().unwrap_or_default();
-        ensure!(answer.text.lines().count() > lines, "fewer lines than the page: {}", answer.text);
-        self.say(format!("as CSV: {header}"));
+        let show = ["bill", "show", "--to", text(bill, "to")?, "-o", "csv"];
+        let printed = self.types(&self.member, &show).await?;
+        ensure!(printed == answer.text, "printed: {printed}\nthe API's: {}", answer.text);
+        let rows = same_as_sheet(bill, &printed)?;
+        let header = printed.lines().next().unwrap_or_default();
+        self.say(format!(
+            "as CSV: {rows} rows, each as the bill's line, and the same sum: {header}"
+        ));
         Ok(())
     }
+}
+
+/// The columns that a sheet shares with the lines of a bill; the names are the same.
+const SHARED_COLUMNS: [&str; 9] = [
+    "what",
+    "resource_kind",
+    "resource_id",
+    "meter",
+    "from",
+    "to",
+    "unit_price",
+    "quantity",
+    "amount",
+];
+
+/// Compares every row of the sheet with the bill's line, and its own sum with the subtotal in
+/// both; how many rows there are.
+fn same_as_sheet(bill: &Value, sheet: &str) -> Result<usize> {
+    let mut reader = csv::Reader::from_reader(sheet.as_bytes());
+    let header = reader.headers()?.clone();
+    let column = |name: &str| {
+        let found = header.iter().position(|heading| heading == name);
+        found.with_context(|| format!("no column '{name}' in {header:?}"))
+    };
+    let mut rows = reader.records().collect::<Result<Vec<_>, _>>()?;
+    let total = rows.pop().context("the sheet has no row")?;
+    let lines = bill["lines"].as_array().context("a bill has lines")?;
+    ensure!(rows.len() == lines.len(), "{} rows for {} lines", rows.len(), lines.len());
+    for (row, line) in rows.iter().zip(lines) {
+        for name in SHARED_COLUMNS {
+            let said = match &line[name] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let cell = &row[column(name)?];
+            ensure!(cell == said, "'{name}' is '{cell}' in the sheet, '{said}' in {line}");
+        }
+    }
+    let amount = column("amount")?;
+    let sum = rows.iter().map(|row| micros(&row[amount].into())).sum::<Result<i64>>()?;
+    let subtotal = micros(&bill["subtotal"])?;
+    ensure!(sum == subtotal, "the sheet's rows sum to {sum}, the subtotal is {subtotal}");
+    ensure!(
+        &total[column("what")?] == "subtotal" && micros(&total[amount].into())? == subtotal,
+        "the sheet ends with {total:?}, the subtotal is {subtotal}"
+    );
+    Ok(rows.len())
 }

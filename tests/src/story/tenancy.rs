@@ -1,6 +1,6 @@
 //! Acts 2 and 3: a tenant, and its first instance.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -19,30 +19,27 @@ pub const BUSY: &str = "#!/bin/sh\nbusy on\n";
 
 impl Story {
     pub(super) async fn tenancy(&mut self) -> Result<()> {
-        let flavor = json!({
-            "name": "small", "vcpus": 1, "memory_mib": guest::MEMORY_MIB, "disk_gib": 1,
-        });
-        self.flavor = text(&self.operator.post("/v1/flavors", &flavor).await?, "id")?.to_owned();
+        let memory = guest::MEMORY_MIB.to_string();
+        let flavor = ["flavor", "create", "small", "--vcpus", "1", "--memory-mib", &memory];
+        let flavor = [flavor.as_slice(), &["--disk-gib", "1"]].concat();
+        let flavor = self.json(&self.operator, &flavor).await?;
+        self.flavor = text(&flavor, "id")?.to_owned();
         self.upload().await?;
 
-        let prices = json!([
-            {"meter": format!("instance:{}", self.flavor), "unit_price": INSTANCE_PRICE},
-            {"meter": "disk_gib", "unit_price": DISK_PRICE},
-        ]);
-        let book = json!({"name": "list prices", "currency": "CNY", "prices": prices});
-        let book = self.operator.post("/v1/price-books", &book).await?;
-        let tenant = json!({"name": "acme", "currency": "CNY", "price_book_id": book["id"]});
-        self.tenant = text(&self.operator.post("/v1/tenants", &tenant).await?, "id")?.to_owned();
+        let (instance, disk) =
+            (format!("instance:small={INSTANCE_PRICE}"), format!("disk_gib={DISK_PRICE}"));
+        let book = ["price-book", "create", "list prices", "--price", &instance, "--price", &disk];
+        self.json(&self.operator, &book).await?;
+        let tenant = ["tenant", "create", "acme", "--price-book", "list prices"];
+        let tenant = self.json(&self.operator, &tenant).await?;
+        self.tenant = text(&tenant, "id")?.to_owned();
         self.quota(1).await?;
 
-        let user = json!({
-            "login": MEMBER, "role": "member", "tenant_id": self.tenant,
-            "password": MEMBER_PASSWORD,
-        });
-        self.operator.post("/v1/users", &user).await?;
-        let token = json!({"name": "acme's scripts", "role": "member", "tenant_id": self.tenant});
-        let token = self.operator.post("/v1/tokens", &token).await?;
-        self.member = self.operator.with_token(text(&token, "token")?);
+        let user = ["user", "create", MEMBER, "--tenant", "acme", "--password-stdin"];
+        self.json_with(&self.operator, &user, MEMBER_PASSWORD).await?;
+        let token = ["token", "create", "--name", "scripts", "--tenant", "acme"];
+        let token = self.types(&self.operator, &token).await?;
+        self.member = self.operator.with_token(token.trim());
 
         let balance = self.pay(self.first_topup).await?;
         self.say(format!(
@@ -55,25 +52,16 @@ impl Story {
     }
 
     async fn upload(&mut self) -> Result<()> {
-        let image = json!({
-            "name": "lab guest", "disk_format": "qcow2", "wants_kernel": true,
-            "kernel_cmdline": self.world.image.cmdline()?,
-        });
-        let image = self.operator.post("/v1/images", &image).await?;
+        let image = &self.world.image;
+        let paths = [image.disk(), image.kernel(), image.ramdisk()];
+        let bytes =
+            paths.iter().map(|path| Ok(std::fs::metadata(path)?.len())).sum::<Result<u64>>()?;
+        let paths = paths.map(|path| path.display().to_string());
+        let cmdline = image.cmdline()?;
+        let create = ["image", "create", "lab guest", "--disk", &paths[0], "--kernel", &paths[1]];
+        let more = ["--ramdisk", &paths[2], "--cmdline", &cmdline];
+        let image = self.json(&self.operator, &[create.as_slice(), &more].concat()).await?;
         self.image = text(&image, "id")?.to_owned();
-        let files = [
-            ("disk", self.world.image.disk()),
-            ("kernel", self.world.image.kernel()),
-            ("ramdisk", self.world.image.ramdisk()),
-        ];
-        let mut bytes = 0;
-        for (file, path) in files {
-            let body = std::fs::read(path)?;
-            bytes += body.len();
-            let path = format!("/v1/images/{}/files/{file}", self.image);
-            self.operator.put_bytes(&path, "application/octet-stream", body).await?;
-        }
-        let image = self.operator.get(&format!("/v1/images/{}", self.image)).await?;
         ensure!(image["state"] == "active", "the image is not usable: {image}");
         self.say(format!(
             "image {}: disk, kernel and ramdisk, {bytes} bytes",
@@ -83,16 +71,24 @@ impl Story {
     }
 
     pub(super) async fn first_instance(&mut self) -> Result<()> {
-        let operation = self.create("web-1", Some(BUSY)).await?;
-        self.instance = text(&operation, "target_id")?.to_owned();
-        let done = self.operation(&self.member, &operation).await?;
+        let file = self.world.server.dir().join("busy.sh");
+        std::fs::write(&file, BUSY)?;
+        let file = file.display().to_string();
+        let create = ["instance", "create", "web-1", "--flavor", "small", "--image", "lab guest"];
+        let create = [create.as_slice(), &["--user-data-file", &file]].concat();
+        // Ends well only when the operation has.
+        let done = self.json(&self.member, &create).await?;
+        ensure!(done["state"] == "succeeded", "{done}");
+        self.instance = text(&done, "target_id")?.to_owned();
         let steps: Vec<&str> = done["steps"]
             .as_array()
             .map(|steps| steps.iter().filter_map(|step| step["name"].as_str()).collect())
             .unwrap_or_default();
         self.say(format!("web-1 runs after {} ms: {}", done["duration_ms"], steps.join(", ")));
-        let line = self.console_shows(&self.instance, guest::READY).await?;
-        self.say(format!("its console: {line}"));
+        self.console_shows(&self.instance, guest::READY).await?;
+        let log = self.types(&self.member, &["instance", "console-log", "web-1"]).await?;
+        let line = log.lines().find(|line| line.contains(guest::READY));
+        self.say(format!("its console: {}", line.context("not ready, says the log")?.trim()));
         ensure!(self.world.host.qemu_processes()? == 1, "not one QEMU on the host");
         self.over_quota().await
     }

@@ -31,7 +31,10 @@ impl Story {
             })
         })
         .await?;
-        self.say(format!("{rate} = {busy:.3}, asked with the tenant's token"));
+        let data = self.json(&self.member, &["query", &rate]).await?;
+        let asked = data["result"].as_array().and_then(|vector| sample(vector));
+        ensure!(asked.is_some_and(|value| value > 0.0), "{data}");
+        self.say(format!("{busy:.3} processors, asked with the tenant's token"));
         for (what, query) in [
             ("host", "count(node_cpu_seconds_total)"),
             ("guest", "count({__name__=~\"libvirt_domain_.*\"})"),
@@ -80,10 +83,15 @@ impl Story {
              \x20     summary: '{{{{ $labels.domain }}}} uses {{{{ $value }}}} processors'\n",
             self.cpu_rate("5s")
         );
-        self.operator
-            .put_bytes("/v1/rule-groups/guests", "application/yaml", rules.into_bytes())
-            .await?;
+        let file = self.world.server.dir().join("guests.yaml");
+        std::fs::write(&file, rules)?;
+        let apply = ["rule", "apply", &file.display().to_string()];
+        let applied = self.json(&self.operator, &apply).await?;
+        ensure!(applied[0]["name"] == "guests", "{applied}");
         let alert = self.alert_state("firing").await?;
+        let listed = self.json(&self.operator, &["alert", "list"]).await?;
+        let listed = listed.as_array().context("no list of alerts")?;
+        ensure!(listed.iter().any(|a| a["fingerprint"] == alert["fingerprint"]), "{listed:?}");
         self.say(format!("{ALERT} fires: {}", alert["annotations"]["summary"]));
 
         let mail = self
