@@ -238,3 +238,6 @@ fn same_as_sheet(bill: &Value, sheet: &str) -> Result<usize> {
     );
     Ok(rows.len())
 }
+
+#[cfg(test)]
+mod tests;
