@@ -84,8 +84,9 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// The least time between two runs that no signal asked for: a reconciler that names an
-    /// instant in the past must not take a core for itself.
+    /// The pause before a run that is due already when the one before it ends: a reconciler that
+    /// names an instant in the past must not take a core for itself. By the machine's clock, since
+    /// the one that is handed in may stand still.
     const MIN_PAUSE: Duration = Duration::from_millis(20);
 
     pub fn new(clock: SharedClock) -> Self {
@@ -155,10 +156,17 @@ impl Task {
     async fn run(self) {
         while !self.stop.is_cancelled() {
             let next_run_at = self.run_once().await;
+            let is_due = next_run_at <= self.clock.now();
+            let due = async {
+                self.clock.sleep_until(next_run_at).await;
+                if is_due {
+                    tokio::time::sleep(Driver::MIN_PAUSE).await;
+                }
+            };
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = self.signal.notified() => {}
-                () = self.clock.sleep_until(next_run_at) => {}
+                () = due => {}
             }
         }
     }
@@ -173,9 +181,7 @@ impl Task {
         let finished = self.clock.now();
         let by_period = finished + self.reconciler.period();
         let next = match &result {
-            Ok(Outcome { wake_at: Some(at), .. }) => {
-                by_period.min(*at).max(finished + Driver::MIN_PAUSE)
-            }
+            Ok(Outcome { wake_at: Some(at), .. }) => by_period.min(*at),
             _ => by_period,
         };
         if let Err(error) = &result {

@@ -84,3 +84,11 @@ async fn a_failure_is_recorded_and_the_next_run_is_the_retry() {
     let status = recorded(&driver, 2).await;
     assert_eq!((status.failures, status.last_error), (1, None));
 }
+
+#[tokio::test]
+async fn an_instant_that_passed_during_the_run_is_due_at_once() {
+    // The clock stands at the instant already, as if it had been moved while the run computed it.
+    let (_clock, driver, _signal, mut seen) = start(0, Some(Timestamp::from_ms(0)));
+    seen.wait_for(|n| *n >= 3).await.unwrap();
+    driver.stop().await;
+}
