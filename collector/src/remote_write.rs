@@ -16,8 +16,8 @@ use crate::sink::{Sink, SinkError};
 const DECODED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Names whose type the receiver was told.
 const DESCRIBED_MAX: usize = 10_000;
-/// Of an error's text, for the log.
-const ANSWER_CHARS_MAX: usize = 300;
+/// Of an error's text, for the log. No more of the answer is read, however long it is.
+const ANSWER_BYTES_MAX: usize = 512;
 
 /// `prometheus.WriteRequest`, as much of it as 1.0 has.
 #[derive(Clone, PartialEq, Message)]
@@ -190,15 +190,23 @@ impl Sink for RemoteWriteSink {
             self.described.lock().expect("no panic while held").extend(new);
             return Ok(());
         }
-        let text = answer.text().await.unwrap_or_default();
-        let text: String = text.chars().take(ANSWER_CHARS_MAX).collect();
-        let message = format!("the receiver answered {status}: {text}");
+        let message = format!("the receiver answered {status}: {}", beginning(answer).await);
         Err(if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
             SinkError::later(message)
         } else {
             SinkError::never(message)
         })
     }
+}
+
+async fn beginning(mut answer: reqwest::Response) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < ANSWER_BYTES_MAX
+        && let Ok(Some(chunk)) = answer.chunk().await
+    {
+        bytes.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES_MAX - bytes.len())]);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// reqwest's own text leaves out why.

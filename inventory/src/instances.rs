@@ -247,7 +247,8 @@ pub async fn list(
     rows.iter().map(from_row).collect()
 }
 
-/// All that a host is to run or to clear away.
+/// All that a host is to run or to clear away; [`crate::placement::INSTANCES_PER_HOST_MAX`] bounds
+/// it.
 pub async fn of_host(conn: &mut Conn, host: HostId) -> Result<Vec<Instance>> {
     let rows = sqlx::query(
         "SELECT * FROM instances WHERE host_id = $1 AND deleted_ms IS NULL ORDER BY id",
@@ -336,32 +337,72 @@ pub async fn set_hold(
     hold: Hold,
 ) -> Result<Vec<(HostId, InstanceId)>> {
     let mut changed = vec![];
-    let mut instances = list(&mut *conn, Some(tenant), None, i64::MAX).await?;
-    // Hosts are locked in one order, whoever's instances they run.
-    instances.sort_by_key(|instance| (instance.host_id, instance.id));
-    for instance in instances {
-        if instance.hold == hold || instance.wanted == Wanted::Absent || instance.build_failed() {
-            continue;
+    let mut after = None;
+    loop {
+        let page = by_host(&mut *conn, tenant, after).await?;
+        let Some(last) = page.last() else { return Ok(changed) };
+        after = Some((last.host_id, last.id));
+        for instance in page {
+            if hold_one(&mut *conn, now, actor, &instance, hold).await? {
+                changed.push((instance.host_id, instance.id));
+            }
         }
-        let after = effective(instance.wanted, hold, instance.locked);
-        if after == instance.effective() {
-            sqlx::query("UPDATE instances SET hold = $1 WHERE id = $2")
-                .bind(hold.as_str())
-                .bind(instance.id.to_string())
-                .execute(&mut *conn)
-                .await?;
-            continue;
-        }
-        let kind = match (instance.effective(), after) {
-            (Power::Paused, Power::Running) => "instance.resume",
-            (_, Power::Running) => "instance.start",
-            (_, Power::Paused) => "instance.pause",
-            (_, Power::Stopped | Power::Absent) => "instance.stop",
-        };
-        change(&mut *conn, now, actor, &instance, kind, Change::Hold(hold)).await?;
-        changed.push((instance.host_id, instance.id));
     }
-    Ok(changed)
+}
+
+/// Instances that a hold reads at once.
+const HOLD_PAGE_ROWS: i64 = 200;
+
+/// The tenant's instances after this one, by host: hosts are locked in one order, whoever's
+/// instances they run.
+async fn by_host(
+    conn: &mut Conn,
+    tenant: TenantId,
+    after: Option<(HostId, InstanceId)>,
+) -> Result<Vec<Instance>> {
+    let (host, id) =
+        after.map_or_else(Default::default, |(host, id)| (host.to_string(), id.to_string()));
+    let rows = sqlx::query(
+        "SELECT * FROM instances WHERE deleted_ms IS NULL AND tenant_id = $1 \
+         AND (host_id, id) > ($2, $3) ORDER BY host_id, id LIMIT $4",
+    )
+    .bind(tenant.to_string())
+    .bind(host)
+    .bind(id)
+    .bind(HOLD_PAGE_ROWS)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(from_row).collect()
+}
+
+/// Whether its effective power changes with this.
+async fn hold_one(
+    conn: &mut Conn,
+    now: Timestamp,
+    actor: &Actor,
+    instance: &Instance,
+    hold: Hold,
+) -> Result<bool> {
+    if instance.hold == hold || instance.wanted == Wanted::Absent || instance.build_failed() {
+        return Ok(false);
+    }
+    let after = effective(instance.wanted, hold, instance.locked);
+    if after == instance.effective() {
+        sqlx::query("UPDATE instances SET hold = $1 WHERE id = $2")
+            .bind(hold.as_str())
+            .bind(instance.id.to_string())
+            .execute(conn)
+            .await?;
+        return Ok(false);
+    }
+    let kind = match (instance.effective(), after) {
+        (Power::Paused, Power::Running) => "instance.resume",
+        (_, Power::Running) => "instance.start",
+        (_, Power::Paused) => "instance.pause",
+        (_, Power::Stopped | Power::Absent) => "instance.stop",
+    };
+    change(conn, now, actor, instance, kind, Change::Hold(hold)).await?;
+    Ok(true)
 }
 
 pub async fn console(conn: &mut Conn, id: InstanceId) -> Result<Option<(String, Timestamp)>> {

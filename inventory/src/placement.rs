@@ -8,12 +8,18 @@ use base::{
 
 use crate::quotas::Amounts;
 
+/// Instances of a host, those on their way out included: its agent is told and reports them all
+/// at once.
+pub const INSTANCES_PER_HOST_MAX: i64 = 2_000;
+
 /// Chooses and takes in one statement. The condition stands twice, so that PostgreSQL checks it
 /// again on the row as another transaction left it.
 pub async fn place(conn: &mut Conn, amounts: Amounts) -> Result<HostId> {
     let fits = "state = 'enabled' AND deleted_ms IS NULL AND hypervisor_ok = 1 \
                 AND (vcpus_placed + $1) * 100 <= cpus * cpu_ratio_pct \
-                AND (memory_mib_placed + $2) * 100 <= memory_mib * memory_ratio_pct";
+                AND (memory_mib_placed + $2) * 100 <= memory_mib * memory_ratio_pct \
+                AND (SELECT COUNT(*) FROM instances WHERE instances.host_id = hosts.id \
+                     AND instances.deleted_ms IS NULL) < $3";
     let statement = format!(
         "UPDATE hosts SET vcpus_placed = vcpus_placed + $1, \
          memory_mib_placed = memory_mib_placed + $2 \
@@ -24,6 +30,7 @@ pub async fn place(conn: &mut Conn, amounts: Amounts) -> Result<HostId> {
     let row = sqlx::query(sqlx::AssertSqlSafe(statement))
         .bind(amounts.vcpus)
         .bind(amounts.memory_mib)
+        .bind(INSTANCES_PER_HOST_MAX)
         .fetch_optional(conn)
         .await?;
     match row {

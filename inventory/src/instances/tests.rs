@@ -194,6 +194,59 @@ async fn a_hold_stops_all_and_lifting_it_starts_only_what_it_had_stopped() {
     }
 }
 
+/// Rows like this one; quota and place are not taken for them.
+async fn copies(conn: &mut Conn, of: InstanceId, prefix: &str, count: i64) {
+    sqlx::query(
+        "WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL \
+           SELECT i + 1 FROM n WHERE i < $1) \
+         INSERT INTO instances (id, tenant_id, name, flavor_id, vcpus, memory_mib, disk_gib, \
+           image_id, host_id, mac, wanted, hold, locked, generation, observed, \
+           observed_generation, addresses, holds_quota, created_ms) \
+         SELECT $2 || SUBSTR(CAST(100000000000 + i AS TEXT), 2), tenant_id, name, flavor_id, vcpus, \
+           memory_mib, disk_gib, image_id, host_id, $3 || CAST(i AS TEXT), wanted, hold, locked, \
+           generation, observed, observed_generation, addresses, 0, created_ms \
+         FROM instances, n WHERE id = $4",
+    )
+    .bind(count)
+    .bind(format!("{prefix}000000-0000-7000-8000-0"))
+    .bind(format!("{prefix} "))
+    .bind(of.to_string())
+    .execute(conn)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_hold_reaches_every_instance_however_many_pages_they_fill() {
+    let actor = Actor::system("standing");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let id = create(&mut tx, at(1), &actor, new(&w, "first")).await.unwrap().0.id;
+        copies(&mut tx, id, "aa", HOLD_PAGE_ROWS).await;
+        let changed = set_hold(&mut tx, at(3), &actor, w.tenant, Hold::Stopped).await.unwrap();
+        let distinct: std::collections::BTreeSet<_> = changed.iter().collect();
+        assert_eq!(distinct.len() as i64, HOLD_PAGE_ROWS + 1);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_host_takes_no_more_instances_than_its_agent_is_told_of_at_once() {
+    let actor = Actor::system("test");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let id = create(&mut tx, at(1), &actor, new(&w, "first")).await.unwrap().0.id;
+        copies(&mut tx, id, "aa", placement::INSTANCES_PER_HOST_MAX - 2).await;
+        create(&mut tx, at(2), &actor, new(&w, "last")).await.unwrap();
+        tx.commit().await.unwrap();
+        let error = one(&test.db, &actor, new(&w, "one more")).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Conflict);
+        assert!(error.message.contains("no host has room"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_quota_or_a_host_that_is_full_refuses_and_leaves_nothing() {
     let actor = Actor::system("test");
