@@ -80,6 +80,15 @@ impl Host {
         if let Some((_, task)) = self.agent.take() {
             task.abort();
             let _ = task.await;
+            // A program that another agent of this process is starting has its locks as well, until
+            // the kernel has closed what the program is not to inherit.
+            for dir in [&self.config.data_dir, &self.config.instances_dir] {
+                let lock = dir.join(".lock");
+                eventually("the killed agent's lock is free", || async {
+                    fs::File::open(&lock).unwrap().try_lock().is_ok()
+                })
+                .await;
+            }
         }
     }
 
@@ -119,18 +128,17 @@ impl Host {
         self.instance(image, 160)
     }
 
-    /// An instance whose disk boots a halted processor: it costs the host next to nothing.
+    /// An instance that halts its processor at once: it costs the host next to nothing. It has a
+    /// disk, a kernel and a ramdisk, as an image may have them at most.
     pub fn blank(&self) -> DesiredInstance {
-        let (id, mut disk) = (ImageId::new(), vec![0; 64 << 10]);
-        disk[..4].copy_from_slice(&[0xfa, 0xf4, 0xeb, 0xfc]); // cli; hlt; again
-        disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+        let id = ImageId::new();
         let image = DesiredImage {
             id,
-            disk: self.offer(id, "disk", disk),
+            disk: self.offer(id, "disk", vec![0; 64 << 10]),
             disk_format: DiskFormat::Raw,
-            kernel: None,
-            ramdisk: None,
-            kernel_cmdline: String::new(),
+            kernel: Some(self.offer(id, "kernel", halting_kernel())),
+            ramdisk: Some(self.offer(id, "ramdisk", b"nobody unpacks it".repeat(64))),
+            kernel_cmdline: "quiet".to_owned(),
         };
         self.instance(image, 32)
     }
@@ -197,4 +205,36 @@ impl Host {
             assert!(crate::files::is_sha256(&name), "half an image: {name}");
         }
     }
+
+    /// The image's files are in the cache, whole, and nothing else is.
+    pub fn assert_cached(&self, image: &DesiredImage) {
+        let mut wanted: Vec<_> =
+            crate::image::parts(image).map(|(_, file)| file.sha256.clone()).collect();
+        wanted.sort();
+        let cached = fs::read_dir(self.config.data_dir.join("images")).unwrap();
+        let mut found: Vec<_> = cached
+            .map(|entry| {
+                let path = entry.unwrap().path();
+                let hash = hex::encode(Sha256::digest(fs::read(&path).unwrap()));
+                assert!(path.ends_with(&hash), "{} has the hash {hash}", path.display());
+                hash
+            })
+            .collect();
+        found.sort();
+        assert_eq!(found, wanted);
+    }
+}
+
+/// As little of a Linux kernel as QEMU loads together with a ramdisk (the boot protocol's header,
+/// version 2.02, in a boot sector and one sector of set-up), which halts where it is entered.
+fn halting_kernel() -> Vec<u8> {
+    let mut kernel = vec![0; 4 << 10];
+    kernel[0x1f1] = 1; // sectors of set-up
+    kernel[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
+    kernel[0x200..0x202].copy_from_slice(&[0xeb, 0x3e]); // enter: jmp halt
+    kernel[0x202..0x206].copy_from_slice(b"HdrS");
+    kernel[0x206..0x208].copy_from_slice(&[0x02, 0x02]); // version
+    kernel[0x211] = 1; // loaded high
+    kernel[0x240..0x244].copy_from_slice(&[0xfa, 0xf4, 0xeb, 0xfc]); // halt: cli; hlt; again
+    kernel
 }

@@ -14,7 +14,7 @@ use super::bench::{Host, lab};
 use crate::{
     execute::Hooks,
     failure::StepError,
-    plan::Step,
+    plan::{ImagePart, Step},
     wire::{
         InstanceState::{Absent, Paused, Running, Stopped},
         Power,
@@ -87,7 +87,7 @@ async fn live(uri: &str, fault: Fault) -> BTreeSet<Step> {
     let mut host = Host::new(uri).await;
     let mut wanted = host.blank();
     wanted.stop_grace_ms = 300;
-    let id = wanted.id;
+    let (id, image) = (wanted.id, wanted.image.clone());
     host.server.want(|instances| instances.push(wanted));
     host.start_with(plan.clone());
 
@@ -106,6 +106,7 @@ async fn live(uri: &str, fault: Fault) -> BTreeSet<Step> {
     host.server.want(Vec::clear);
     super::bench::eventually("it is forgotten", || async { host.server.seen(id).is_none() }).await;
     host.assert_nothing_left(id).await;
+    host.assert_cached(&image);
 
     let states: Vec<_> = host.server.events(id).iter().map(|event| event.state).collect();
     let usual = [Running, Paused, Running, Stopped, Running, Absent];
@@ -136,25 +137,37 @@ async fn step_to(
     }
 }
 
-const STEPS: [Step; 12] = [
-    Step::FetchImage(crate::plan::ImagePart::Disk),
-    Step::MakeDisk,
-    Step::MakeSeed,
-    Step::Define,
-    Step::EnsureNetwork,
-    Step::Start,
-    Step::Suspend,
-    Step::Resume,
-    Step::PressPower,
-    Step::Destroy,
-    Step::Undefine,
-    Step::RemoveFiles,
+/// The steps of a life, in a list. A step that isn't in it fails to compile.
+macro_rules! steps {
+    ($($step:ident $(($part:ident))?),* $(,)?) => {
+        const STEPS: &[Step] = &[$(Step::$step $((ImagePart::$part))?),*];
+        const _: fn(Step) = |step| match step {
+            $(Step::$step $((ImagePart::$part))?)|* => {}
+        };
+    };
+}
+
+steps![
+    FetchImage(Disk),
+    FetchImage(Kernel),
+    FetchImage(Ramdisk),
+    MakeDisk,
+    MakeSeed,
+    Define,
+    EnsureNetwork,
+    Start,
+    Suspend,
+    Resume,
+    PressPower,
+    Destroy,
+    Undefine,
+    RemoveFiles,
 ];
 
 /// A life for each step, with a fault at that step.
 async fn live_all(fault: impl Fn(Step) -> Fault) {
     let Some((uri, _)) = lab() else { return };
-    let lives = STEPS.into_iter().map(|step| live(&uri, fault(step)));
+    let lives = STEPS.iter().map(|&step| live(&uri, fault(step)));
     stream::iter(lives).buffer_unordered(LIVES_AT_ONCE).collect::<Vec<_>>().await;
 }
 
@@ -162,8 +175,9 @@ async fn live_all(fault: impl Fn(Step) -> Fault) {
 async fn a_life_takes_every_step_and_every_step_may_be_repeated() {
     let Some((uri, _)) = lab() else { return };
     let (once, twice) = tokio::join!(live(&uri, Fault::None), live(&uri, Fault::Twice));
-    assert_eq!(once, BTreeSet::from(STEPS));
-    assert_eq!(twice, BTreeSet::from(STEPS));
+    let all: BTreeSet<_> = STEPS.iter().copied().collect();
+    assert_eq!(once, all);
+    assert_eq!(twice, all);
 }
 
 #[tokio::test]
