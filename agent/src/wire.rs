@@ -5,12 +5,14 @@
 //! | `GET /v1/agent/desired?after=GENERATION&wait_s=30` | [`Desired`], a full snapshot, or 304 when nothing newer came within the wait |
 //! | `POST /v1/agent/reports` with a [`Report`] | [`Ack`], after the report is committed |
 //! | `GET /v1/agent/images/{id}/{disk,kernel,ramdisk}` | the file's bytes |
+//! | `GET /v1/agent/streams?wait_s=30` | [`StreamsWanted`], empty when nothing came within the wait |
+//! | `GET /v1/agent/streams/{id}`, upgraded to a WebSocket | the console's bytes in binary messages, both ways; its end says why by a code of [`close`] |
 //! | `POST /prometheus/api/v1/write` | remote write 1.0, for samples |
 //!
 //! The token says which host it is. An agent inside the server speaks the same, over loopback.
 
 use base::{
-    id::{BootId, HostId, ImageId, InstanceId, TenantId},
+    id::{BootId, HostId, ImageId, InstanceId, StreamId, TenantId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -182,4 +184,67 @@ pub struct InstanceEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
     pub sequence: i64,
+}
+
+/// Live consoles that somebody waits for. One that is not dialled soon is named again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamsWanted {
+    pub items: Vec<StreamWanted>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamWanted {
+    /// What the agent dials.
+    pub id: StreamId,
+    pub instance_id: InstanceId,
+    pub kind: StreamKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamKind {
+    /// The serial port: what it prints, and what is typed.
+    Serial,
+    /// The screen, keyboard and mouse: RFB (RFC 6143), without a password.
+    Screen,
+}
+
+impl StreamKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::Screen => "screen",
+        }
+    }
+}
+
+/// Consoles of one host's guests at once.
+pub const MAX_STREAMS_PER_HOST: usize = 64;
+/// No message of a stream is larger, either way.
+pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// How often each side of a stream is asked for a sign of life (by a WebSocket ping).
+pub const PING_INTERVAL_MS: u64 = 20_000;
+/// A side that gave none for so long is gone.
+pub const SILENCE_LIMIT_MS: u64 = 60_000;
+
+/// Why a stream ended, as a WebSocket's close code (RFC 6455, section 7.4) with a reason in words.
+pub mod close {
+    /// The guest stopped, or whoever looked has left.
+    pub const NORMAL: u16 = 1000;
+    /// Something else than binary messages came.
+    pub const UNSUPPORTED: u16 = 1003;
+    /// Whoever looked may no longer.
+    pub const POLICY: u16 = 1008;
+    /// A message was above [`super::MAX_MESSAGE_BYTES`].
+    pub const TOO_LARGE: u16 = 1009;
+    /// The host could not open the console.
+    pub const FAILED: u16 = 1011;
+    /// The server is stopping.
+    pub const RESTART: u16 = 1012;
+    /// The host's agent did not come, or went away.
+    pub const TRY_AGAIN: u16 = 1013;
+    /// Another console took the serial port over.
+    pub const TAKEN_OVER: u16 = 4001;
+    /// No reason is longer: a close frame has room for so much beside its code.
+    pub const MAX_REASON_BYTES: usize = 123;
 }

@@ -51,6 +51,8 @@ typed_ids! {
     NoticeId, DeliveryId, AuditId,
     /// One episode of an alert, from pending to resolved.
     AlertId,
+    /// One live console of an instance, from its request to its end.
+    StreamId,
     /// A run of an agent: a new one at each start.
     BootId,
 }

@@ -9,6 +9,7 @@
 //! | [`page`] | lists by cursor |
 //! | [`outer`] | what every request passes: id, span, count, time, headers |
 //! | [`spec`] | the OpenAPI 3.1 description |
+//! | [`streams`] | live consoles: who looks and the host's agent, paired and relayed |
 //! | the others | one resource each |
 
 use axum::{Router, middleware};
@@ -41,6 +42,7 @@ pub mod servers;
 pub mod session;
 pub mod spec;
 pub mod state;
+pub mod streams;
 pub mod system;
 pub mod tenants;
 pub mod tokens;
@@ -84,6 +86,8 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(instances::lock_instance))
         .routes(routes!(instances::unlock_instance))
         .routes(routes!(instances::get_console_log))
+        .routes(routes!(streams::open_serial_console))
+        .routes(routes!(streams::open_screen))
         .routes(routes!(operations::list_operations))
         .routes(routes!(operations::get_operation))
         .routes(routes!(alerts::list_alerts))
@@ -101,6 +105,8 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(agents::get_desired))
         .routes(routes!(agents::post_report))
         .routes(routes!(agents::download_image_file))
+        .routes(routes!(streams::list_wanted_streams))
+        .routes(routes!(streams::carry_stream))
         .routes(routes!(prometheus::query, prometheus::query_form))
         .routes(routes!(prometheus::query_range, prometheus::query_range_form))
         .routes(routes!(prometheus::series, prometheus::series_form))

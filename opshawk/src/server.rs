@@ -221,6 +221,7 @@ async fn assemble(
         reports: provisioner::reports::Reports::new(db.clone(), clock.clone(), bus.clone()),
         ingest: Ingest::new(db.clone(), store.clone()),
         metrics: Metrics::default(),
+        streams: api::streams::Broker::default(),
         stopping: CancellationToken::new(),
         started_at: clock.now(),
         servers_changed: loops.servers_changed(),

@@ -2,7 +2,8 @@
 //! [`access`] says whether it may.
 //!
 //! A cookie is sent by a browser whoever wrote the page, so that a request that changes something
-//! by cookie must come from our own origin.
+//! by cookie must come from our own origin; so must one for a WebSocket, which no browser keeps
+//! from another's pages.
 
 use std::ops::Deref;
 
@@ -18,7 +19,7 @@ use identity::{Access, Actor};
 
 use super::{
     access::{self, Who},
-    extract::is_change,
+    extract::{is_change, is_upgrade},
     problem::Problem,
     session,
     state::App,
@@ -128,7 +129,11 @@ async fn allowed(
     Ok(Some(actor))
 }
 
-async fn authenticate(app: &App, headers: &HeaderMap, jar: &CookieJar) -> Result<Actor, Problem> {
+pub(super) async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    jar: &CookieJar,
+) -> Result<Actor, Problem> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let token = value.to_str().ok().and_then(|text| {
             let (scheme, token) = text.split_once(' ')?;
@@ -143,10 +148,11 @@ async fn authenticate(app: &App, headers: &HeaderMap, jar: &CookieJar) -> Result
     }
 }
 
-/// A change by cookie, or a login from a browser, must come from our own pages.
+/// A change or a console by cookie, or a login from a browser, must come from our own pages.
 fn check_origin(app: &App, parts: &Parts, jar: &CookieJar) -> Result<(), Problem> {
     let headers = &parts.headers;
-    if !is_change(&parts.method) || headers.contains_key(header::AUTHORIZATION) {
+    let guarded = is_change(&parts.method) || is_upgrade(headers);
+    if !guarded || headers.contains_key(header::AUTHORIZATION) {
         return Ok(());
     }
     let text = |name| headers.get(name).and_then(|v: &http::HeaderValue| v.to_str().ok());

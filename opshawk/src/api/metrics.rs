@@ -26,6 +26,7 @@ pub struct Metrics {
     requests: IntCounterVec,
     durations: HistogramVec,
     samples: IntCounterVec,
+    consoles: IntCounterVec,
 }
 
 fn counter(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
@@ -53,11 +54,17 @@ impl Default for Metrics {
             "Samples received by remote write, by what became of them.",
             &["outcome"],
         );
+        let consoles = counter(
+            "opshawk_consoles_opened_total",
+            "Live consoles of instances that were opened.",
+            &["kind"],
+        );
         let own = "each name is registered once";
         registry.register(Box::new(requests.clone())).expect(own);
         registry.register(Box::new(durations.clone())).expect(own);
         registry.register(Box::new(samples.clone())).expect(own);
-        Self { registry, requests, durations, samples }
+        registry.register(Box::new(consoles.clone())).expect(own);
+        Self { registry, requests, durations, samples, consoles }
     }
 }
 
@@ -91,6 +98,11 @@ impl Metrics {
         ] {
             self.samples.with_label_values(&[outcome]).inc_by(count as u64);
         }
+    }
+
+    /// `kind` is `serial` or `screen`.
+    pub fn count_console(&self, kind: &str) {
+        self.consoles.with_label_values(&[kind]).inc();
     }
 
     fn gather(&self) -> Vec<MetricFamily> {

@@ -26,7 +26,7 @@ use super::{access, problem::Problem};
         description = "Runs a private cloud's day: machines, measurement, alerts, money.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(Problem, inventory::images::Part))
+    components(schemas(Problem, inventory::images::Part, base::id::StreamId))
 )]
 pub struct Base;
 

@@ -12,7 +12,7 @@ use base::{
 use identity::Identity;
 use tokio_util::sync::CancellationToken;
 
-use super::{images::Files, metrics::Metrics};
+use super::{images::Files, metrics::Metrics, streams::Broker};
 use crate::{config::Config, samples::Ingest, server::loops::ServersChanged};
 
 /// Cheap to clone.
@@ -38,6 +38,8 @@ pub struct Parts {
     pub servers_changed: ServersChanged,
     pub files: Files,
     pub metrics: Metrics,
+    /// Live consoles that are open.
+    pub streams: Broker,
     /// Set when the server drains: long polls and event streams end.
     pub stopping: CancellationToken,
     pub started_at: Timestamp,
