@@ -22,10 +22,14 @@
 //! | [`browser::Browser`] | Chromium, driven by a script of `tests/browser/` |
 //! | [`remote_write`] | samples as a client sends them |
 //! | [`opshawk::Opshawk`] | the program under test, and [`api::Api`] to speak to it |
+//! | [`agent::Agent`] | the same program as the agent of a host |
 //!
-//! [`story`] tells the whole chain, act by act; the demo and the end-to-end tests play it.
+//! [`story`] tells the whole chain, act by act; the demo and the end-to-end tests play it. [`bill`]
+//! reads what a bill charges.
 
+pub mod agent;
 pub mod api;
+pub mod bill;
 pub mod bmc;
 pub mod browser;
 pub mod debian;

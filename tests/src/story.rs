@@ -76,6 +76,11 @@ pub struct World {
 impl World {
     /// `database`: None is SQLite.
     pub async fn start(database: Option<String>) -> Result<Self> {
+        Self::start_with(|settings| settings.database = database).await
+    }
+
+    /// With other settings than the story's.
+    pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Result<Self> {
         let image = GuestImage::build()?;
         let (host, bmc, mail, hook) = tokio::try_join!(
             LibvirtHost::start("host-a"),
@@ -83,13 +88,14 @@ impl World {
             MailServer::start(),
             WebhookReceiver::start(),
         )?;
-        let settings = Settings {
-            database,
+        let mut settings = Settings {
+            database: None,
             libvirt_uri: Some(host.uri()),
             smtp_port: Some(mail.port()),
             webhook_url: Some(hook.url()),
             more: BILLING.to_owned(),
         };
+        change(&mut settings);
         let server = Opshawk::start(&settings).await?;
         Ok(Self { server, host, bmc, mail, hook, image })
     }
@@ -117,7 +123,10 @@ pub struct Story {
 
 impl Story {
     pub async fn begin(database: Option<String>) -> Result<Self> {
-        let world = World::start(database).await?;
+        Self::of(World::start(database).await?)
+    }
+
+    pub fn of(world: World) -> Result<Self> {
         let operator = world.server.operator()?;
         let nobody = Api::new(&world.server.url(), None);
         Ok(Self {

@@ -1,25 +1,19 @@
 //! The program as a command line: what its exit codes say, and what it does by itself: probe a BMC,
-//! back up and restore, be a host's agent.
+//! back up and restore. As a host's agent see `remote.rs`.
 
 use std::{
     io::Write,
     process::{Output, Stdio},
-    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use lab::{
     api::Api,
     bmc::{self, BmcSimulator},
-    dir::{LabDir, free_udp_port},
-    host::LibvirtHost,
+    dir::free_udp_port,
     opshawk::{self, Opshawk, Settings, client, run_cli},
-    process::Process,
-    wait::{self, Seen},
 };
 use serde_json::{Value, json};
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs it to its end, with this on its standard input.
 fn finished(mut command: std::process::Command, stdin: &str) -> Result<Output> {
@@ -163,46 +157,4 @@ async fn seen(operator: &Api) -> Result<Value> {
         "me": operator.get("/v1/me").await?, "id": id, "name": tenants[0]["name"],
         "posted": balance["posted"], "balance": balance["balance"],
     }))
-}
-
-#[tokio::test]
-async fn an_agent_of_its_own_brings_its_host_up() -> Result<()> {
-    let host = LibvirtHost::start("host-b").await?;
-    let server = Opshawk::start(&Settings::default()).await?;
-    let operator = server.operator()?;
-    let registered = operator.post("/v1/hosts", &json!({"name": "host-b"})).await?;
-    let token = registered["token"].as_str().context("a new host's token is shown once")?;
-
-    let dir = LabDir::new("agent")?;
-    let token_file = dir.write("agent.token", &format!("{token}\n"))?;
-    let mut command = opshawk::command()?;
-    command
-        .args(["agent", "--server", &server.url(), "--collect-interval-s=1"])
-        .args(["--libvirt-uri", &host.uri()])
-        .arg("--token-file")
-        .arg(&token_file)
-        .arg("--data-dir")
-        .arg(dir.join("data"));
-    let mut agent = Process::start("opshawk agent", command, &dir.join("out"))?;
-
-    let up = wait::eventually("the host, up", LIMIT, || async {
-        let hosts = operator.list("/v1/hosts").await?;
-        Ok(match hosts.iter().find(|host| host["status"] == "ok") {
-            Some(host) => Seen::Yes(host.clone()),
-            None => Seen::NotYet(format!("{hosts:?}")),
-        })
-    })
-    .await?;
-    ensure!(up["name"] == "host-b" && up["libvirt_version"].is_string(), "{up}");
-    println!("{up}");
-    wait::until("its samples", LIMIT, || async {
-        Ok(!operator.query("node_uname_info").await?.is_empty())
-    })
-    .await?;
-    // Its token is an agent's, and no more.
-    ends(&operator.with_token(token), &["tenant", "list"], 4)?;
-    agent.check()?;
-    let ended = agent.terminate(LIMIT).await?;
-    ensure!(ended.success(), "after SIGTERM the agent ended with {ended}:\n{}", agent.log_tail());
-    Ok(())
 }

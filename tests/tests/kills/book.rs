@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use lab::story::{Story, instant_ms, micros, text};
+use lab::{
+    bill::charged,
+    story::{Story, instant_ms, micros, text},
+};
 use serde_json::Value;
 
 /// The story's prices are per hour; the instance's comes to so many micro-units a millisecond.
@@ -120,29 +123,6 @@ impl Book {
         ensure!(from == from_ms && Some(to) >= last_stop, "the disk of {id}: {charged:?}");
         Ok(to - from)
     }
-}
-
-/// The intervals in which one unit was charged. What an adjustment takes back is not charged.
-fn charged(lines: &[Value], id: &str, meter: &str) -> Result<Vec<(i64, i64)>> {
-    let mut changes: BTreeMap<i64, i64> = BTreeMap::new();
-    for line in lines.iter().filter(|l| l["resource_id"] == id && l["meter"] == meter) {
-        let quantity = line["quantity"].as_i64().context("a line has a quantity")?;
-        *changes.entry(instant_ms(&line["from"])?).or_default() += quantity;
-        *changes.entry(instant_ms(&line["to"])?).or_default() -= quantity;
-    }
-    let (mut units, mut intervals) = (0, Vec::<(i64, i64)>::new());
-    for (at, change) in changes {
-        if change == 0 {
-            continue;
-        }
-        match units {
-            0 => intervals.push((at, at)),
-            _ => intervals.last_mut().context("it began")?.1 = at,
-        }
-        units += change;
-        ensure!(units == 0 || units == 1, "{units} units are charged from {at} on");
-    }
-    Ok(intervals)
 }
 
 /// What was charged is what it ran: no gap, no overlap, to the millisecond. What is still to be
