@@ -91,7 +91,15 @@ pub async fn write(source: Source, out: impl Write + Send + 'static) -> Result<(
     dump::dump(&source.db, &mut file).await?;
     file.flush().map_err(failed)?;
     drop(file);
-    source.store.snapshot(&aside.0.join(SAMPLES)).await?;
+    let samples = aside.0.join(SAMPLES);
+    match source.store.snapshot(&samples).await {
+        // They are elsewhere, and so are the tools to copy them: the backup says "none here".
+        Err(error @ timeseries::Error::Unsupported(_)) => {
+            tracing::warn!(%error, "the backup is without samples");
+            std::fs::create_dir(&samples).map_err(failed)?;
+        }
+        other => other?,
+    }
     let data_dir = source.data_dir.clone();
     let work = move || {
         let written = write_tar(&data_dir, &aside.0, out);

@@ -28,6 +28,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `postgres://…`; without it, SQLite in the data directory.
     pub database: Option<String>,
+    /// A metrics engine that runs elsewhere, see [`timeseries::outside`]; without it, the embedded
+    /// store in the data directory.
+    pub metrics: Option<String>,
     /// Serve plain HTTP beyond loopback.
     pub insecure: bool,
     /// Where people reach the server; from `listen` where not set.
@@ -46,6 +49,7 @@ impl Default for Config {
             listen: DEFAULT_LISTEN,
             data_dir: PathBuf::from(DEFAULT_DATA_DIR),
             database: None,
+            metrics: None,
             insecure: false,
             public_url: None,
             agent: Agent::default(),
@@ -73,8 +77,15 @@ impl Config {
         self.database.clone().unwrap_or_else(|| sqlite_url(&self.data_dir))
     }
 
+    /// Where the samples are, if not in the data directory.
+    pub fn metrics_engine(&self) -> Result<Option<timeseries::outside::Address>, ConfigError> {
+        let parsed = self.metrics.as_deref().map(str::parse).transpose();
+        parsed.map_err(|error: timeseries::Error| ConfigError::new(format!("metrics: {error}")))
+    }
+
     /// What the types can't say.
     fn check(&self) -> Result<(), ConfigError> {
+        self.metrics_engine()?;
         if !self.listen.ip().is_loopback() && !self.insecure {
             return Err(ConfigError::new(format!(
                 "listen: {} is beyond loopback, and OpsHawk speaks plain HTTP (listen on \

@@ -26,7 +26,7 @@ use base::{
     time::{SharedClock, SystemClock},
 };
 use identity::Identity;
-use timeseries::{Embedded, Engine, EngineOptions, Store};
+use timeseries::{Embedded, Engine, EngineOptions, Outside, Store};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -151,9 +151,7 @@ impl Server {
                 Db::open(&config.database_url()).await?
             }
         };
-        let options = timeseries::Options::default();
-        let store = Embedded::open(&dir.samples(), options, clock.clone()).await?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let store = open_store(&config, &dir, &clock).await?;
         let (app, loops) = assemble(config, &dir, db, sealer, store, clock).await?;
         let http = serve(listener, app.clone());
         let embedded = match app.config.agent.enabled {
@@ -181,6 +179,18 @@ impl Server {
         }
         self.app.db.close().await;
     }
+}
+
+async fn open_store(config: &Config, dir: &DataDir, clock: &SharedClock) -> Result<Arc<dyn Store>> {
+    let elsewhere =
+        config.metrics_engine().map_err(|e| Error::invalid("metrics", e.to_string()))?;
+    Ok(match elsewhere {
+        Some(address) => Arc::new(Outside::open(address)?),
+        None => {
+            let options = timeseries::Options::default();
+            Arc::new(Embedded::open(&dir.samples(), options, clock.clone()).await?)
+        }
+    })
 }
 
 async fn assemble(

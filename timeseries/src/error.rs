@@ -47,6 +47,11 @@ pub enum Error {
     /// The log could not be made durable; nothing is acknowledged until a restart has replayed it.
     #[error("the write-ahead log failed ({0}); free disk space or repair the disk, then restart")]
     LogFailed(String),
+    /// A metrics engine that runs elsewhere.
+    #[error("the metrics engine {engine} does not answer ({reason}); check that it runs")]
+    EngineAway { engine: String, reason: String },
+    #[error("the metrics engine {engine} refused it ({reason})")]
+    EngineRefused { engine: String, reason: String },
     #[error(
         "{} is open in another process; stop it, or use another data directory",
         dir.display()
@@ -65,11 +70,16 @@ pub enum Error {
 impl Error {
     pub fn error_type(&self) -> ErrorType {
         match self {
-            Self::BadData(_) | Self::Unsupported(_) | Self::TooLarge { .. } => ErrorType::BadData,
+            Self::BadData(_)
+            | Self::Unsupported(_)
+            | Self::TooLarge { .. }
+            | Self::EngineRefused { .. } => ErrorType::BadData,
             Self::Execution(_) | Self::TooManySamples { .. } => ErrorType::Execution,
             Self::Timeout { .. } => ErrorType::Timeout,
             Self::Canceled => ErrorType::Canceled,
-            Self::Busy(_) | Self::Closed | Self::LogFailed(_) => ErrorType::Unavailable,
+            Self::Busy(_) | Self::Closed | Self::LogFailed(_) | Self::EngineAway { .. } => {
+                ErrorType::Unavailable
+            }
             Self::Locked { .. } | Self::Corrupt { .. } | Self::Io { .. } => ErrorType::Internal,
         }
     }
@@ -79,6 +89,12 @@ impl Error {
             ErrorType::Internal => "the time-series store failed".to_owned(),
             _ if matches!(self, Self::LogFailed(_)) => {
                 "the time-series store can't be written".to_owned()
+            }
+            _ if matches!(self, Self::EngineAway { .. }) => {
+                "the time-series store does not answer".to_owned()
+            }
+            _ if matches!(self, Self::EngineRefused { .. }) => {
+                "the time-series store refused it".to_owned()
             }
             _ => self.to_string(),
         }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`Store`], [`Select`], [`Appended`] | the trait that every engine behind OpsHawk implements: append durably, select raw samples |
 //! | [`embedded`] | the engine in one directory: log, head, blocks; their byte formats |
+//! | [`outside`] | engines that run elsewhere: Prometheus, VictoriaMetrics |
 //! | [`Engine`] (`promql`) | PromQL: plan, read, evaluate; the same over every store |
 //! | [`Scope`] | whose series a caller may see, enforced in the plan |
 //! | [`Matcher`] | `=`, `!=`, `=~`, `!~` |
@@ -11,12 +12,13 @@
 //! | [`remote_write`] | bodies of remote write 1.0 to series |
 //! | [`validate`] | which labels are taken, and their bounds |
 //!
-//! It never speaks HTTP, knows no tenant but as a label, and reads no wall clock: whoever opens a
+//! It serves no HTTP (and speaks it only to an engine that runs elsewhere), knows no tenant but as a label, and reads no wall clock: whoever opens a
 //! store hands it one.
 
 pub mod embedded;
 mod error;
 mod matcher;
+pub mod outside;
 mod promql;
 pub mod remote_write;
 mod scope;
@@ -27,6 +29,7 @@ pub mod value;
 pub use embedded::{Embedded, Options};
 pub use error::{Error, ErrorType, Result};
 pub use matcher::Matcher;
+pub use outside::Outside;
 pub use promql::{
     DEPTH_MAX, EXPR_MAX_BYTES, Engine, EngineOptions, RANGE_POINTS_MAX, SELECTORS_MAX, SERIES_MAX,
 };

@@ -52,6 +52,14 @@ impl Matcher {
     pub fn value(&self) -> &str {
         &self.value
     }
+    pub fn operator(&self) -> &'static str {
+        match self.test {
+            Test::Equal => "=",
+            Test::NotEqual => "!=",
+            Test::Regex(_) => "=~",
+            Test::NotRegex(_) => "!~",
+        }
+    }
     pub fn is_equal(&self) -> bool {
         matches!(self.test, Test::Equal)
     }

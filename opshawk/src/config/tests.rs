@@ -82,6 +82,17 @@ fn plain_http_beyond_loopback_must_be_asked_for() {
 }
 
 #[test]
+fn a_metrics_engine_is_named_in_one_line() {
+    let (_dir, flags) = file("metrics = 'victoriametrics+http://127.0.0.1:8428'");
+    assert!(load(&flags, []).unwrap().metrics_engine().unwrap().is_some());
+    let message = error("metrics = 'http://127.0.0.1:8428'", &[]);
+    assert!(
+        message.starts_with("metrics: 'http://127.0.0.1:8428' is no metrics engine"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_file_that_was_asked_for_must_be_there() {
     let flags = Flags { config: Some("/nonexistent/opshawk.toml".into()), ..Flags::default() };
     let message = load(&flags, []).unwrap_err().to_string();

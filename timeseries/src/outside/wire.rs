@@ -1,0 +1,111 @@
+//! Messages of remote write 1.0 and remote read 1.0 (prometheus/prompb: `remote.proto`,
+//! `types.proto`), as much of them as is used.
+
+use base::sample::{Labels, Sample, Series};
+use prost::Message;
+
+use crate::error::{Error, Result};
+
+#[derive(Clone, PartialEq, Message)]
+struct WriteRequest {
+    #[prost(message, repeated, tag = "1")]
+    timeseries: Vec<TimeSeries>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct TimeSeries {
+    #[prost(message, repeated, tag = "1")]
+    pub labels: Vec<Label>,
+    #[prost(message, repeated, tag = "2")]
+    pub samples: Vec<WireSample>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Label {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct WireSample {
+    #[prost(double, tag = "1")]
+    pub value: f64,
+    #[prost(int64, tag = "2")]
+    pub timestamp: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ReadRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub queries: Vec<Query>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Query {
+    #[prost(int64, tag = "1")]
+    pub start_timestamp_ms: i64,
+    #[prost(int64, tag = "2")]
+    pub end_timestamp_ms: i64,
+    #[prost(message, repeated, tag = "3")]
+    pub matchers: Vec<LabelMatcher>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct LabelMatcher {
+    /// `=` 0, `!=` 1, `=~` 2, `!~` 3.
+    #[prost(int32, tag = "1")]
+    pub kind: i32,
+    #[prost(string, tag = "2")]
+    pub name: String,
+    #[prost(string, tag = "3")]
+    pub value: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ReadResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub results: Vec<QueryResult>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct QueryResult {
+    #[prost(message, repeated, tag = "1")]
+    pub timeseries: Vec<TimeSeries>,
+}
+
+impl TimeSeries {
+    pub fn labels(&self) -> Labels {
+        Labels::new(self.labels.iter().map(|label| (label.name.clone(), label.value.clone())))
+    }
+    pub fn samples(&self) -> impl Iterator<Item = Sample> + '_ {
+        self.samples.iter().map(|one| Sample { at_ms: one.timestamp, value: one.value })
+    }
+}
+
+/// A snappy block, as both protocols carry it.
+pub fn packed(message: &impl Message) -> Result<Vec<u8>> {
+    snap::raw::Encoder::new()
+        .compress_vec(&message.encode_to_vec())
+        .map_err(|_| Error::TooLarge { what: "a batch", limit: u32::MAX as usize })
+}
+
+pub fn write_request(batch: &[Series]) -> Result<Vec<u8>> {
+    let timeseries = batch
+        .iter()
+        .map(|series| TimeSeries {
+            labels: series
+                .labels
+                .iter()
+                .map(|(name, value)| Label { name: name.to_owned(), value: value.to_owned() })
+                .collect(),
+            samples: series
+                .samples
+                .iter()
+                .map(|sample| WireSample { value: sample.value, timestamp: sample.at_ms })
+                .collect(),
+        })
+        .collect();
+    packed(&WriteRequest { timeseries })
+}
