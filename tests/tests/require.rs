@@ -88,15 +88,15 @@ impl Place {
         for entry in fs::read_dir(&self.tools)? {
             let name = entry?.file_name().into_string().unwrap_or_default();
             // Debian's compilers stand there under several names.
-            let is = |tool: &&str| name == **tool || name.ends_with(&format!("-{tool}"));
-            if tools.iter().any(|tool| is(&tool)) {
+            let is = |tool: &str| name == *tool || name.ends_with(&format!("-{tool}"));
+            if tools.iter().any(|tool| is(tool)) {
                 fs::remove_file(self.tools.join(name))?;
             }
         }
         Ok(self)
     }
 
-    fn as_nobody(self) -> Self {
+    fn for_nobody(self) -> Self {
         Self { root: false, ..self }
     }
 
@@ -152,8 +152,7 @@ impl Place {
             ensure!(!output.status.success(), "make {target} ended well: {output:?}");
             ensure!(output.stdout.is_empty(), "make {target} went on: {output:?}");
             // The last word is make's own, that it stops.
-            let (own, lines) = error.trim_end().rsplit_once('\n').context("no line but make's")?;
-            let (lines, own) = (own, lines);
+            let (lines, own) = error.trim_end().rsplit_once('\n').context("no line but make's")?;
             ensure!(own.starts_with("make: ***"), "make {target}:\n{error}");
             let lines: Vec<_> = lines.lines().collect();
             ensure!(
@@ -179,7 +178,7 @@ impl Place {
     fn state(&self) -> Result<BTreeSet<String>> {
         let list =
             |path: PathBuf| run(Command::new("find").arg(path).args(["-printf", "%p %T@\n"]));
-        let installed = run(&mut Command::new("dpkg-query").args(["-W"]))?;
+        let installed = run(Command::new("dpkg-query").args(["-W"]))?;
         let all = [list(self.dir.join("checkout"))?, list(self.dir.join("tmp"))?, installed];
         let policy = format!("policy {}", Path::new("/usr/sbin/policy-rc.d").exists());
         let lines = all.iter().flat_map(|text| text.lines().map(str::to_owned));
@@ -200,7 +199,7 @@ fn where_nothing_is_missing_nothing_is_said() -> Result<()> {
 
 #[test]
 fn a_user_who_is_not_root_is_told() -> Result<()> {
-    Place::new()?.as_nobody().lacks(&[&["root", "This is nobody", "run it as root"]])
+    Place::new()?.for_nobody().lacks(&[&["root", "This is nobody", "run it as root"]])
 }
 
 #[test]
@@ -228,7 +227,7 @@ fn a_compiler_that_is_not_there_is_named() -> Result<()> {
     Place::new()?.without(&NODE)?.lacks(&[node])?;
     Place::new()?.without(&["npm"])?.lacks(&[node])?;
     Place::new()?.without(&RUST)?.lacks(&[rust])?;
-    let nothing = Place::new()?.without(&[&COMPILERS[..], &NODE, &RUST].concat())?.as_nobody();
+    let nothing = Place::new()?.without(&[&COMPILERS[..], &NODE, &RUST].concat())?.for_nobody();
     let nothing = nothing.with_file("/etc/os-release", "ID=arch\n")?;
     nothing.lacks(&[rust, node, cc, &["root"], &["Debian", "This is arch"]])
 }
@@ -260,6 +259,6 @@ fn a_debian_package_that_is_not_there_is_named() -> Result<()> {
         .split_inclusive("\n\n")
         .filter(|stanza| !gone.iter().any(|name| stanza.starts_with(name)))
         .collect();
-    let place = Place::new()?.with_file(STATUS, &kept.concat())?.as_nobody();
+    let place = Place::new()?.with_file(STATUS, &kept.concat())?.for_nobody();
     place.lacks(&[&["root"], &["dnsmasq-base ipmitool.", "apt-get install dnsmasq-base ipmitool"]])
 }
