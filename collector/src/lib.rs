@@ -23,12 +23,14 @@
 //! | [`delivery`] | from the queue to the sink: batches, retries |
 //! | [`sink`] | the [`Sink`] trait |
 //! | [`remote_write`] | the wire format, and [`RemoteWriteSink`] |
+//! | [`exposition`] | samples as text: the Prometheus format and OpenMetrics |
 //! | [`own`] | what the collector tells about itself |
 //!
 //! Two sources have their place beside `host`, `guest` and `server` and are not built yet:
 //! `scrape` (a Prometheus target) and `probe` (does an address answer?).
 
 pub mod delivery;
+pub mod exposition;
 pub mod guest;
 pub mod host;
 pub mod own;
