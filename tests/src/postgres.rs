@@ -1,15 +1,22 @@
 //! PostgreSQL in a directory of its own, with collation C.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
 
 use crate::{
     dir::{LabDir, free_port},
     process::{Process, run},
+    wait,
 };
 
 const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 pub struct Postgres {
     process: Process,
@@ -60,6 +67,8 @@ impl Postgres {
             // A killed server's data survives without these; only a power failure needs them.
             "fsync=off".to_owned(),
             "full_page_writes=off".to_owned(),
+            // In its directory, and not in /dev/shm, where it would outlive a killed server.
+            "dynamic_shared_memory_type=mmap".to_owned(),
         ] {
             command.arg("-c").arg(setting);
         }
@@ -98,6 +107,17 @@ impl Postgres {
 
     pub fn dir(&self) -> &std::path::Path {
         self.dir.path()
+    }
+}
+
+impl Drop for Postgres {
+    /// At once, but by itself, so that it takes its shared memory with it.
+    fn drop(&mut self) {
+        self.process.signal(Signal::SIGQUIT);
+        let deadline = Instant::now() + STOP_LIMIT;
+        while matches!(self.process.poll(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(wait::POLL_INTERVAL);
+        }
     }
 }
 
