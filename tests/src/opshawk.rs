@@ -48,16 +48,29 @@ pub struct Settings {
     pub database: Option<String>,
     /// None: no agent inside.
     pub libvirt_uri: Option<String>,
-    pub smtp_port: Option<u16>,
+    pub smtp: Option<Smtp>,
     pub webhook_url: Option<String>,
     /// More TOML; sections that are named above must not be repeated.
     pub more: String,
+    /// Variables of the server's environment.
+    pub environment: Vec<(String, String)>,
+}
+
+/// How the server reaches a mail server of 127.0.0.1.
+#[derive(Clone)]
+pub struct Smtp {
+    pub port: u16,
+    /// As in the configuration: `none`, `starttls` or `tls`.
+    pub tls: &'static str,
+    /// User and password.
+    pub login: Option<(String, String)>,
 }
 
 /// A server, running or killed.
 pub struct Opshawk {
     process: Process,
     config: PathBuf,
+    environment: Vec<(String, String)>,
     dir: LabDir,
     port: u16,
 }
@@ -88,14 +101,17 @@ impl Settings {
         }
         text += "[bmc]\ncollect_interval_s = 2\n";
         text += "[alerting]\nevaluation_interval_s = 1\ngroup_wait_s = 1\ngroup_interval_s = 1\n";
-        if let Some(port) = self.smtp_port {
+        if let Some(Smtp { port, tls, login }) = &self.smtp {
             text += &format!(
                 "[smtp]\nhost = \"127.0.0.1\"\nport = {port}\nfrom = \"opshawk@example.com\"\n\
-                 tls = \"none\"\n"
+                 tls = \"{tls}\"\n"
             );
+            if let Some((user, password)) = login {
+                text += &format!("user = \"{user}\"\npassword = \"{password}\"\n");
+            }
         }
         text += "[notify]\n";
-        if self.smtp_port.is_some() {
+        if self.smtp.is_some() {
             text += &format!("operator_mail = [\"{OPERATOR_MAIL}\"]\n");
         }
         if let Some(url) = &self.webhook_url {
@@ -110,14 +126,16 @@ impl Opshawk {
         let dir = LabDir::new("server")?;
         let port = free_port()?;
         let config = dir.write("opshawk.toml", &settings.to_toml(dir.path(), port))?;
-        let process = Self::spawn(&dir, &config)?;
-        let mut server = Self { process, config, dir, port };
+        let environment = settings.environment.clone();
+        let process = Self::spawn(&dir, &config, &environment)?;
+        let mut server = Self { process, config, environment, dir, port };
         server.ready().await?;
         Ok(server)
     }
 
-    fn spawn(dir: &LabDir, config: &Path) -> Result<Process> {
+    fn spawn(dir: &LabDir, config: &Path, environment: &[(String, String)]) -> Result<Process> {
         let mut command = command()?;
+        command.envs(environment.iter().cloned());
         command.arg("server").arg("--config").arg(config).current_dir(dir.path());
         Process::start("opshawk server", command, &dir.join("opshawk.out"))
     }
@@ -146,7 +164,7 @@ impl Opshawk {
     /// Starts it again on the same directory and port, after [`Self::kill9`] or [`Self::stop`].
     pub async fn start_again(&mut self) -> Result<()> {
         ensure!(self.process.poll()?.is_some(), "the server still runs");
-        self.process = Self::spawn(&self.dir, &self.config)?;
+        self.process = Self::spawn(&self.dir, &self.config, &self.environment)?;
         self.ready().await
     }
 

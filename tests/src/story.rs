@@ -91,9 +91,10 @@ impl World {
         let mut settings = Settings {
             database: None,
             libvirt_uri: Some(host.uri()),
-            smtp_port: Some(mail.port()),
+            smtp: Some(mail.smtp()),
             webhook_url: Some(hook.url()),
             more: BILLING.to_owned(),
+            environment: Vec::new(),
         };
         change(&mut settings);
         let server = Opshawk::start(&settings).await?;

@@ -28,8 +28,8 @@ use nix::{
 const START_LIMIT: Duration = Duration::from_secs(90);
 const END_LIMIT: Duration = Duration::from_secs(30);
 /// In the order of their start.
-const PARTS: [&str; 7] =
-    ["demo", "libvirtd", "ipmi_sim", "aiosmtpd", "opshawk server", "qemu-system", "prometheus"];
+const PARTS: [&str; 6] =
+    ["libvirtd", "ipmi_sim", "aiosmtpd", "opshawk server", "qemu-system", "prometheus"];
 
 struct Demo {
     process: Process,
