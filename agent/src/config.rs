@@ -17,8 +17,8 @@ pub struct Config {
     pub instances_dir: PathBuf,
     pub libvirt_uri: String,
     pub network: Network,
-    /// Gives each guest a screen on loopback.
-    pub vnc: bool,
+    /// Gives each guest a screen, from its next start on.
+    pub screen: bool,
     pub collect_interval_ms: u64,
 }
 
@@ -37,7 +37,7 @@ impl Config {
             data_dir,
             libvirt_uri: "qemu:///system".to_owned(),
             network: Network::Nat(hypervisor::NatNetwork::default()),
-            vnc: false,
+            screen: true,
             collect_interval_ms: 15_000,
         }
     }

@@ -20,7 +20,7 @@ pub struct Executor {
     pub images: ImageCache,
     pub hypervisor: Hypervisor,
     pub network: Network,
-    pub vnc: bool,
+    pub screen: bool,
     pub hooks: Arc<dyn Hooks>,
 }
 
@@ -173,7 +173,7 @@ impl Executor {
             nic: Some(Nic { mac: wanted.mac.clone(), attach }),
             boot,
             serial_log: self.layout.serial_log(wanted.id),
-            vnc: self.vnc,
+            screen: self.screen,
         }
     }
 }

@@ -57,7 +57,9 @@ impl From<hypervisor::Error> for StepError {
         match error {
             E::Foreign { .. } => Self::never("domain_foreign", message),
             E::Invalid { .. } => Self::never("definition_invalid", message),
-            E::Refused { .. } | E::NotFound { .. } => Self::limited("hypervisor_refused", message),
+            E::Refused { .. } | E::NotFound { .. } | E::NoScreen => {
+                Self::limited("hypervisor_refused", message)
+            }
             E::Unreachable { .. } | E::TimedOut { .. } | E::Busy { .. } => {
                 Self::forever("hypervisor_unavailable", message)
             }

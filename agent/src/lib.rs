@@ -19,6 +19,8 @@
 //! | `board` | what is known right now |
 //! | `report` | tells the server, until it acknowledges |
 //! | `console` | the tail of a serial port |
+//! | `streams` | live consoles: guests' serial ports and screens, carried to the server |
+//! | [`websocket`] | a WebSocket over the HTTP client |
 //! | `metrics` | samples of the host and its guests, to the server |
 
 mod board;
@@ -37,6 +39,8 @@ pub mod plan;
 mod report;
 mod seed;
 mod server;
+mod streams;
+pub mod websocket;
 pub mod wire;
 mod worker;
 
@@ -93,7 +97,7 @@ impl Agent {
             images: ImageCache::new(layout.clone(), server.clone()),
             hypervisor: Hypervisor::new(hypervisor::Settings::new(&config.libvirt_uri)),
             network: config.network.clone(),
-            vnc: config.vnc,
+            screen: config.screen,
             hooks,
             layout: layout.clone(),
         };
@@ -121,6 +125,7 @@ impl Agent {
         told.mark_changed();
         let host = HostReconciler::new(self.shared.clone()).run(told);
         let reporter = Reporter::new(self.shared.clone(), self.server.clone()).run();
+        let streams = streams::run(self.shared.clone(), self.server.clone());
         let follow = desired::follow(&self.server, &path, &tell);
         let samples =
             metrics::run(self.shared.clone(), &self.config, tell.subscribe(), stop.clone());
@@ -137,6 +142,7 @@ impl Agent {
                 _ = host => {}
                 _ = reporter => {}
                 _ = follow => {}
+                _ = streams => {}
             }
         };
         // The collector is left to close its queue.

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use base::{Error, Result, id::ImageId};
+use base::{
+    Error, Result,
+    id::{ImageId, StreamId},
+};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 use crate::{
     config::Config,
     plan::ImagePart,
-    wire::{Ack, Desired, Report},
+    websocket::{self, Refused, WebSocket},
+    wire::{Ack, Desired, Report, StreamsWanted},
 };
 
 /// How long the server may keep a long poll.
@@ -70,24 +74,57 @@ impl Server {
         self.send(self.client.get(self.at(&path))).await
     }
 
+    /// Consoles that wait to be dialled; none if none came within `wait_s`.
+    pub async fn streams(&self, wait_s: u64) -> Result<StreamsWanted> {
+        let timeout = Duration::from_millis(wait_s * 1000 + ANSWER_TIMEOUT_MS);
+        let path = format!("/v1/agent/streams?wait_s={wait_s}");
+        json(self.send(self.client.get(self.at(&path)).timeout(timeout)).await?).await
+    }
+
+    /// Dials a console that waits.
+    pub async fn stream(&self, id: StreamId) -> Result<WebSocket> {
+        let request = self.client.get(self.at(&format!("/v1/agent/streams/{id}")));
+        let request = request.bearer_auth(&self.token);
+        let timeout = Duration::from_millis(ANSWER_TIMEOUT_MS);
+        match tokio::time::timeout(timeout, websocket::connect(request)).await {
+            Ok(Ok(socket)) => Ok(socket),
+            Ok(Err(Refused::Unreachable(error))) => Err(self.away(error)),
+            Ok(Err(Refused::Answered(response))) => {
+                let status = response.status();
+                Err(refused(status, error_text(response).await))
+            }
+            Ok(Err(Refused::Garbled)) => {
+                Err(Error::unavailable("the server's answer is no WebSocket's")
+                    .remedy("check what stands between agent and server"))
+            }
+            Err(_) => Err(Error::unavailable("the server did not answer in time")),
+        }
+    }
+
     fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response> {
-        let response = request.bearer_auth(&self.token).send().await.map_err(|e| {
-            Error::unavailable(format!("the server {} does not answer", self.url))
-                .remedy("check that it runs, and the agent's server URL")
-                .source(e.without_url())
-        })?;
+        let request = request.bearer_auth(&self.token);
+        let response = request.send().await.map_err(|e| self.away(e))?;
         let status = response.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
             return Ok(response);
         }
-        let text = response.text().await.unwrap_or_default();
-        let text: String = text.chars().take(MAX_ERROR_CHARS).collect();
-        Err(refused(status, text))
+        Err(refused(status, error_text(response).await))
     }
+
+    fn away(&self, error: reqwest::Error) -> Error {
+        Error::unavailable(format!("the server {} does not answer", self.url))
+            .remedy("check that it runs, and the agent's server URL")
+            .source(error.without_url())
+    }
+}
+
+async fn error_text(response: Response) -> String {
+    let text = response.text().await.unwrap_or_default();
+    text.chars().take(MAX_ERROR_CHARS).collect()
 }
 
 /// Whether sending the same again can't help.

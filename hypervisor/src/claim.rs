@@ -146,7 +146,7 @@ impl Claim {
     }
 }
 
-fn owned(connect: &Connect, id: Uuid, owner: &str) -> Result<Option<Handle>> {
+pub(crate) fn owned(connect: &Connect, id: Uuid, owner: &str) -> Result<Option<Handle>> {
     let domain = match connect.lookup_domain_by_uuid(id).map_err(Error::from) {
         Ok(domain) => domain,
         Err(Error::NotFound { .. }) => return Ok(None),
@@ -163,6 +163,6 @@ fn is_active(domain: &Handle) -> bool {
     domain.is_active().unwrap_or(true)
 }
 
-fn gone(id: Uuid) -> Error {
+pub(crate) fn gone(id: Uuid) -> Error {
     Error::NotFound { what: format!("domain {id}") }
 }

@@ -91,6 +91,10 @@ impl Hypervisor {
         &self.0.settings.uri
     }
 
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
     /// Lifecycle events from now on. Events flow while there is a connection; any call opens one.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.0.events.subscribe()
@@ -137,7 +141,6 @@ impl Hypervisor {
         if let Some(session) = self.standing() {
             return Ok(session);
         }
-        events::ensure_loop();
         let (uri, events) = (self.0.settings.uri.clone(), self.0.events.clone());
         let session =
             on_thread(permit, timeout_ms, move || open(&uri, events)).await.ok_or_else(hung)??;
@@ -180,18 +183,26 @@ fn close_aside(session: Option<Arc<Session>>) {
 }
 
 fn open(uri: &str, events: broadcast::Sender<Event>) -> Result<Session> {
-    let failed = |error: virt::error::Error| Error::Unreachable {
-        uri: uri.to_owned(),
-        reason: error.message().trim().to_owned(),
-    };
-    let connect = Connect::open(Some(uri)).map_err(failed)?;
+    let connect = connect(uri)?;
+    let forward = Arc::new(events::Forward(events));
+    let subscription =
+        raw::Subscription::new(&connect, forward).map_err(|e| unreachable(uri, &e))?;
+    Ok(Session { connect, subscription })
+}
+
+/// A connection of its own, which blocks; the event loop runs.
+pub(crate) fn connect(uri: &str) -> Result<Connect> {
+    events::ensure_loop();
+    let connect = Connect::open(Some(uri)).map_err(|e| unreachable(uri, &e))?;
     // Not every transport has keepalives (a driver inside this process needs none).
     if let Err(error) = connect.set_keep_alive(KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT) {
         tracing::warn!(%error, "libvirt connection without keepalives");
     }
-    let forward = Arc::new(events::Forward(events));
-    let subscription = raw::Subscription::new(&connect, forward).map_err(failed)?;
-    Ok(Session { connect, subscription })
+    Ok(connect)
+}
+
+fn unreachable(uri: &str, error: &virt::error::Error) -> Error {
+    Error::Unreachable { uri: uri.to_owned(), reason: error.message().trim().to_owned() }
 }
 
 /// Says which call failed; an error on a dead connection says nothing about the machine.

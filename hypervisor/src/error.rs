@@ -21,6 +21,9 @@ pub enum Error {
     /// libvirt understood, and said no.
     #[error("libvirt refused '{call}': {message}")]
     Refused { call: &'static str, code: u32, message: String },
+    /// It gets one when it is defined and started anew.
+    #[error("the guest was started without a screen")]
+    NoScreen,
     /// What was to be sent to libvirt can't be expressed.
     #[error("{field} is not usable: {reason}")]
     Invalid { field: &'static str, reason: String },
@@ -39,6 +42,7 @@ impl Error {
             Self::NotFound { .. } => "nothing: it is gone",
             Self::Foreign { .. } => "rename or remove it, or configure another name",
             Self::Refused { .. } => "look into libvirtd's log for the cause",
+            Self::NoScreen => "stop the instance and start it again",
             Self::Invalid { .. } => "correct the value",
         }
     }
@@ -73,7 +77,7 @@ impl From<Error> for base::Error {
         use base::ErrorKind as K;
         let kind = match &error {
             Error::NotFound { .. } => K::NotFound,
-            Error::Foreign { .. } => K::Conflict,
+            Error::Foreign { .. } | Error::NoScreen => K::Conflict,
             Error::Invalid { .. } => K::Invalid,
             Error::Refused { .. } => K::Internal,
             _ => K::Unavailable,

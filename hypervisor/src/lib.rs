@@ -1,4 +1,4 @@
-//! Speaking libvirt: connections, domains, networks, events, statistics.
+//! Speaking libvirt: connections, domains, networks, events, statistics, consoles.
 //!
 //! It knows machines, not tenants. It never changes a domain or a network that OpsHawk did not
 //! make: every change goes through [`Claim`], which looks for our mark first. It never guesses: a
@@ -9,6 +9,7 @@
 //! | [`connection`] | [`Hypervisor`]: one reconnecting connection; each call on a thread, bounded in number and time |
 //! | [`claim`] | [`Claim`]: the only way to change a domain |
 //! | [`domain`] | what a domain is seen to be: [`Domain`], [`DomainState`], [`Mark`] |
+//! | [`console`] | a guest's serial port and screen, as bytes both ways |
 //! | [`xml`] | [`DomainSpec`] → libvirt's XML, a pure function |
 //! | [`network`] | our own NAT network |
 //! | [`host`] | facts about the host, and whether KVM truly works |
@@ -20,6 +21,7 @@
 pub mod addresses;
 pub mod claim;
 pub mod connection;
+pub mod console;
 pub mod domain;
 pub mod error;
 pub mod events;

@@ -5,11 +5,29 @@
 
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
+    os::fd::{FromRawFd, OwnedFd},
     ptr,
 };
 
 use virt::{connect::Connect, domain::Domain, error::Error as VirtError};
 use virt_sys as sys;
+
+mod serial;
+
+pub use serial::{Received, Serial};
+
+/// A socket that speaks RFB with the guest's first screen.
+pub fn graphics_fd(domain: &Domain) -> Result<OwnedFd, VirtError> {
+    // The password that qemu.conf may ask for is for who comes over the network.
+    let flags = sys::VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH;
+    // SAFETY: the domain lives as long as the borrow.
+    let fd = unsafe { sys::virDomainOpenGraphicsFD(domain.as_ptr(), 0, flags) };
+    if fd < 0 {
+        return Err(VirtError::last_error());
+    }
+    // SAFETY: libvirt opened it for us, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
 
 /// State and reason, as libvirt numbers them.
 pub fn state(domain: &Domain) -> Result<(u32, i32), VirtError> {

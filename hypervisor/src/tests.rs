@@ -1,4 +1,5 @@
-//! Pure tests here; [`libvirt`] needs a real libvirtd.
+//! Those in [`libvirt`] and [`console`] need a real libvirtd; see [`libvirt`].
 
+mod console;
 mod libvirt;
 mod xml;

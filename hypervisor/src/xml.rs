@@ -15,6 +15,8 @@ use crate::{
 pub const MARK_ELEMENT: &str = "instance";
 /// How often the guest's balloon driver reports its memory, in seconds.
 pub const BALLOON_PERIOD_S: u32 = 5;
+/// Of a screen: enough for 1600 × 1200 in 32 bits; a power of two, as QEMU wants it.
+pub const VIDEO_MEMORY_KIB: u32 = 8 * 1024;
 /// The channel that qemu-guest-agent listens on.
 pub const GUEST_AGENT_CHANNEL: &str = "org.qemu.guest_agent.0";
 
@@ -40,8 +42,8 @@ pub struct DomainSpec {
     pub boot: Boot,
     /// What the serial port prints is appended here.
     pub serial_log: PathBuf,
-    /// A screen on loopback, with a port that libvirt picks.
-    pub vnc: bool,
+    /// A screen, which listens nowhere: [`crate::Claim::screen`] opens it.
+    pub screen: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,9 +159,10 @@ impl DomainSpec {
         line(xml, 3, &format!("<stats period='{BALLOON_PERIOD_S}'/>"));
         line(xml, 2, "</memballoon>");
         line(xml, 2, "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>");
-        if self.vnc {
-            line(xml, 2, "<graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1'/>");
-            line(xml, 2, "<video><model type='vga'/></video>");
+        if self.screen {
+            line(xml, 2, "<graphics type='vnc'><listen type='none'/></graphics>");
+            let video = format!("<video><model type='vga' vram='{VIDEO_MEMORY_KIB}'/></video>");
+            line(xml, 2, &video);
         } else {
             line(xml, 2, "<video><model type='none'/></video>");
         }

@@ -11,10 +11,11 @@ use crate::{
     Attach, Boot, DomainSpec, DomainState, Error, Event, Hypervisor, NatNetwork, Nic, Settings,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The lab's libvirtd and guest; none where the lab isn't up, and a failure where it should be.
-fn lab() -> Option<(Hypervisor, PathBuf)> {
+pub fn lab() -> Option<(Hypervisor, PathBuf)> {
     let all = std::env::var_os("OPSHAWK_TEST_ALL").is_some();
     let var = |name: &str| match std::env::var(name) {
         Ok(value) => Some(value),
@@ -26,22 +27,22 @@ fn lab() -> Option<(Hypervisor, PathBuf)> {
     Some((Hypervisor::new(Settings::new(uri)), guest))
 }
 
-async fn eventually<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {
+pub async fn eventually<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {
     let wait = async {
         while !check().await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
     assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "never: {what}");
 }
 
 /// A guest of its own directory, removed with the value.
-struct Guest {
-    spec: DomainSpec,
+pub struct Guest {
+    pub spec: DomainSpec,
     _dir: tempfile::TempDir,
 }
 
-fn guest(files: &std::path::Path, network: Option<&str>) -> Guest {
+pub fn guest(files: &std::path::Path, network: Option<&str>) -> Guest {
     let dir = tempfile::tempdir().unwrap();
     let id = Uuid::now_v7();
     let disk = dir.path().join("disk.qcow2");

@@ -30,7 +30,7 @@ pub fn spec(id: Uuid) -> DomainSpec {
             cmdline: "console=ttyS0".to_owned(),
         },
         serial_log: PathBuf::from("/srv/i/serial.log"),
-        vnc: false,
+        screen: false,
     }
 }
 
@@ -58,7 +58,7 @@ fn a_disk_boot_with_a_screen_on_a_bridge() {
         domain_type: DomainType::Kvm,
         seed: None,
         boot: Boot::Disk,
-        vnc: true,
+        screen: true,
         nic: Some(Nic {
             mac: "52:54:00:12:34:56".to_owned(),
             attach: Attach::Bridge("br0".to_owned()),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use agent::websocket::{self, Refused, WebSocket};
 use http::Method;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -66,18 +67,22 @@ impl Client {
         if response.status().is_success() {
             return Ok(response);
         }
-        let status = response.status();
-        let text = response.text().await.unwrap_or_default();
-        if let Ok(problem) = serde_json::from_str::<Problem>(&text) {
-            return Err(Failure::from_answer(&problem));
+        Err(refusal(response).await)
+    }
+
+    /// A WebSocket to this path.
+    pub async fn websocket(&self, path: &str) -> Result<WebSocket, Failure> {
+        let connecting = websocket::connect(self.request(Method::GET, path));
+        match tokio::time::timeout(REQUEST_TIMEOUT, connecting).await {
+            Ok(Ok(socket)) => Ok(socket),
+            Ok(Err(Refused::Answered(response))) => Err(refusal(response).await),
+            Ok(Err(Refused::Unreachable(error))) => Err(self.unreachable(&error)),
+            Ok(Err(Refused::Garbled)) => Err(Failure::failed(format!(
+                "{} answered no WebSocket (does a proxy stand in between?)",
+                self.url
+            ))),
+            Err(_) => Err(Failure::new(Code::Timeout, format!("{} does not answer", self.url))),
         }
-        // The Prometheus API has its own form of error.
-        let prometheus: Option<Value> = serde_json::from_str(&text).ok();
-        let message = prometheus.as_ref().and_then(|v| v["error"].as_str());
-        let message =
-            message.map_or_else(|| format!("the server answered {status}"), str::to_owned);
-        let code = if status.is_client_error() { Code::Usage } else { Code::Failed };
-        Err(Failure::new(code, message))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
@@ -196,4 +201,19 @@ impl Client {
             Failure::usage("which tenant? an operator must name one (--tenant NAME)")
         })
     }
+}
+
+/// What an answer that is no success says.
+async fn refusal(response: reqwest::Response) -> Failure {
+    let status = response.status();
+    let text = response.text().await.unwrap_or_default();
+    if let Ok(problem) = serde_json::from_str::<Problem>(&text) {
+        return Failure::from_answer(&problem);
+    }
+    // The Prometheus API has its own form of error.
+    let prometheus: Option<Value> = serde_json::from_str(&text).ok();
+    let message = prometheus.as_ref().and_then(|v| v["error"].as_str());
+    let message = message.map_or_else(|| format!("the server answered {status}"), str::to_owned);
+    let code = if status.is_client_error() { Code::Usage } else { Code::Failed };
+    Failure::new(code, message)
 }

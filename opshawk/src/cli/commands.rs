@@ -9,6 +9,7 @@ use super::{
 
 pub mod bill;
 pub mod bmc;
+mod console;
 mod flavor;
 mod host;
 mod image;

@@ -16,6 +16,8 @@ pub struct Agent {
     /// The host's name; the machine's where not set.
     pub name: Option<String>,
     pub collect_interval_s: u32,
+    /// Gives each guest a screen, from its next start on.
+    pub screens: bool,
     /// Where instances' disks are; in the data directory where not set.
     pub instances_dir: Option<PathBuf>,
 }
@@ -27,6 +29,7 @@ impl Default for Agent {
             libvirt_uri: "qemu:///system".to_owned(),
             name: None,
             collect_interval_s: 15,
+            screens: true,
             instances_dir: None,
         }
     }

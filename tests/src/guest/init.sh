@@ -5,6 +5,7 @@
 # - runs user data that begins with "#!", as cloud-init would, from a NoCloud seed
 # - takes an address by DHCP, prints it, and serves http://ADDRESS/cgi-bin/busy?on|off
 # - follows the ACPI power button
+# - runs a shell on its serial port, once it is up
 export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -65,5 +66,9 @@ for nic in /sys/class/net/eth*; do
     httpd -p 80 -h /www
 done
 
-# Never return: the kernel panics when its first process does.
-while :; do wait; sleep 3600; done
+# Never return: the kernel panics when its first process does. In the foreground, or the shell and
+# all that it runs would ignore Ctrl-C.
+while :; do
+    PS1="guest# " setsid -c sh -i </dev/ttyS0 >/dev/ttyS0 2>&1
+    sleep 1
+done

@@ -12,7 +12,7 @@ use futures::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::tungstenite;
 
 /// How long a goodbye may take.
@@ -97,6 +97,7 @@ enum Copied {
 /// whom the other direction pings.
 async fn copy(from: &mut SplitStream<WebSocket>, to: &mut SplitSink<WebSocket, Message>) -> Copied {
     let mut ping = tokio::time::interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
     loop {
         let message = tokio::select! {
@@ -121,8 +122,11 @@ async fn copy(from: &mut SplitStream<WebSocket>, to: &mut SplitSink<WebSocket, M
                 Message::Ping(Bytes::new())
             }
         };
+        let pings = matches!(message, Message::Ping(_));
         match tokio::time::timeout(SILENCE_LIMIT, to.send(message)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) if pings => {}
+            // While that was written, nobody listened.
+            Ok(Ok(())) => heard = Instant::now(),
             Ok(Err(_)) | Err(_) => return Copied::ToLost,
         }
     }

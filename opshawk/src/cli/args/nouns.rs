@@ -316,6 +316,13 @@ pub enum InstanceCommand {
     ConsoleLog {
         instance: String,
     },
+    /// Its serial port, live; Ctrl-] leaves it
+    ///
+    /// At a terminal every key goes to the guest but Ctrl-]. Piped input is typed as it is, and what
+    /// the guest prints is shown until the guest stops or this is interrupted.
+    Console {
+        instance: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Column, Context, Failure, col, flavor, image, read_text, tenant, wide};
+use super::{Column, Context, Failure, col, console, flavor, image, read_text, tenant, wide};
 use crate::cli::{args::InstanceCommand, output};
 
 const PATH: &str = "/v1/instances";
@@ -65,6 +65,10 @@ pub async fn run(cx: &Context, command: InstanceCommand) -> Result<(), Failure> 
                 Some(operation) => cx.finish(&operation).await,
                 None => Ok(()),
             }
+        }
+        InstanceCommand::Console { instance } => {
+            let id = client.id("instance", PATH, &instance).await?;
+            console::run(client.websocket(&format!("{PATH}/{id}/console/serial")).await?).await
         }
         InstanceCommand::ConsoleLog { instance } => {
             let id = client.id("instance", PATH, &instance).await?;
