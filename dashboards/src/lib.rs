@@ -15,7 +15,8 @@
 use std::borrow::Cow;
 
 /// Only our own files, and no inline script. Mantine writes its colours and breakpoints as inline
-/// `style` elements, which is what `'unsafe-inline'` is for.
+/// `style` elements, as CodeMirror, xterm and noVNC do theirs, which is what `'unsafe-inline'` is
+/// for. Live consoles are WebSockets to our own origin, which `connect-src 'self'` covers.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";

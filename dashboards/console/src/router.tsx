@@ -4,6 +4,7 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
+  lazyRouteComponent as lazy,
   Outlet,
   parseSearchWith,
   redirect,
@@ -11,24 +12,9 @@ import {
   type RouterHistory,
 } from "@tanstack/react-router";
 import { meQuery } from "./api/queries";
-import { AlertsPage } from "./pages/alerts/AlertsPage";
-import { AuditPage } from "./pages/AuditPage";
-import { BillingPage, TenantBillPage } from "./pages/billing/BillingPage";
-import { readSearch } from "./pages/billing/period";
-import { HostPage } from "./pages/hosts/HostPage";
-import { HostsPage } from "./pages/hosts/HostsPage";
-import { InstancePage } from "./pages/instances/InstancePage";
-import { InstancesPage } from "./pages/instances/InstancesPage";
-import { FailedPage, MissingPage } from "./pages/MissingPage";
-import { OperationsPage } from "./pages/OperationsPage";
-import { OverviewPage } from "./pages/OverviewPage";
-import { ServerPage } from "./pages/servers/ServerPage";
-import { ServersPage } from "./pages/servers/ServersPage";
-import { LoginPage } from "./pages/session/LoginPage";
-import { SetupPage } from "./pages/session/SetupPage";
-import { SystemPage } from "./pages/SystemPage";
-import { TenantPage } from "./pages/tenants/TenantPage";
-import { TenantsPage } from "./pages/tenants/TenantsPage";
+import { readSearch as readBillSearch } from "./pages/billing/period";
+import { readSearch as readQuerySearch } from "./pages/metrics/search";
+import { FailedPage, MissingPage, PendingPage } from "./pages/MissingPage";
 import { AppFrame } from "./shell/AppFrame";
 
 interface Context {
@@ -39,6 +25,28 @@ const root = createRootRouteWithContext<Context>()({
   component: Outlet,
   notFoundComponent: MissingPage,
 });
+
+// A page's script comes when somebody goes there (or is about to): charts, editors and terminals
+// are heavy, and most visits need none of them.
+const loginPage = lazy(() => import("./pages/session/LoginPage"), "LoginPage");
+const setupPage = lazy(() => import("./pages/session/SetupPage"), "SetupPage");
+const overviewPage = lazy(() => import("./pages/OverviewPage"), "OverviewPage");
+const instancesPage = lazy(() => import("./pages/instances/InstancesPage"), "InstancesPage");
+const instancePage = lazy(() => import("./pages/instances/InstancePage"), "InstancePage");
+const alertsPage = lazy(() => import("./pages/alerts/AlertsPage"), "AlertsPage");
+const metricsPage = lazy(() => import("./pages/metrics/MetricsPage"), "MetricsPage");
+const operationsPage = lazy(() => import("./pages/OperationsPage"), "OperationsPage");
+const billingPage = lazy(() => import("./pages/billing/BillingPage"), "BillingPage");
+const hostsPage = lazy(() => import("./pages/hosts/HostsPage"), "HostsPage");
+const hostPage = lazy(() => import("./pages/hosts/HostPage"), "HostPage");
+const serversPage = lazy(() => import("./pages/servers/ServersPage"), "ServersPage");
+const serverPage = lazy(() => import("./pages/servers/ServerPage"), "ServerPage");
+const topologyPage = lazy(() => import("./pages/topology/TopologyPage"), "TopologyPage");
+const tenantsPage = lazy(() => import("./pages/tenants/TenantsPage"), "TenantsPage");
+const tenantPage = lazy(() => import("./pages/tenants/TenantPage"), "TenantPage");
+const tenantBillPage = lazy(() => import("./pages/billing/BillingPage"), "TenantBillPage");
+const auditPage = lazy(() => import("./pages/AuditPage"), "AuditPage");
+const systemPage = lazy(() => import("./pages/SystemPage"), "SystemPage");
 
 const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
 
@@ -52,14 +60,14 @@ const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
   validateSearch: (search): { next?: string } => ({ next: ownPath(search.next) }),
-  component: LoginPage,
+  component: loginPage,
 });
 
 const setup = createRoute({
   getParentRoute: () => root,
   path: "/setup",
   validateSearch: (search): { token?: string } => ({ token: text(search.token) }),
-  component: SetupPage,
+  component: setupPage,
 });
 
 const app = createRoute({
@@ -82,29 +90,33 @@ const operatorOnly = ({ context }: { context: { me: { role: string } } }) => {
 
 const page = { getParentRoute: () => app };
 const operatorPage = { ...page, beforeLoad: operatorOnly };
-const bill = { validateSearch: readSearch };
+const bill = { validateSearch: readBillSearch };
+const query = { validateSearch: readQuerySearch };
 
 // Each on its own: inside of a list, the compiler loses their types.
-const overview = createRoute({ ...page, path: "/", component: OverviewPage });
-const instances = createRoute({ ...page, path: "/instances", component: InstancesPage });
-const instance = createRoute({ ...page, path: "/instances/$id", component: InstancePage });
-const alerts = createRoute({ ...page, path: "/alerts", component: AlertsPage });
-const operations = createRoute({ ...page, path: "/operations", component: OperationsPage });
-const billing = createRoute({ ...page, ...bill, path: "/billing", component: BillingPage });
-const hosts = createRoute({ ...operatorPage, path: "/hosts", component: HostsPage });
-const host = createRoute({ ...operatorPage, path: "/hosts/$id", component: HostPage });
-const servers = createRoute({ ...operatorPage, path: "/servers", component: ServersPage });
-const server = createRoute({ ...operatorPage, path: "/servers/$id", component: ServerPage });
-const tenants = createRoute({ ...operatorPage, path: "/tenants", component: TenantsPage });
-const tenant = createRoute({ ...operatorPage, path: "/tenants/$id", component: TenantPage });
+const overview = createRoute({ ...page, path: "/", component: overviewPage });
+const instances = createRoute({ ...page, path: "/instances", component: instancesPage });
+const instance = createRoute({ ...page, path: "/instances/$id", component: instancePage });
+const alerts = createRoute({ ...page, path: "/alerts", component: alertsPage });
+// Not `/metrics`: that is what OpsHawk tells about itself, for Prometheus to scrape.
+const metrics = createRoute({ ...page, ...query, path: "/query", component: metricsPage });
+const operations = createRoute({ ...page, path: "/operations", component: operationsPage });
+const billing = createRoute({ ...page, ...bill, path: "/billing", component: billingPage });
+const topology = createRoute({ ...operatorPage, path: "/topology", component: topologyPage });
+const hosts = createRoute({ ...operatorPage, path: "/hosts", component: hostsPage });
+const host = createRoute({ ...operatorPage, path: "/hosts/$id", component: hostPage });
+const servers = createRoute({ ...operatorPage, path: "/servers", component: serversPage });
+const server = createRoute({ ...operatorPage, path: "/servers/$id", component: serverPage });
+const tenants = createRoute({ ...operatorPage, path: "/tenants", component: tenantsPage });
+const tenant = createRoute({ ...operatorPage, path: "/tenants/$id", component: tenantPage });
 const tenantBill = createRoute({
   ...operatorPage,
   ...bill,
   path: "/tenants/$id/bill",
-  component: TenantBillPage,
+  component: tenantBillPage,
 });
-const audit = createRoute({ ...operatorPage, path: "/audit", component: AuditPage });
-const system = createRoute({ ...operatorPage, path: "/system", component: SystemPage });
+const audit = createRoute({ ...operatorPage, path: "/audit", component: auditPage });
+const system = createRoute({ ...operatorPage, path: "/system", component: systemPage });
 
 const routes = root.addChildren([
   login,
@@ -114,8 +126,10 @@ const routes = root.addChildren([
     instances,
     instance,
     alerts,
+    metrics,
     operations,
     billing,
+    topology,
     hosts,
     host,
     servers,
@@ -135,6 +149,7 @@ export function makeRouter(queries: QueryClient, history?: RouterHistory) {
     routeTree: routes,
     context: { queries },
     defaultPreload: "intent",
+    defaultPendingComponent: PendingPage,
     scrollRestoration: true,
     // All that stands in our addresses is text: no token may be read as a number.
     parseSearch: parseSearchWith((value) => value),

@@ -1,4 +1,4 @@
-// Range queries over the Prometheus HTTP API, whose bodies the description leaves open.
+// Queries over the Prometheus HTTP API, whose bodies the description leaves open.
 import { client, unwrap } from "./client";
 import { ApiError } from "./problem";
 
@@ -6,6 +6,13 @@ export interface RangeSeries {
   labels: Record<string, string>;
   /** Unix seconds and value; a value that is no number is null. */
   points: [number, number | null][];
+}
+
+/** In Unix seconds. */
+export interface Span {
+  startS: number;
+  endS: number;
+  stepS: number;
 }
 
 interface Matrix {
@@ -45,7 +52,60 @@ export async function queryRange(
   }));
 }
 
+export interface InstantSeries {
+  labels: Record<string, string>;
+  /** Unix seconds, and the value as the server writes it: also NaN, +Inf. */
+  samples: [number, string][];
+}
+
+type Sample = [number, string];
+type Labels = Record<string, string>;
+type Instant =
+  | { resultType: "scalar" | "string"; result: Sample }
+  | { resultType: "vector"; result: { metric: Labels; value: Sample }[] }
+  | { resultType: "matrix"; result: { metric: Labels; values: Sample[] }[] };
+
+const INSTANT_TYPES = ["scalar", "string", "vector", "matrix"];
+
+function isInstant(data: unknown): data is Instant {
+  return (
+    typeof data === "object" &&
+    data !== null &&
+    "resultType" in data &&
+    INSTANT_TYPES.includes(String(data.resultType))
+  );
+}
+
+/** At one instant; whatever the expression gives, as series with their samples. */
+export async function queryInstant(query: string, atS: number): Promise<InstantSeries[]> {
+  const answer = await unwrap(
+    client.GET("/prometheus/api/v1/query", { params: { query: { query, time: String(atS) } } }),
+  );
+  const data: unknown = answer.data;
+  if (!isInstant(data)) throw new ApiError("unknown", 200, "the answer is no result of a query");
+  switch (data.resultType) {
+    case "scalar":
+    case "string":
+      return [{ labels: {}, samples: [data.result] }];
+    case "vector":
+      return data.result.map(({ metric, value }) => ({ labels: metric, samples: [value] }));
+    case "matrix":
+      return data.result.map(({ metric, values }) => ({ labels: metric, samples: values }));
+  }
+}
+
 /** A label's value inside a selector's quotes. */
 export function quote(value: string): string {
   return `"${value.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n")}"`;
+}
+
+const NAME = "__name__";
+
+/** As PromQL writes it: `up{instance="node-a"}`. */
+export function seriesName(labels: Labels): string {
+  const { [NAME]: metric = "", ...rest } = labels;
+  const pairs = Object.entries(rest)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([label, value]) => `${label}=${quote(value)}`);
+  return pairs.length === 0 && metric !== "" ? metric : `${metric}{${pairs.join(", ")}}`;
 }

@@ -3,8 +3,8 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { client, unwrap } from "./client";
 import { keys } from "./keys";
-import { ApiError } from "./problem";
-import { queryRange } from "./prometheus";
+import { ApiError, fromAnswer, toApiError } from "./problem";
+import { queryInstant, queryRange, type Span } from "./prometheus";
 import type { Me, Page } from "./types";
 
 /** Lists that are choices in a form are read in one page of the API's largest size. */
@@ -114,6 +114,27 @@ export const consoleLogQuery = (id: string) =>
     refetchInterval: STATUS_REFRESH_MS,
   });
 
+/** Without an upgrade, a console that could be had asks for one. */
+const UPGRADE_REQUIRED = 426;
+/** Why a console was refused; null where a plain request would not be. */
+export const refusalQuery = (path: string) =>
+  queryOptions({
+    queryKey: ["refusal", path],
+    queryFn: async (): Promise<ApiError | null> => {
+      try {
+        const request = new Request(new URL(path, window.location.origin));
+        const response = await globalThis.fetch(request);
+        if (response.status === UPGRADE_REQUIRED) return null;
+        const body: unknown = await response.json().catch(() => null);
+        return fromAnswer(response.status, body);
+      } catch (thrown) {
+        return toApiError(thrown);
+      }
+    },
+    staleTime: 0,
+    gcTime: 0,
+  });
+
 export const operationsQuery = (targetId?: string) =>
   paged(keys.operations(targetId), (cursor) =>
     unwrap(
@@ -156,4 +177,18 @@ export const rangeQuery = (query: string, spanS: number, points = 180) =>
     },
     refetchInterval: CHART_REFRESH_MS,
     placeholderData: (previous) => previous,
+  });
+
+/** Between two instants, read once for each time that it is asked. */
+export const spanQuery = (query: string, span: Span, askedS: number) =>
+  queryOptions({
+    queryKey: ["span", query, span, askedS],
+    queryFn: () => queryRange(query, span.startS, span.endS, span.stepS),
+    staleTime: Infinity,
+  });
+export const instantQuery = (query: string, atS: number, askedS: number) =>
+  queryOptions({
+    queryKey: ["instant", query, atS, askedS],
+    queryFn: () => queryInstant(query, atS),
+    staleTime: Infinity,
   });

@@ -1,13 +1,13 @@
 // Lines over time, by uPlot. The figures stand below as text, since a canvas says nothing to those
-// who can't see it.
+// who can't see it: the newest, or those under the pointer.
 import { Box, Group, Text, useComputedColorScheme, useMantineTheme } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
-import { useEffect, useMemo, useRef } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { RangeSeries } from "../api/prometheus";
-import { formatClock } from "../format/time";
+import { formatClock, formatInstant } from "../format/time";
 import { align, last } from "./series";
 
 export interface ChartLine {
@@ -37,6 +37,10 @@ const COLORS = [
   "yellow.7",
 ];
 
+/** Where the colors begin anew, the line is broken differently. */
+const DASHES: number[][] = [[], [8, 4], [2, 3]];
+const dashOf = (i: number) => DASHES[Math.floor(i / COLORS.length) % DASHES.length] ?? [];
+
 /** From a byte to a pebibyte. */
 const POWERS_OF_TWO = Array.from({ length: 51 }, (_, exponent) => 2 ** exponent);
 
@@ -47,6 +51,8 @@ export function Chart({ label, lines, format, floor = 0, bytes = false, height =
   const { ref, width } = useElementSize();
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  /** Which instant the pointer is at. */
+  const [pointed, setPointed] = useState<number | null>(null);
   const data = useMemo(() => align(lines.map((line) => line.series)), [lines]);
   const names = lines.map((line) => line.name).join("\n");
   // The newest of each, for a plot that outlives renders.
@@ -55,6 +61,8 @@ export function Chart({ label, lines, format, floor = 0, bytes = false, height =
     latest.current = { format, data };
     plot.current?.setData(data);
   }, [format, data]);
+
+  const pointedS = pointed === null ? undefined : data[0][pointed];
 
   const colorOf = (i: number) => {
     const [name = "hawk", shade = "6"] = (COLORS[i % COLORS.length] ?? "hawk.6").split(".");
@@ -72,8 +80,10 @@ export function Chart({ label, lines, format, floor = 0, bytes = false, height =
         height,
         legend: { show: false },
         cursor: { drag: { x: false, y: false } },
+        hooks: { setCursor: [(shown) => setPointed(shown.cursor.idx ?? null)] },
         scales: {
-          y: { range: (_, __, max) => [0, Math.max(max * 1.1, floor)] },
+          // From zero, so that heights compare; below it where values are.
+          y: { range: (_, min, max) => [Math.min(0, min * 1.1), Math.max(max * 1.1, floor)] },
         },
         axes: [
           {
@@ -96,6 +106,7 @@ export function Chart({ label, lines, format, floor = 0, bytes = false, height =
             stroke: colorOf(i),
             fill: i === 0 ? `${colorOf(i)}22` : undefined,
             width: 1.75,
+            dash: dashOf(i),
             points: { show: false },
           })),
         ],
@@ -114,25 +125,33 @@ export function Chart({ label, lines, format, floor = 0, bytes = false, height =
   return (
     <Box ref={ref}>
       <div ref={host} role="img" aria-label={label} style={{ height }} />
-      <Group gap="md" mt={6} component="ul" p={0} m={0} style={{ listStyle: "none" }}>
+      <Group gap="4px 16px" mt={6} component="ul" p={0} m={0} style={{ listStyle: "none" }}>
         {lines.map((line, i) => {
-          const value = last(line.series);
+          const value = pointedS === undefined ? last(line.series) : data[i + 1]?.[pointed ?? 0];
           return (
-            <Group key={line.name} component="li" gap={6} wrap="nowrap">
-              <Box
-                w={10}
-                h={10}
-                style={{ borderRadius: 3, background: colorOf(i), flex: "none" }}
-              />
-              <Text size="xs" c="dimmed">
+            <Group key={line.name} component="li" gap={6} wrap="nowrap" miw={0}>
+              <svg width={20} height={4} aria-hidden style={{ flex: "none" }}>
+                <path
+                  d="M0 2h20"
+                  stroke={colorOf(i)}
+                  strokeWidth={4}
+                  strokeDasharray={dashOf(i).join(" ")}
+                />
+              </svg>
+              <Text size="xs" c="dimmed" style={{ overflowWrap: "anywhere" }}>
                 {line.name}
               </Text>
-              <Text size="xs" fw={600} className="figures">
-                {value === null ? t("chart.noValue") : format(value)}
+              <Text size="xs" fw={600} className="figures" style={{ whiteSpace: "nowrap" }}>
+                {typeof value === "number" ? format(value) : t("chart.noValue")}
               </Text>
             </Group>
           );
         })}
+        {pointedS !== undefined && (
+          <Text component="li" size="xs" c="dimmed" className="figures">
+            {formatInstant(pointedS * 1000, i18n.language)}
+          </Text>
+        )}
       </Group>
     </Box>
   );

@@ -30,3 +30,21 @@ export function formatPercent(ratio: number, language: string): string {
     ratio,
   );
 }
+
+const SAMPLE_DIGITS = 5;
+
+/** A value of whatever unit, with its first digits; the very large and very small by powers of ten. */
+export function formatSample(value: number, language: string): string {
+  const size = Math.abs(value);
+  const far = size !== 0 && (size >= 1e9 || size < 1e-4);
+  return new Intl.NumberFormat(language, {
+    maximumSignificantDigits: SAMPLE_DIGITS,
+    notation: far ? "scientific" : "standard",
+  }).format(value);
+}
+
+/** A value as the Prometheus API writes it: what is no number (NaN, +Inf, a text) stays as it is. */
+export function formatWritten(text: string, language: string): string {
+  const value = Number(text);
+  return text.trim() !== "" && Number.isFinite(value) ? formatSample(value, language) : text;
+}

@@ -1,4 +1,4 @@
-import { Center, Container, Stack } from "@mantine/core";
+import { Center, Container, Skeleton, Stack } from "@mantine/core";
 import { IconMapQuestion } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Empty } from "../components/Empty";
@@ -32,5 +32,16 @@ export function FailedPage({ error, reset }: { error: unknown; reset: () => void
         <Problem error={error} onRetry={reset} />
       </Stack>
     </Container>
+  );
+}
+
+/** A page whose script is still on its way. */
+export function PendingPage() {
+  const { t } = useTranslation();
+  return (
+    <Stack role="status" aria-label={t("common.loading")}>
+      <Skeleton height={32} width={240} />
+      <Skeleton height={280} />
+    </Stack>
   );
 }

@@ -133,7 +133,14 @@ describe("who sees what", () => {
     fakeServer(member);
     await renderApp("/");
     expect(await screen.findByText("8/10 instances")).toBeVisible();
-    expect(links()).toEqual(["Overview", "Instances", "Alerts", "Operations", "Billing"]);
+    expect(links()).toEqual([
+      "Overview",
+      "Instances",
+      "Alerts",
+      "Metrics",
+      "Operations",
+      "Billing",
+    ]);
     expect(
       await screen.findByText(/^The account is expected to run out of balance within/),
     ).toBeVisible();
@@ -143,7 +150,7 @@ describe("who sees what", () => {
     fakeServer(operator);
     await renderApp("/");
     expect(await screen.findByRole("table", { name: "Tenants" })).toBeVisible();
-    expect(links()).toHaveLength(9);
+    expect(links()).toHaveLength(11);
   });
 
   test("a member that follows a link to an operator's page lands on its own", async () => {

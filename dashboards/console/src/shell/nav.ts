@@ -4,12 +4,14 @@ import {
   IconBell,
   IconBox,
   IconBuildingCommunity,
+  IconChartLine,
   IconClipboardList,
   IconHistory,
   IconLayoutDashboard,
   IconReceipt2,
   IconServer2,
   IconServerBolt,
+  IconTopologyStar3,
   type Icon,
 } from "@tabler/icons-react";
 import type en from "../i18n/en.json";
@@ -28,6 +30,7 @@ export interface NavGroup {
 const overview: NavItem = { to: "/", key: "overview", icon: IconLayoutDashboard };
 const instances: NavItem = { to: "/instances", key: "instances", icon: IconBox };
 const alerts: NavItem = { to: "/alerts", key: "alerts", icon: IconBell };
+const query: NavItem = { to: "/query", key: "query", icon: IconChartLine };
 const operations: NavItem = { to: "/operations", key: "operations", icon: IconHistory };
 
 export const OPERATOR_NAV: readonly NavGroup[] = [
@@ -38,9 +41,10 @@ export const OPERATOR_NAV: readonly NavGroup[] = [
       instances,
       { to: "/hosts", key: "hosts", icon: IconServer2 },
       { to: "/servers", key: "servers", icon: IconServerBolt },
+      { to: "/topology", key: "topology", icon: IconTopologyStar3 },
     ],
   },
-  { key: "watch", items: [alerts, operations] },
+  { key: "watch", items: [alerts, query, operations] },
   {
     key: "customers",
     items: [{ to: "/tenants", key: "tenants", icon: IconBuildingCommunity }],
@@ -55,6 +59,6 @@ export const OPERATOR_NAV: readonly NavGroup[] = [
 ];
 
 export const MEMBER_NAV: readonly NavGroup[] = [
-  { key: null, items: [overview, instances, alerts, operations] },
+  { key: null, items: [overview, instances, alerts, query, operations] },
   { key: "money", items: [{ to: "/billing", key: "billing", icon: IconReceipt2 }] },
 ];

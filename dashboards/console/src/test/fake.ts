@@ -248,6 +248,18 @@ function matrix(query: string, start: number, end: number, step: number) {
   return { status: "success", data: { resultType: "matrix", result: [{ metric: {}, values }] } };
 }
 
+/** What there is to complete with, and to find at one instant. */
+const METRICS = ["node_load1", "node_load5", "libvirt_domain_info_cpu_time_seconds_total"];
+
+function vector(query: string, at: number) {
+  const labels = (cpu: string) => ({ __name__: query, cpu, instance: "node-a" });
+  const result = [
+    { metric: labels("0"), value: [at, "0.25"] },
+    { metric: labels("1"), value: [at, "NaN"] },
+  ];
+  return { status: "success", data: { resultType: "vector", result } };
+}
+
 const page = <T>(items: T[]) => ({ items, next_cursor: null });
 
 export interface FakeAnswer {
@@ -274,6 +286,13 @@ export function fakeGet(url: URL, me: Me | null): FakeAnswer {
     const number = (name: string) => Number(url.searchParams.get(name));
     return ok(matrix(url.searchParams.get("query") ?? "", number("start"), number("end"), number("step")));
   }
+  if (url.pathname === "/prometheus/api/v1/query") {
+    return ok(vector(url.searchParams.get("query") ?? "", Number(url.searchParams.get("time"))));
+  }
+  if (url.pathname === "/prometheus/api/v1/label/__name__/values") {
+    return ok({ status: "success", data: METRICS });
+  }
+  if (url.pathname.startsWith("/prometheus/api/v1/")) return ok({ status: "success", data: [] });
   if (url.pathname === "/v1/me") {
     return me ? ok(me) : { status: 401, body: { type: "urn:opshawk:problem:unauthenticated", title: "Nobody is logged in", status: 401, detail: "log in" } };
   }

@@ -24,6 +24,7 @@ import * as fake from "./fake";
 export interface Sent {
   method: string;
   path: string;
+  query: URLSearchParams;
   headers: Headers;
   body: unknown;
 }
@@ -40,6 +41,7 @@ export function fakeServer(me: Me | null, answer: Answer = () => undefined): Sen
     const sent: Sent = {
       method: request.method,
       path: url.pathname,
+      query: url.searchParams,
       headers: request.headers,
       body: text !== "" && json ? JSON.parse(text) : text,
     };

@@ -38,6 +38,8 @@ window.scrollTo = () => {};
 
 Object.defineProperty(document, "fonts", { value: new EventTarget() });
 
+HTMLCanvasElement.prototype.getContext = () => null;
+
 // It asks for a canvas, which jsdom has none of.
 vi.mock("uplot", () => ({
   default: class {

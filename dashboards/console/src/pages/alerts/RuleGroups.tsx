@@ -7,18 +7,18 @@ import {
   ScrollArea,
   Stack,
   Text,
-  Textarea,
   TextInput,
   Title,
 } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { IconListDetails, IconPencil, IconPlus, IconTrash } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useDeleteRuleGroup, usePutRuleGroup } from "../../api/actions";
 import { ruleGroupsQuery } from "../../api/queries";
 import type { RuleGroup } from "../../api/types";
+import { CodeField } from "../../components/editor/CodeField";
 import { Empty } from "../../components/Empty";
 import { Dialog, DialogForm } from "../../components/FormDialog";
 import { showAtField } from "../../components/formErrors";
@@ -26,6 +26,8 @@ import { notifyDone, notifyProblem } from "../../components/notify";
 import { QueryView } from "../../components/QueryView";
 import { useConfirm } from "../../components/useConfirm";
 import { When } from "../../components/When";
+
+const YamlEditor = lazy(() => import("../../components/editor/YamlEditor"));
 
 const EXAMPLE = `groups:
   - name: guests
@@ -183,17 +185,20 @@ function RuleGroupForm({ edited, onClose }: { edited: Edited; onClose: () => voi
         disabled={!edited.isNew}
         {...form.getInputProps("name")}
       />
-      <Textarea
+      <CodeField
         label={t("rule.yaml")}
         description={t("rule.yamlHint")}
         withAsterisk
-        autosize
-        minRows={12}
-        maxRows={24}
-        spellCheck={false}
-        styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)" } }}
-        {...form.getInputProps("rules")}
-      />
+        error={form.errors.rules}
+      >
+        {(ids) => (
+          <YamlEditor
+            {...ids}
+            value={form.values.rules}
+            onChange={(rules) => form.setFieldValue("rules", rules)}
+          />
+        )}
+      </CodeField>
     </DialogForm>
   );
 }

@@ -1,28 +1,36 @@
-import { ScrollArea, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { Group, ScrollArea, Text } from "@mantine/core";
+import type { UseQueryResult } from "@tanstack/react-query";
 import { IconTerminal2 } from "@tabler/icons-react";
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { consoleLogQuery } from "../../api/queries";
+import type { ConsoleLog as Log } from "../../api/types";
 import { Empty } from "../../components/Empty";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
 import { When } from "../../components/When";
 import { plainText } from "./plainText";
 
-export function ConsoleLog({ id }: { id: string }) {
+interface Props {
+  log: UseQueryResult<Log>;
+  /** What else can be done with the guest's consoles. */
+  actions: ReactNode;
+}
+
+export function ConsoleLog({ log, actions }: Props) {
   const { t } = useTranslation();
-  const log = useQuery(consoleLogQuery(id));
   return (
     <Panel
       title={t("instance.console.title")}
       flush
       aside={
-        log.data?.at && (
-          <Text size="xs" c="dimmed">
-            <When at={log.data.at} />
-          </Text>
-        )
+        <Group gap="sm">
+          {log.data?.at && (
+            <Text size="xs" c="dimmed">
+              <When at={log.data.at} />
+            </Text>
+          )}
+          {actions}
+        </Group>
       }
     >
       <QueryView query={log} lines={6}>

@@ -1,4 +1,4 @@
-import { SimpleGrid, Stack } from "@mantine/core";
+import { Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
@@ -19,7 +19,7 @@ import { Instant, Nothing, When } from "../../components/When";
 import { ApiError } from "../../api/problem";
 import { formatMib, formatPercent } from "../../format/quantity";
 import { useMe } from "../../shell/me";
-import { ConsoleLog } from "./ConsoleLog";
+import { Consoles } from "./Consoles";
 import { InstanceHeadActions } from "./InstanceActions";
 import { InstanceStatus } from "./InstanceStatus";
 
@@ -56,7 +56,7 @@ function Details({ instance }: { instance: Instance }) {
         <Panel title={t("field.details")}>
           <InstanceFacts instance={instance} />
         </Panel>
-        <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="lg">
+        <Consoles instance={instance}>
           <MetricChart
             title={t("instance.cpu")}
             query={`rate(libvirt_domain_info_cpu_time_seconds_total{instance_id=${quote(id)}}[1m])`}
@@ -66,8 +66,7 @@ function Details({ instance }: { instance: Instance }) {
             floor={0.05}
             format={(value) => formatPercent(value, i18n.language)}
           />
-          <ConsoleLog id={id} />
-        </SimpleGrid>
+        </Consoles>
         <Panel title={t("nav.operations")} flush>
           <OperationsTable label={t("operations.of", { name })} targetId={id} />
         </Panel>
