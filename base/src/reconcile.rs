@@ -216,13 +216,17 @@ impl Task {
     }
 }
 
-/// The message and all its sources, for the log.
+/// The message and all its sources, for the log. Many errors say their source's text themselves:
+/// that is not said twice.
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
+        let more = source.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
         next = source.source();
     }
     text

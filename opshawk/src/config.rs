@@ -86,6 +86,9 @@ impl Config {
     /// What the types can't say.
     fn check(&self) -> Result<(), ConfigError> {
         self.metrics_engine()?;
+        if let Some(smtp) = &self.smtp {
+            smtp.check().map_err(ConfigError::new)?;
+        }
         if !self.listen.ip().is_loopback() && !self.insecure {
             return Err(ConfigError::new(format!(
                 "listen: {} is beyond loopback, and OpsHawk speaks plain HTTP (listen on \

@@ -92,3 +92,15 @@ async fn an_instant_that_passed_during_the_run_is_due_at_once() {
     seen.wait_for(|n| *n >= 3).await.unwrap();
     driver.stop().await;
 }
+
+#[test]
+fn a_chain_says_nothing_twice() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("sending failed: {0}")]
+    struct Outer(#[source] Inner);
+    #[derive(Debug, thiserror::Error)]
+    #[error("no route")]
+    struct Inner(#[source] std::fmt::Error);
+    let chain = error_chain(&Outer(Inner(std::fmt::Error)));
+    assert_eq!(chain, format!("sending failed: no route: {}", std::fmt::Error));
+}

@@ -92,6 +92,26 @@ fn smtp_port() -> u16 {
 }
 
 impl Smtp {
+    /// What the types can't say of a login.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match (&self.user, &self.password) {
+            (Some(_), None) => return Err("smtp.user needs smtp.password as well".to_owned()),
+            (None, Some(_)) => return Err("smtp.password needs smtp.user as well".to_owned()),
+            (None, None) => return Ok(()),
+            (Some(_), Some(_)) => {}
+        }
+        let here = self.host == "localhost"
+            || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        if self.tls == Tls::None && !here {
+            return Err(format!(
+                "smtp.tls = \"none\" would send smtp.password in clear to {}; write \"starttls\" \
+                 or \"tls\"",
+                self.host
+            ));
+        }
+        Ok(())
+    }
+
     pub(super) fn settings(&self) -> alerting::settings::Smtp {
         alerting::settings::Smtp {
             host: self.host.clone(),

@@ -19,7 +19,7 @@ fn error(text: &str, variables: &[(&str, &str)]) -> String {
 fn file_then_variables_then_flags() {
     let (_dir, mut flags) = file(
         "listen = '127.0.0.1:1000'\n[agent]\nname = 'a'\ncollect_interval_s = 3\n\
-         [smtp]\nhost = 'mail'\nfrom = 'ops@example.com'\npassword = 'x'\nuser = 'u'\n",
+         [smtp]\nhost = 'localhost'\nfrom = 'ops@example.com'\npassword = 'x'\nuser = 'u'\n",
     );
     flags.data_dir = Some("/tmp/d".into());
     let variables = [
@@ -78,6 +78,25 @@ fn plain_http_beyond_loopback_must_be_asked_for() {
     assert!(message.contains("--insecure"), "{message}");
     let (_dir, mut flags) = file("listen = '0.0.0.0:8420'");
     flags.insecure = true;
+    assert!(load(&flags, []).is_ok());
+}
+
+#[test]
+fn a_mail_login_is_whole_and_not_sent_in_clear() {
+    let smtp = |more: &str| format!("[smtp]\nhost = 'mail.example.com'\nfrom = 'a@b.c'\n{more}");
+    let half = error(&smtp("user = 'me'"), &[]);
+    assert!(half.contains("smtp.user needs smtp.password"), "{half}");
+    let half = error(&smtp("password = 'x'"), &[]);
+    assert!(half.contains("smtp.password needs smtp.user"), "{half}");
+    let login = "user = 'me'\npassword = 'x'\n";
+    let clear = error(&smtp(&format!("{login}tls = 'none'")), &[]);
+    assert!(clear.contains("in clear to mail.example.com"), "{clear}");
+    for safe in [format!("{login}tls = 'starttls'"), login.replace("me", "me2") + "tls = 'tls'"] {
+        let (_dir, flags) = file(&smtp(&safe));
+        assert!(load(&flags, []).is_ok(), "{safe}");
+    }
+    let here = smtp(&format!("{login}tls = 'none'")).replace("mail.example.com", "127.0.0.1");
+    let (_dir, flags) = file(&here);
     assert!(load(&flags, []).is_ok());
 }
 
