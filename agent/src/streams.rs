@@ -11,12 +11,15 @@ use std::{
 };
 
 use base::{
-    Error, Result,
     id::{InstanceId, StreamId},
     reconcile::error_chain,
 };
-use hypervisor::DomainState;
-use tokio::{net::UnixStream, task::JoinSet};
+use hypervisor::{DomainState, Event, events::Lifecycle};
+use tokio::{
+    net::UnixStream,
+    sync::broadcast::{self, error::TryRecvError},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -63,15 +66,17 @@ pub async fn run(shared: Arc<Shared>, server: Server) -> std::convert::Infallibl
         match streams.server.streams(POLL_WAIT_S).await {
             Ok(wanted) => {
                 retry_ms = MIN_RETRY_MS;
-                let hasty = Duration::from_millis(MIN_RETRY_MS);
-                // A server that is stopping answers "none" at once.
-                if wanted.items.is_empty() && asked.elapsed() < hasty {
-                    tokio::time::sleep(hasty).await;
-                }
+                let mut begun = false;
                 for wanted in wanted.items {
                     if let Some(active) = streams.begin(&wanted) {
                         tasks.spawn(streams.clone().carry(wanted, active));
+                        begun = true;
                     }
+                }
+                let hasty = Duration::from_millis(MIN_RETRY_MS);
+                // A server that is stopping answers "none" at once.
+                if !begun && asked.elapsed() < hasty {
+                    tokio::time::sleep(hasty).await;
                 }
             }
             Err(error) => {
@@ -124,12 +129,16 @@ impl Streams {
 
     async fn carry(self: Arc<Self>, wanted: StreamWanted, active: Active) {
         let (instance, kind) = (wanted.instance_id, wanted.kind.as_str());
+        // A stop is heard of, though the guest may run again by the time it is looked at.
+        let mut events = self.shared.executor.hypervisor.events();
         let opened = self.open(&wanted, &active).await;
         match self.server.stream(wanted.id).await {
             Ok(socket) => {
                 let mut line = Line::new(socket);
                 let end = match opened {
-                    Ok(console) => self.joined(&wanted, &active, &mut line, console).await,
+                    Ok(console) => {
+                        self.joined(&wanted, &active, &mut events, &mut line, console).await
+                    }
                     Err(end) => end,
                 };
                 line.goodbye(&end).await;
@@ -148,6 +157,7 @@ impl Streams {
         &self,
         wanted: &StreamWanted,
         active: &Active,
+        events: &mut broadcast::Receiver<Event>,
         line: &mut Line,
         console: UnixStream,
     ) -> End {
@@ -158,18 +168,13 @@ impl Streams {
         };
         match end {
             Some(end) => end,
-            None => self.why(wanted, active).await,
+            None => self.why(wanted, active, events).await,
         }
     }
 
     async fn open(&self, wanted: &StreamWanted, active: &Active) -> Result<UnixStream, End> {
-        let failed = |error: Error| {
-            let remedy = error.remedy.as_deref().map(|remedy| format!(" ({remedy})"));
-            End::new(close::FAILED, format!("{}{}", error.message, remedy.unwrap_or_default()))
-        };
         let Some(desired) = self.shared.board.desired() else {
-            let error = Error::unavailable("the agent does not know its host yet");
-            return Err(failed(error.remedy("try again")));
+            return Err(End::new(close::TRY_AGAIN, "the agent does not know its host yet"));
         };
         let claim = self.shared.executor.hypervisor.claim(desired.host_id.to_string());
         let id = wanted.instance_id.0;
@@ -183,23 +188,35 @@ impl Streams {
                 claim.serial(id).await
             }
         };
-        opened.map_err(|error| failed(error.into()))
+        opened.map_err(|error| {
+            tracing::warn!(instance = %wanted.instance_id, %error, "a console can't be opened");
+            End::new(close::FAILED, told(&error))
+        })
     }
 
     /// The guest's side ended; libvirt doesn't say why.
-    async fn why(&self, wanted: &StreamWanted, active: &Active) -> End {
+    async fn why(
+        &self,
+        wanted: &StreamWanted,
+        active: &Active,
+        events: &mut broadcast::Receiver<Event>,
+    ) -> End {
         if active.taken_over.is_cancelled() {
             return taken_over();
         }
         let deadline = tokio::time::Instant::now() + Duration::from_millis(STOP_LOOK_MS);
+        let stopped = || End::new(close::NORMAL, "the guest has stopped");
         while tokio::time::Instant::now() < deadline {
+            if heard_of_stop(events, wanted.instance_id) {
+                return stopped();
+            }
             let seen = self.shared.executor.hypervisor.domain(wanted.instance_id.0).await;
             match seen.map(|domain| domain.map(|domain| domain.state)) {
                 Ok(None | Some(DomainState::Stopped | DomainState::Crashed)) => {
-                    return End::new(close::NORMAL, "the guest has stopped");
+                    return stopped();
                 }
                 Ok(Some(_)) => {}
-                Err(error) => return End::new(close::FAILED, error.to_string()),
+                Err(error) => return End::new(close::FAILED, told(&error)),
             }
             tokio::time::sleep(Duration::from_millis(STOP_LOOK_INTERVAL_MS)).await;
         }
@@ -210,6 +227,32 @@ impl Streams {
                 End::new(close::TAKEN_OVER, reason)
             }
             StreamKind::Screen => End::new(close::FAILED, "the guest's screen was closed"),
+        }
+    }
+}
+
+/// What whoever looks may read: a tenant knows its guest, and nothing of the host.
+fn told(error: &hypervisor::Error) -> String {
+    use hypervisor::Error as E;
+    match error {
+        E::NoScreen => format!("{error} ({})", error.remedy()),
+        E::NotFound { .. } => "the guest is not on its host".to_owned(),
+        error if error.is_unavailable() => "the host's hypervisor does not answer".to_owned(),
+        _ => "the host could not open it (an operator finds why in its agent's log)".to_owned(),
+    }
+}
+
+/// Among what came since the last look.
+fn heard_of_stop(events: &mut broadcast::Receiver<Event>, instance: InstanceId) -> bool {
+    loop {
+        match events.try_recv() {
+            Ok(Event::Domain { id, kind: Lifecycle::Stopped | Lifecycle::Crashed })
+                if id == instance.0 =>
+            {
+                return true;
+            }
+            Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return false,
         }
     }
 }

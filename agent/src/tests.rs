@@ -9,4 +9,5 @@ mod faults;
 mod life;
 mod outage;
 mod server;
+mod streams;
 mod wire;

@@ -13,7 +13,15 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::wire::{Ack, Desired, DesiredInstance, InstanceEvent, ObservedInstance, Report};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{handshake::derive_accept_key, protocol::Role},
+};
+
+use crate::wire::{
+    Ack, Desired, DesiredInstance, InstanceEvent, ObservedInstance, Report, StreamWanted,
+    StreamsWanted,
+};
 
 pub const TOKEN: &str = "host-token";
 
@@ -30,9 +38,15 @@ pub struct State {
     pub samples: Vec<base::sample::Series>,
     /// So many reports are thrown away first.
     pub lose_reports: usize,
+    /// Named at each question for consoles.
+    pub streams: Vec<StreamWanted>,
+    /// Consoles that the agent dialled, in order.
+    pub dialled: Vec<(String, WebSocket)>,
     /// Every request is answered 503.
     pub down: bool,
 }
+
+pub type WebSocket = WebSocketStream<BufReader<TcpStream>>;
 
 pub struct TestServer {
     pub url: String,
@@ -110,13 +124,14 @@ async fn answer(stream: TcpStream, state: &Mutex<State>, changed: &Notify) -> st
     let mut stream = BufReader::new(stream);
     let mut request = String::new();
     stream.read_line(&mut request).await?;
-    let (mut length, mut authorised) = (0, false);
+    let (mut length, mut authorised, mut key) = (0, false, None);
     loop {
         let mut header = String::new();
         stream.read_line(&mut header).await?;
         let Some((name, value)) = header.trim().split_once(": ") else { break };
         match name.to_lowercase().as_str() {
             "content-length" => length = value.parse().unwrap(),
+            "sec-websocket-key" => key = Some(value.to_owned()),
             "authorization" => authorised = value == format!("Bearer {TOKEN}"),
             _ => {}
         }
@@ -124,6 +139,18 @@ async fn answer(stream: TcpStream, state: &Mutex<State>, changed: &Notify) -> st
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+    let id = path.strip_prefix("/v1/agent/streams/");
+    if let (Some(id), Some(key), true) = (id, key, authorised) {
+        let head = format!(
+            "HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-accept: {}\r\n\r\n",
+            derive_accept_key(key.as_bytes())
+        );
+        stream.write_all(head.as_bytes()).await?;
+        let socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+        state.lock().unwrap().dialled.push((id.to_owned(), socket));
+        return Ok(());
+    }
     let (status, body) = match () {
         () if !authorised => (401, Vec::new()),
         () if state.lock().unwrap().down => (503, b"down".to_vec()),
@@ -159,6 +186,10 @@ async fn route(path: &str, body: &[u8], state: &Mutex<State>, changed: &Notify) 
         };
     }
     let mut state = state.lock().unwrap();
+    if path.starts_with("/v1/agent/streams?") {
+        let items = state.streams.clone();
+        return (200, serde_json::to_vec(&StreamsWanted { items }).unwrap());
+    }
     if path == "/v1/agent/reports" {
         let report: Report = serde_json::from_slice(body).unwrap();
         let sequence = report.sequence;

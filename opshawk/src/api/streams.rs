@@ -53,7 +53,7 @@ pub type Broker = broker::Broker<WebSocket>;
 /// How long whoever looks waits for the host's agent.
 const AGENT_WAIT: Duration = Duration::from_secs(10);
 /// How often it is asked whether whoever looks still may.
-const RECHECK_INTERVAL: Duration = Duration::from_secs(30);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(15);
 /// What a browser's library may offer, and is answered.
 const SUBPROTOCOL: &str = "binary";
 

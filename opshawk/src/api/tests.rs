@@ -2,6 +2,7 @@
 //! PostgreSQL.
 
 mod authorisation;
+mod consoles;
 mod description;
 mod hostile;
 mod samples;

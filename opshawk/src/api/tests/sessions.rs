@@ -13,7 +13,7 @@ fn cookie(answer: &Answer) -> String {
     text.split(';').next().unwrap().to_owned()
 }
 
-async fn set_up(test: &TestServer) -> String {
+pub async fn set_up(test: &TestServer) -> String {
     let link = test.server.app.identity.first_start().await.unwrap().unwrap();
     let body = json!({ "token": link, "password": PASSWORD });
     let answer = test.nobody().post("/v1/setup", &body).await;

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use super::world::{Caller, TestServer, each, eventually};
 
 /// An agent, as the test plays it: one report after the other.
-struct Played {
-    caller: Caller,
+pub struct Played {
+    pub caller: Caller,
     boot: BootId,
     sequence: i64,
 }
 
 impl Played {
-    fn new(caller: Caller) -> Self {
+    pub fn new(caller: Caller) -> Self {
         Self { caller, boot: BootId::new(), sequence: 0 }
     }
 
@@ -27,7 +27,7 @@ impl Played {
         serde_json::from_value(answer).unwrap()
     }
 
-    async fn report(
+    pub async fn report(
         &mut self,
         at: Timestamp,
         instances: Vec<ObservedInstance>,
@@ -60,7 +60,7 @@ impl Played {
     }
 
     /// Does at once what is wanted, and tells of it.
-    async fn converge(&mut self, at: Timestamp) {
+    pub async fn converge(&mut self, at: Timestamp) {
         let desired = self.desired().await;
         let (mut seen, mut events) = (vec![], vec![]);
         for instance in desired.instances {
@@ -88,7 +88,7 @@ impl Played {
     }
 }
 
-async fn image(test: &TestServer, bytes: &str) -> String {
+pub async fn image(test: &TestServer, bytes: &str) -> String {
     let op = &test.operator;
     let body = json!({ "name": "mini", "disk_format": "raw" });
     let image = op.post("/v1/images", &body).await.expect(201);
