@@ -183,6 +183,14 @@ async fn only_as_a_websocket(story: &Story) -> Result<()> {
 async fn look(story: &Story) -> Result<()> {
     let mut screen = Console::open(story, &story.member, "screen").await?;
     ensure!(screen.bytes(12).await? == b"RFB 003.008\n");
+    // Over no port of the host: what listens there is the guests' network's own.
+    let mut listening = story.world.host.inside("ss");
+    let listening =
+        listening.args(["--no-header", "--numeric", "--listening", "--tcp"]).output()?;
+    let listening = String::from_utf8(listening.stdout)?;
+    let ports = listening.lines().filter_map(|line| line.split_whitespace().nth(3));
+    let dns = ports.clone().filter(|address| address.ends_with(":53")).count();
+    ensure!(dns > 0 && dns == ports.count(), "{listening}");
     screen.type_on(*b"RFB 003.008\n").await?;
     let count = screen.bytes(1).await?[0];
     let kinds = screen.bytes(count.into()).await?;
@@ -295,9 +303,10 @@ async fn at_a_terminal(story: &Story) -> Result<()> {
     }
     let mut terminal = Piped::start(command)?;
     terminal.shows("Ctrl-] leaves").await?;
-    // Ctrl-C stops the guest's command and not the console.
-    terminal.type_on(b"sleep 1000\r")?;
-    terminal.shows("sleep 1000").await?;
+    // Ctrl-C stops the guest's command and not the console. Once the command prints, it is the one
+    // that Ctrl-C is for.
+    terminal.type_on(b"sh -c 'echo up $((6 * 6)); exec sleep 1000'\r")?;
+    terminal.shows("up 36").await?;
     terminal.type_on(b"\x03")?;
     terminal.shows("^C").await?;
     terminal.type_on(b"echo $((11 * 12))\r")?;
