@@ -1,8 +1,8 @@
 //! PromQL over any store: plan, read, evaluate.
 //!
 //! ```text
-//! text ── plan (types, scope, time spans) ──> selectors ── Store::select ──> samples
-//!            └────────────────── tree ───────────────────> eval ──> Value
+//! text ── syntax ── plan (types, scope, time spans) ──> selectors ── Store::select ──> samples
+//!                      └──────────────── tree ─────────────────> eval ──> Value
 //! ```
 //!
 //! The reference is Prometheus 2.42; a test compares the two value for value. What the evaluator
@@ -32,11 +32,12 @@ mod eval;
 mod functions;
 mod guard;
 mod plan;
+mod syntax;
 
 #[cfg(test)]
 mod tests;
 
-pub use plan::{DEPTH_MAX, EXPR_MAX_BYTES};
+pub use plan::{DEPTH_MAX, EXPR_MAX_BYTES, format};
 
 /// Points of one series in a range query, as Prometheus has it.
 pub const RANGE_POINTS_MAX: i64 = 11_000;

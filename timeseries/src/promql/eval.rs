@@ -91,6 +91,7 @@ impl<'a> Evaluator<'a> {
             Node::Number(number) => Out::Scalar(vec![*number; grid.count]),
             Node::Selector(selector) => Out::Vector(self.instant(selector, grid)?),
             Node::Negate(inner) => self.negate(inner, grid)?,
+            Node::Plus(inner) => self.eval(inner, grid)?,
             Node::Binary(binary) => self.binary(binary, grid)?,
             Node::Aggregate(aggregate) => Out::Vector(self.aggregate(aggregate, grid)?),
             Node::Call(call) => self.call(call, grid)?,
@@ -224,35 +225,66 @@ impl<'a> Evaluator<'a> {
         &self,
         range: &Range,
         grid: Grid,
-        function: RangeFn,
-        args: Option<&[f64]>,
+        ranged: &Ranged<'_>,
     ) -> Result<Vec<Points>> {
         let mut out = Vec::new();
         for stretch in self.stretches(range, grid)? {
             self.guard.check()?;
             let mut values = Vec::with_capacity(grid.count);
+            let (mut from, mut to) = (0, 0);
             for step in 0..grid.count {
+                if step % GUARD_STEPS == GUARD_STEPS - 1 {
+                    self.guard.check()?;
+                }
                 let at_ms = grid.at(step);
                 let end_ms = range.end_ms(at_ms);
                 let start_ms = end_ms - range.range_ms;
-                // Both ends belong to the window, as in Prometheus 2.
-                let from = stretch.samples.partition_point(|s| s.at_ms < start_ms);
-                let to = stretch.samples.partition_point(|s| s.at_ms <= end_ms);
-                let samples = &stretch.samples[from..to.max(from)];
-                let arg = args.map_or(0.0, |args| args[step]);
-                let range_ms = range.range_ms;
-                let window = Window { samples, start_ms, end_ms, range_ms, at_ms, arg };
-                values.push(if samples.is_empty() { None } else { function(&window) });
-                if step % GUARD_STEPS == 0 {
-                    self.guard.check()?;
+                // Both ends belong to the window, as in Prometheus 2. Windows only move on.
+                from += advance(&stretch.samples[from..], |s| s.at_ms < start_ms);
+                to = to.max(from);
+                to += advance(&stretch.samples[to..], |s| s.at_ms <= end_ms);
+                let samples = &stretch.samples[from..to];
+                if samples.is_empty() {
+                    values.push(None);
+                    continue;
                 }
+                let args = ranged.args(step);
+                (ranged.check)(args)?;
+                let range_ms = range.range_ms;
+                let window = Window { samples, start_ms, end_ms, range_ms, at_ms, args };
+                values.push((ranged.function)(&window));
             }
             let points = Points { labels: stretch.labels, values };
             if !points.is_empty() {
                 out.push(points);
+                self.bound(out.len(), grid)?;
             }
         }
         Ok(out)
+    }
+}
+
+/// A function over a range, with its scalar arguments at each step.
+pub struct Ranged<'a> {
+    pub function: RangeFn,
+    pub check: fn([f64; 2]) -> Result<()>,
+    pub scalars: &'a [Vec<f64>],
+}
+
+impl Ranged<'_> {
+    fn args(&self, step: usize) -> [f64; 2] {
+        let arg = |index: usize| self.scalars.get(index).map_or(0.0, |values| values[step]);
+        [arg(0), arg(1)]
+    }
+}
+
+/// How many samples from the first on are behind: a few, mostly, so that they are walked first.
+fn advance(samples: &[Sample], behind: impl Fn(&Sample) -> bool) -> usize {
+    const WALKED: usize = 8;
+    let walked = samples.iter().take(WALKED).take_while(|sample| behind(sample)).count();
+    match walked {
+        WALKED => WALKED + samples[WALKED..].partition_point(behind),
+        _ => walked,
     }
 }
 
