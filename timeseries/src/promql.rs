@@ -37,6 +37,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
+pub use functions::{LATER as LATER_FUNCTIONS, NAMES as FUNCTIONS};
 pub use plan::{DEPTH_MAX, EXPR_MAX_BYTES, format};
 
 /// Points of one series in a range query, as Prometheus has it.

@@ -187,13 +187,18 @@ pub fn show_duration(mut ms: i64) -> String {
     out
 }
 
-/// As Go's `%v` prints it: with an exponent below 1e-4 and from 1e21 on.
+/// As Go's `%v` prints it: with an exponent below 1e-4 and from 1e6 on.
 pub fn show_number(value: f64) -> String {
-    let magnitude = value.abs();
-    if magnitude != 0.0 && (1e-6..1e-4).contains(&magnitude) {
-        let text = format!("{value:e}");
-        let (digits, exponent) = text.split_once("e-").unwrap_or((&text, "0"));
-        return format!("{digits}e-{exponent:0>2}");
+    let text = format!("{value:e}");
+    let Some((digits, exponent)) = text.split_once('e') else {
+        return crate::value::format_value(value);
+    };
+    let power: i32 = exponent.parse().unwrap_or_default();
+    if value == 0.0 || (-4..GO_EXPONENT_FROM).contains(&power) {
+        return value.to_string();
     }
-    crate::value::format_value(value)
+    let sign = if power < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", power.abs())
 }
+
+const GO_EXPONENT_FROM: i32 = 6;
