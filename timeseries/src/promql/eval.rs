@@ -1,7 +1,7 @@
 //! The evaluator: a plan and the samples read for it, to values at every step. It does no input
 //! or output, and keeps nothing.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, cell::Cell, collections::HashMap, sync::Arc};
 
 use base::sample::{Labels, NAME, Sample, is_stale};
 
@@ -76,18 +76,49 @@ pub struct Evaluator<'a> {
     /// By [`Selector::data`].
     pub data: &'a [Vec<Selected>],
     pub lookback_ms: i64,
-    /// Bounds what one node may put out, in values.
-    pub max_samples: usize,
+    pub held: Held,
     pub guard: &'a Guard,
+}
+
+/// How many values are held, with their bound: what a node's operands gave is held until the node
+/// has its own.
+pub struct Held {
+    now: Cell<usize>,
+    limit: usize,
+}
+
+impl Held {
+    pub fn at_most(limit: usize) -> Self {
+        Self { now: Cell::new(0), limit }
+    }
+    fn check(&self, more: usize) -> Result<()> {
+        if self.now.get().saturating_add(more) > self.limit {
+            return Err(Error::TooManyPoints { limit: self.limit });
+        }
+        Ok(())
+    }
 }
 
 impl<'a> Evaluator<'a> {
     pub fn eval(&self, node: &Node, grid: Grid) -> Result<Out> {
         self.guard.check()?;
+        let before = self.held.now.get();
+        let out = self.eval_node(node, grid)?;
+        let series = match &out {
+            Out::Scalar(_) => 1,
+            Out::Vector(series) => series.len(),
+        };
+        // Its operands are still there.
+        self.bound(series, grid)?;
+        self.held.now.set(before.saturating_add(series.saturating_mul(grid.count)));
+        Ok(out)
+    }
+
+    fn eval_node(&self, node: &Node, grid: Grid) -> Result<Out> {
         if grid.count > 1 && !matches!(node, Node::Number(_)) && node.is_step_invariant() {
             return self.eval_once(node, grid);
         }
-        let out = match node {
+        Ok(match node {
             Node::Number(number) => Out::Scalar(vec![*number; grid.count]),
             Node::Selector(selector) => Out::Vector(self.instant(selector, grid)?),
             Node::Negate(inner) => self.negate(inner, grid)?,
@@ -99,11 +130,7 @@ impl<'a> Evaluator<'a> {
                 let kind = node.kind().name();
                 return Err(Error::BadData(format!("a {kind} can't stand here")));
             }
-        };
-        if let Out::Vector(series) = &out {
-            self.bound(series.len(), grid)?;
-        }
-        Ok(out)
+        })
     }
 
     /// What is the same at every step is evaluated at the first one.
@@ -120,11 +147,9 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    /// Whether so many series of so many steps fit beside what is held.
     fn bound(&self, series: usize, grid: Grid) -> Result<()> {
-        if series.saturating_mul(grid.count) > self.max_samples {
-            return Err(Error::TooManySamples { limit: self.max_samples });
-        }
-        Ok(())
+        self.held.check(series.saturating_mul(grid.count))
     }
 
     pub fn vector(&self, node: &Node, grid: Grid) -> Result<Vec<Points>> {
@@ -214,9 +239,7 @@ impl<'a> Evaluator<'a> {
         }
         let count = if end_ms < start_ms { 0 } else { (end_ms - start_ms) / step_ms + 1 };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        if count > self.max_samples {
-            return Err(Error::TooManySamples { limit: self.max_samples });
-        }
+        self.held.check(count)?;
         Ok(Grid { start_ms, step_ms, count })
     }
 

@@ -102,17 +102,36 @@ async fn limits_answer_with_their_number() {
     let dir = tempfile::tempdir().unwrap();
     let options = EngineOptions { max_samples: 100, ..EngineOptions::default() };
     let data = (0..3).map(|i| cpu("t", &i.to_string(), 0.0)).collect();
-    let engine = engine(dir.path(), data, options).await;
+    let engine = engine(dir.path(), data, options.clone()).await;
+    let with = |options| Engine::new(engine.store().clone(), options);
     for expr in [
         "rate(cpu[1h])",
         "rate(cpu{instance=\"0\"}[1h]) + on () rate(cpu{instance=\"1\"}[1h]) \
          + on () rate(cpu{instance=\"2\"}[1h])",
-        "sum_over_time(vector(1)[100y:1ms])",
-        "count_over_time(vector(1)[2h:1m])",
     ] {
         let error = engine.query(&Scope::ALL, expr, NOW_MS).await.unwrap_err();
         assert!(matches!(error, Error::TooManySamples { limit: 100 }), "{expr}: {error}");
     }
+    let few_points = with(EngineOptions { max_points: 100, ..EngineOptions::default() });
+    for expr in [
+        "sum_over_time(vector(1)[100y:1ms])",
+        "count_over_time(vector(1)[2h:1m])",
+        "sum_over_time(cpu[35m:1m])",
+        "sum_over_time((vector(time()) + vector(time()))[50m:1m])",
+    ] {
+        let error = few_points.query(&Scope::ALL, expr, NOW_MS).await.unwrap_err();
+        assert!(matches!(error, Error::TooManyPoints { limit: 100 }), "{expr}: {error}");
+    }
+    // Three times 33 values, but one after the other.
+    let expr = "sum_over_time(vector(1)[33m:1m]) + sum_over_time(vector(1)[33m:1m]) \
+                + sum_over_time(vector(1)[33m:1m])";
+    assert!(few_points.query(&Scope::ALL, expr, NOW_MS).await.is_ok());
+    let wide = few_points.query_range(&Scope::ALL, "cpu", NOW_MS - 5000, NOW_MS, 100).await;
+    assert!(matches!(wide, Err(Error::TooManyPoints { limit: 100 })), "{wide:?}");
+    let few_series = with(EngineOptions { max_series: 3, ..EngineOptions::default() });
+    assert!(few_series.query(&Scope::ALL, "cpu", NOW_MS).await.is_ok());
+    let error = few_series.query(&Scope::ALL, "cpu or cpu", NOW_MS).await.unwrap_err();
+    assert!(matches!(error, Error::TooManySeries { limit: 3 }), "{error}");
     let range = |start, end, step| engine.query_range(&Scope::ALL, "1", start, end, step);
     assert!(range(0, 99, 1).await.is_ok());
     let too_fine = range(0, RANGE_POINTS_MAX + 1, 1).await.unwrap_err().to_string();

@@ -131,10 +131,10 @@ pub fn number(text: &str) -> Option<f64> {
     if let Some(digits) = lower.strip_prefix("0x") {
         return i64::from_str_radix(digits, 16).ok().map(|whole| whole as f64);
     }
-    if lower.len() > 1 && lower.starts_with('0') && lower.bytes().all(|b| b.is_ascii_digit()) {
-        if let Ok(whole) = i64::from_str_radix(&lower, 8) {
-            return Some(whole as f64);
-        }
+    if let Ok(whole) = i64::from_str_radix(&lower, 8)
+        && lower.starts_with('0')
+    {
+        return Some(whole as f64);
     }
     float(&lower)
 }
