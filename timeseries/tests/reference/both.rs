@@ -49,7 +49,7 @@ pub struct Both {
 impl Both {
     pub async fn start() -> Self {
         let scratch = tempfile::tempdir().expect("a temporary directory");
-        let series = data::series();
+        let series = data::all();
         let prometheus = Prometheus::start(scratch.path(), &series);
         let clock = ManualClock::at(Timestamp::from_ms(data::END_MS));
         let dir = scratch.path().join("store");

@@ -12,7 +12,6 @@ pub const RANGES_MS: [(i64, i64, i64); 2] = [
 pub fn expressions() -> Vec<String> {
     let lists = [SELECTORS, RANGES, VECTORS, AGGREGATIONS, OPERATORS, TIMES, SUBQUERIES, LABELS];
     let mut all: Vec<String> = lists.concat().into_iter().map(str::to_owned).collect();
-    all.extend(super::more::expressions());
     for function in RANGE_FUNCTIONS {
         for range in ["requests_total[5m]", "temperature[2m]", "odd[1m]", "state[20m]"] {
             all.push(format!("{function}({range})"));
