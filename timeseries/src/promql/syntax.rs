@@ -17,6 +17,9 @@ pub mod text;
 pub use print::pretty;
 pub use text::DURATION_MAX_MS;
 
+#[cfg(test)]
+mod tests;
+
 /// Nesting of one expression: operators, calls and parentheses on top of each other.
 pub const DEPTH_MAX: usize = 100;
 
