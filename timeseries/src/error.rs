@@ -33,6 +33,13 @@ pub enum Error {
          take a larger step"
     )]
     TooManySamples { limit: usize },
+    #[error("the query finds more than {limit} series; narrow its selectors")]
+    TooManySeries { limit: usize },
+    #[error(
+        "the query holds more than {limit} values at once; aggregate earlier, narrow its selectors \
+         or its time range, or take a larger step"
+    )]
+    TooManyPoints { limit: usize },
     #[error("{what} is larger than {limit} bytes")]
     TooLarge { what: &'static str, limit: usize },
     #[error("the query took longer than {limit_ms} ms; narrow its selectors or its time range")]
@@ -74,7 +81,10 @@ impl Error {
             | Self::Unsupported(_)
             | Self::TooLarge { .. }
             | Self::EngineRefused { .. } => ErrorType::BadData,
-            Self::Execution(_) | Self::TooManySamples { .. } => ErrorType::Execution,
+            Self::Execution(_)
+            | Self::TooManySamples { .. }
+            | Self::TooManySeries { .. }
+            | Self::TooManyPoints { .. } => ErrorType::Execution,
             Self::Timeout { .. } => ErrorType::Timeout,
             Self::Canceled => ErrorType::Canceled,
             Self::Busy(_) | Self::Closed | Self::LogFailed(_) | Self::EngineAway { .. } => {

@@ -5,7 +5,8 @@
 //! | [`Store`], [`Select`], [`Appended`] | the trait that every engine behind OpsHawk implements: append durably, select raw samples |
 //! | [`embedded`] | the engine in one directory: log, head, blocks; their byte formats |
 //! | [`outside`] | engines that run elsewhere: Prometheus, VictoriaMetrics |
-//! | [`Engine`] (`promql`) | PromQL: plan, read, evaluate; the same over every store |
+//! | [`Engine`] (`promql`) | PromQL: parse, plan, read, evaluate; the same over every store |
+//! | [`format`] | an expression in Prometheus' layout |
 //! | [`Scope`] | whose series a caller may see, enforced in the plan |
 //! | [`Matcher`] | `=`, `!=`, `=~`, `!~` |
 //! | [`value`] | results in the shapes of Prometheus' HTTP API |
@@ -31,7 +32,8 @@ pub use error::{Error, ErrorType, Result};
 pub use matcher::Matcher;
 pub use outside::Outside;
 pub use promql::{
-    DEPTH_MAX, EXPR_MAX_BYTES, Engine, EngineOptions, RANGE_POINTS_MAX, SELECTORS_MAX, SERIES_MAX,
+    DEPTH_MAX, EXPR_MAX_BYTES, Engine, EngineOptions, FUNCTIONS, LATER_FUNCTIONS, RANGE_POINTS_MAX,
+    SELECTORS_MAX, SERIES_MAX, format,
 };
 pub use scope::{Scope, TENANT};
 pub use store::{Appended, Select, Selected, Store};

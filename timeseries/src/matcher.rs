@@ -8,6 +8,8 @@ use regex::{Regex, RegexBuilder};
 
 use crate::error::{Error, Result};
 
+mod re2;
+
 /// Compiled size of one regular expression.
 const REGEX_MAX_BYTES: usize = 1 << 20;
 
@@ -36,13 +38,13 @@ impl Matcher {
     /// `name=~"pattern"`.
     pub fn regex(name: impl Into<String>, pattern: impl Into<String>) -> Result<Self> {
         let value = pattern.into();
-        let test = Test::Regex(anchored(&value)?);
+        let test = Test::Regex(whole(&value)?);
         Ok(Self { name: name.into(), value, test })
     }
     /// `name!~"pattern"`.
     pub fn not_regex(name: impl Into<String>, pattern: impl Into<String>) -> Result<Self> {
         let value = pattern.into();
-        let test = Test::NotRegex(anchored(&value)?);
+        let test = Test::NotRegex(whole(&value)?);
         Ok(Self { name: name.into(), value, test })
     }
     pub fn name(&self) -> &str {
@@ -88,56 +90,25 @@ impl fmt::Display for Matcher {
     }
 }
 
-/// A pattern of RE2 as Prometheus reads it: the whole text, ASCII classes.
-pub(crate) fn anchored(pattern: &str) -> Result<Regex> {
-    RegexBuilder::new(&format!("^(?:{})$", ascii_classes(pattern)))
-        .size_limit(REGEX_MAX_BYTES)
-        .build()
-        .map_err(|error| {
-            let too_large = matches!(error, regex::Error::CompiledTooBig(_));
-            let why = if too_large { "it is too large" } else { "it is malformed" };
-            Error::BadData(format!("the regular expression {pattern:?} can't be used: {why}"))
-        })
+/// A matcher's pattern is well formed by itself.
+fn whole(pattern: &str) -> Result<Regex> {
+    re2::translate(pattern).map_err(|why| bad(pattern, &why))?;
+    anchored(pattern)
 }
 
-/// RE2's `\d`, `\w`, `\s` and `\b` are ASCII, those of the `regex` crate Unicode; and what is
-/// plain inside RE2's brackets (`[`, `&`, `~`) is an operator there.
-fn ascii_classes(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut chars = pattern.chars().peekable();
-    let mut in_class = false;
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some('d') => out.push_str("[0-9]"),
-                Some('D') => out.push_str("[^0-9]"),
-                Some('w') => out.push_str("[0-9A-Za-z_]"),
-                Some('W') => out.push_str("[^0-9A-Za-z_]"),
-                Some('s') => out.push_str(r"[\t\n\f\r ]"),
-                Some('S') => out.push_str(r"[^\t\n\f\r ]"),
-                Some('b') if !in_class => out.push_str(r"(?-u:\b)"),
-                Some(other) => out.extend(['\\', other]),
-                None => out.push('\\'),
-            },
-            '[' if in_class && chars.peek() == Some(&':') => {
-                // A POSIX class such as [:alpha:], up to its end.
-                out.push('[');
-                while let Some(inner) = chars.next() {
-                    out.push(inner);
-                    if inner == ':' && chars.peek() == Some(&']') {
-                        out.extend(chars.next());
-                        break;
-                    }
-                }
-            }
-            '[' | '&' | '~' if in_class => out.extend(['\\', c]),
-            _ => {
-                in_class = (in_class || c == '[') && c != ']';
-                out.push(c);
-            }
-        }
-    }
-    out
+/// A pattern of the whole text. It is put between the anchors as it is, so that `label_replace`
+/// takes `a)(b`, as Prometheus does.
+pub(crate) fn anchored(pattern: &str) -> Result<Regex> {
+    let translated =
+        re2::translate(&format!("^(?:{pattern})$")).map_err(|why| bad(pattern, &why))?;
+    RegexBuilder::new(&translated).size_limit(REGEX_MAX_BYTES).build().map_err(|error| {
+        let too_large = matches!(error, regex::Error::CompiledTooBig(_));
+        bad(pattern, if too_large { "it is too large" } else { "it is malformed" })
+    })
+}
+
+fn bad(pattern: &str, why: &str) -> Error {
+    Error::BadData(format!("the regular expression {pattern:?} can't be used: {why}"))
 }
 
 #[cfg(test)]

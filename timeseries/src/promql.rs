@@ -1,8 +1,8 @@
 //! PromQL over any store: plan, read, evaluate.
 //!
 //! ```text
-//! text ── plan (types, scope, time spans) ──> selectors ── Store::select ──> samples
-//!            └────────────────── tree ───────────────────> eval ──> Value
+//! text ── syntax ── plan (types, scope, time spans) ──> selectors ── Store::select ──> samples
+//!                      └──────────────── tree ─────────────────> eval ──> Value
 //! ```
 //!
 //! The reference is Prometheus 2.42; a test compares the two value for value. What the evaluator
@@ -15,7 +15,7 @@ use base::sample::Labels;
 use tokio::sync::Semaphore;
 
 use self::{
-    eval::{Evaluator, Grid, Out, Points},
+    eval::{Evaluator, Grid, Held, Out, Points},
     guard::Guard,
     plan::{Kind, Node, Plan},
 };
@@ -32,11 +32,13 @@ mod eval;
 mod functions;
 mod guard;
 mod plan;
+mod syntax;
 
 #[cfg(test)]
 mod tests;
 
-pub use plan::{DEPTH_MAX, EXPR_MAX_BYTES};
+pub use functions::{LATER as LATER_FUNCTIONS, NAMES as FUNCTIONS};
+pub use plan::{DEPTH_MAX, EXPR_MAX_BYTES, format};
 
 /// Points of one series in a range query, as Prometheus has it.
 pub const RANGE_POINTS_MAX: i64 = 11_000;
@@ -51,8 +53,12 @@ pub struct EngineOptions {
     pub lookback: Duration,
     /// One query, its wait for a place included.
     pub timeout: Duration,
-    /// Samples that a query may read, and values that one of its steps may hold.
+    /// Samples that a query may read; 16 bytes each.
     pub max_samples: usize,
+    /// Series that its selectors may find, all of them together.
+    pub max_series: usize,
+    /// Values that it may hold at once while it evaluates; 16 bytes each.
+    pub max_points: usize,
     /// Queries that run at once; others wait.
     pub concurrency: usize,
 }
@@ -63,6 +69,8 @@ impl Default for EngineOptions {
             lookback: Duration::from_secs(5 * 60),
             timeout: Duration::from_secs(120),
             max_samples: 20_000_000,
+            max_series: 1_000_000,
+            max_points: 20_000_000,
             concurrency: 20,
         }
     }
@@ -162,11 +170,12 @@ impl Engine {
             Ok((place, self.fetch(&plan, grid).await?))
         });
         let (place, data) = prepared.await.map_err(|_| guard.timeout())??;
-        let (lookback_ms, max_samples) = (self.lookback_ms(), self.options.max_samples);
+        let (lookback_ms, max_points) = (self.lookback_ms(), self.options.max_points);
         let its_guard = guard.clone();
         let work = move || {
             let _place = place;
-            let evaluator = Evaluator { data: &data, lookback_ms, max_samples, guard: &its_guard };
+            let held = Held::at_most(max_points);
+            let evaluator = Evaluator { data: &data, lookback_ms, held, guard: &its_guard };
             finish(&evaluator, &plan.root, grid)
         };
         match tokio::task::spawn_blocking(work).await {
@@ -179,6 +188,7 @@ impl Engine {
     async fn fetch(&self, plan: &Plan, grid: Grid) -> Result<Vec<Vec<Selected>>> {
         let spans = plan.spans(grid.start_ms, grid.end_ms(), self.lookback_ms());
         let mut left = self.options.max_samples;
+        let mut series = 0;
         let mut data = Vec::with_capacity(spans.len());
         for (matchers, span) in plan.selectors.iter().zip(spans) {
             let select = Select {
@@ -194,6 +204,10 @@ impl Engine {
                 }
                 other => other,
             })?;
+            series += selected.len();
+            if series > self.options.max_series {
+                return Err(Error::TooManySeries { limit: self.options.max_series });
+            }
             left -= selected.iter().map(|series| series.samples.len()).sum::<usize>().min(left);
             data.push(selected);
         }

@@ -1,151 +1,127 @@
 //! PromQL against the real Prometheus: the same seeded samples in both, and every expression of a
-//! table answered by both, value for value.
+//! table, and random ones, answered by both, value for value.
+//!
+//! `OPSHAWK_PROMQL_QUERIES` sets how many random expressions are asked, `OPSHAWK_PROMQL_SEED` the
+//! seed that they come from.
 
+#[path = "reference/both.rs"]
+mod both;
+#[path = "reference/coverage.rs"]
+mod coverage;
 #[path = "reference/data.rs"]
 mod data;
+#[path = "reference/more.rs"]
+mod more;
+#[path = "reference/mutate.rs"]
+mod mutate;
 #[path = "reference/prometheus.rs"]
 mod prometheus;
+#[path = "reference/random.rs"]
+mod random;
+#[path = "reference/refused.rs"]
+mod refused;
 #[path = "reference/table.rs"]
 mod table;
 
-use std::{collections::BTreeMap, sync::Arc};
+use both::{Both, Verdict, When};
+use coverage::Coverage;
+use data::Random;
 
-use base::{
-    sample::Labels,
-    time::{ManualClock, Timestamp},
-};
-use timeseries::{Embedded, Engine, EngineOptions, Options, Scope, Store, Value, value::Response};
+const RANDOM_QUERIES: u64 = 300;
+const SEED: u64 = 1;
+/// Of random expressions, in percent, those that the reference itself answers now so, now so.
+const UNDETERMINED_MAX_PERCENT: u64 = 3;
 
-/// Two values agree when they differ by no more than this part of the larger one.
-const TOLERANCE: f64 = 1e-12;
-
-/// Instants and values by label set.
-type Answer = BTreeMap<Labels, Vec<(i64, f64)>>;
+fn number(variable: &str, default: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")),
+        Err(_) => default,
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_expression_answers_as_prometheus_does() {
-    let scratch = tempfile::tempdir().expect("a temporary directory");
-    let series = data::series();
-    let prometheus = prometheus::Prometheus::start(scratch.path(), &series);
-    let clock = ManualClock::at(Timestamp::from_ms(data::END_MS));
-    let store = Embedded::open(&scratch.path().join("store"), Options::default(), clock.shared())
-        .await
-        .expect("a new store");
-    let total: usize = series.iter().map(|one| one.samples.len()).sum();
-    // In two halves with a flush between, so that queries join head and blocks.
-    for half in [0, 1] {
-        let mut batch = series.clone();
-        for one in &mut batch {
-            one.samples.retain(|sample| (sample.at_ms >= data::MIDDLE_MS) == (half == 1));
-        }
-        let appended = store.append(batch).await.expect("an append");
-        assert_eq!(appended.rejected(), 0, "{appended:?}");
-        if half == 0 {
-            store.flush().await.expect("a flush");
-        }
-    }
-    let engine = Engine::new(Arc::new(store), EngineOptions::default());
+    let both = Both::start().await;
     let mut wrong = Vec::new();
-    let expressions = table::expressions();
-    assert!(expressions.len() >= 100);
-    let instant_only = table::INSTANT_ONLY.iter().map(|expr| (*expr).to_owned());
-    for expr in expressions.iter().cloned().chain(instant_only) {
-        for at_ms in table::INSTANTS_MS {
-            let theirs = prometheus.query(&expr, at_ms);
-            let ours = engine.query(&Scope::ALL, &expr, at_ms).await;
-            compare(&format!("{expr} at {at_ms}"), theirs, ours, &mut wrong);
+    let mut expressions = table::expressions();
+    expressions.extend(more::expressions());
+    assert!(expressions.len() >= 500);
+    let (mut coverage, mut answers) = (Coverage::new(), 0);
+    for expr in expressions.iter().map(String::as_str).chain(table::INSTANT_ONLY.iter().copied()) {
+        for when in table::INSTANTS_MS.map(When::Instant) {
+            answers += 1;
+            let verdict = both.ask(expr, when).await;
+            coverage.add(expr, when, &verdict);
+            judge(verdict, &mut wrong);
         }
     }
     for expr in &expressions {
         for (start, end, step) in table::RANGES_MS {
-            let theirs = prometheus.query_range(expr, start, end, step);
-            let ours = engine.query_range(&Scope::ALL, expr, start, end, step).await;
-            compare(&format!("{expr} from {start} to {end} by {step}"), theirs, ours, &mut wrong);
+            answers += 1;
+            let when = When::Range(start, end, step);
+            let verdict = both.ask(expr, when).await;
+            coverage.add(expr, when, &verdict);
+            judge(verdict, &mut wrong);
         }
+        wrong.extend(both.format(expr).err());
     }
-    let checked = expressions.len() * (table::INSTANTS_MS.len() + table::RANGES_MS.len());
-    println!("{} expressions, {checked} answers over {total} samples", expressions.len());
+    for expr in refused::EXPRESSIONS {
+        match both.ask(expr, When::Instant(data::MIDDLE_MS)).await {
+            Verdict::Refused => {}
+            other => wrong.push(format!("{expr} should be refused: {other:?}")),
+        }
+        wrong.extend(both.format(expr).err());
+    }
+    coverage.print();
+    let refused = refused::EXPRESSIONS.len();
+    println!("{} expressions, {answers} answers; {refused} refused", expressions.len());
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
-    engine.store().close().await.expect("a close");
+    let missing = coverage.missing();
+    assert!(missing.is_empty(), "without a comparison: {missing:?}");
+    both.close().await;
 }
 
-fn compare(
-    what: &str,
-    theirs: Response<Value>,
-    ours: timeseries::Result<Value>,
-    wrong: &mut Vec<String>,
-) {
-    let verdict = match (theirs.data, ours) {
-        (Some(theirs), Ok(ours)) => {
-            let kinds = std::mem::discriminant(&theirs) == std::mem::discriminant(&ours);
-            if !kinds {
-                Some(format!("types differ: {theirs:?} / {ours:?}"))
-            } else {
-                sorted_alike(what, &theirs, &ours).or_else(|| differ(&flat(theirs), &flat(ours)))
-            }
-        }
-        (None, Err(_)) => None,
-        (Some(theirs), Err(error)) => Some(format!("ours failed: {error}; theirs: {theirs:?}")),
-        (None, Ok(ours)) => {
-            Some(format!("theirs failed: {}; ours: {ours:?}", theirs.error.unwrap_or_default()))
-        }
-    };
-    wrong.extend(verdict.map(|verdict| format!("{what}\n    {verdict}")));
-}
-
-/// The order that sort and topk make is part of an instant answer.
-fn sorted_alike(what: &str, theirs: &Value, ours: &Value) -> Option<String> {
-    let ordered = ["sort", "topk", "bottomk"].iter().any(|name| what.starts_with(name));
-    let (Value::Vector(theirs), Value::Vector(ours), true) = (theirs, ours, ordered) else {
-        return None;
-    };
-    let metrics = |series: &[timeseries::value::InstantSeries]| {
-        series.iter().map(|one| one.metric.clone()).collect::<Vec<_>>()
-    };
-    let (theirs, ours) = (metrics(theirs), metrics(ours));
-    (theirs != ours).then(|| format!("order differs: {theirs:?} / {ours:?}"))
-}
-
-fn flat(value: Value) -> Answer {
-    let pair = |point: timeseries::value::Point| (point.at_ms, point.value);
-    match value {
-        Value::Scalar(point) => Answer::from([(Labels::default(), vec![pair(point)])]),
-        Value::String(text) => {
-            Answer::from([(Labels::metric(&text.text, &[]), vec![(text.at_ms, 0.0)])])
-        }
-        Value::Vector(series) => {
-            series.into_iter().map(|one| (one.metric, vec![pair(one.value)])).collect()
-        }
-        Value::Matrix(series) => series
-            .into_iter()
-            .map(|one| (one.metric, one.values.into_iter().map(pair).collect()))
-            .collect(),
+fn judge(verdict: Verdict, wrong: &mut Vec<String>) {
+    if let Verdict::Wrong(why) = verdict {
+        wrong.push(why);
     }
 }
 
-fn differ(theirs: &Answer, ours: &Answer) -> Option<String> {
-    let (missing, extra): (Vec<_>, Vec<_>) = (
-        theirs.keys().filter(|labels| !ours.contains_key(labels)).collect(),
-        ours.keys().filter(|labels| !theirs.contains_key(labels)).collect(),
+#[tokio::test(flavor = "multi_thread")]
+async fn random_expressions_answer_as_prometheus_does() {
+    let both = Both::start().await;
+    let queries = number("OPSHAWK_PROMQL_QUERIES", RANDOM_QUERIES);
+    let seed = number("OPSHAWK_PROMQL_SEED", SEED);
+    let mut random = Random(seed);
+    let mut wrong = Vec::new();
+    let (mut equal, mut full, mut refused, mut undetermined) = (0, 0, 0, 0);
+    for _ in 0..queries {
+        let expr = random::expression(&mut random);
+        let at_ms = data::START_MS + random.below(7_300_000) as i64;
+        let step_ms = [15_000, 47_000, 60_000, 300_000][random.below(4) as usize];
+        for when in [When::Instant(at_ms), When::Range(at_ms - 1_500_000, at_ms, step_ms)] {
+            match both.ask(&expr, when).await {
+                Verdict::Equal(series) => {
+                    equal += 1;
+                    full += u64::from(series > 0);
+                }
+                Verdict::Refused => refused += 1,
+                Verdict::Undetermined => undetermined += 1,
+                Verdict::Wrong(why) => wrong.push(why),
+            }
+        }
+        wrong.extend(both.format(&expr).err());
+        let broken = mutate::broken(&mut random, &expr);
+        judge(both.ask(&broken, When::Instant(at_ms)).await, &mut wrong);
+        wrong.extend(both.format(&broken).err());
+        let pattern = mutate::pattern(&mut random);
+        judge(both.ask(&pattern, When::Instant(data::MIDDLE_MS)).await, &mut wrong);
+    }
+    println!(
+        "seed {seed}: {queries} expressions, {equal} equal answers ({full} not empty), {refused} \
+         refused by both, {undetermined} undetermined"
     );
-    if !missing.is_empty() || !extra.is_empty() {
-        return Some(format!("series missing: {missing:?}, too many: {extra:?}"));
-    }
-    for (labels, theirs) in theirs {
-        let ours = &ours[labels];
-        let instants = |points: &[(i64, f64)]| points.iter().map(|p| p.0).collect::<Vec<_>>();
-        if instants(theirs) != instants(ours) {
-            return Some(format!("instants of {labels:?} differ: {theirs:?} / {ours:?}"));
-        }
-        for (theirs, ours) in theirs.iter().zip(ours) {
-            if !close(theirs.1, ours.1) {
-                return Some(format!("{labels:?} at {}: {} / {}", theirs.0, theirs.1, ours.1));
-            }
-        }
-    }
-    None
-}
-
-fn close(a: f64, b: f64) -> bool {
-    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= TOLERANCE * a.abs().max(b.abs())
+    assert!(wrong.is_empty(), "seed {seed}: {} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(undetermined * 100 <= queries * 2 * UNDETERMINED_MAX_PERCENT, "{undetermined}");
+    both.close().await;
 }

@@ -30,3 +30,75 @@ fn a_bad_or_huge_pattern_is_named() {
     assert!(error.contains("\"(\""), "{error}");
     assert!(Matcher::regex("a", "((a{100}){100}){100}").is_err());
 }
+
+#[test]
+fn patterns_mean_what_they_mean_in_go() {
+    let matching = [
+        (r"a{,2}", "a{,2}"),
+        (r"x\<y\>", "x<y>"),
+        (r"\Qa.*\E+", "a.**"),
+        (r"a(?i){2}", "aa"),
+        (r"[]a]+", "]a"),
+        (r"[a-c-]+", "b-"),
+        (r"[[:^alpha:]\d]+", "1-"),
+        (r"\x{1F985}\101", "\u{1f985}A"),
+        (r"\p{Greek}\pL\p{^Lu}", "αaa"),
+        (r"(?i:AB)c", "abc"),
+        (r"(?s).", "\n"),
+        (r"{a}", "{a}"),
+        (r"a|", ""),
+        (r"\bab\B.*", "abc"),
+    ];
+    for (pattern, value) in matching {
+        let matcher = Matcher::regex("a", pattern).unwrap_or_else(|e| panic!("{pattern}: {e}"));
+        assert!(matcher.matches(value), "{pattern} {value:?}");
+    }
+    for (pattern, value) in [(r"\<a", "a"), (r".", "\n"), (r"[\W]", "a"), (r"\d", "٣")] {
+        assert!(!Matcher::regex("a", pattern).unwrap().matches(value), "{pattern} {value:?}");
+    }
+}
+
+#[test]
+fn what_go_refuses_is_refused() {
+    for pattern in [
+        r"a**",
+        r"+",
+        r"a{2}{3}",
+        r"a{1001}",
+        r"(a{50}){50}",
+        r"a{3,2}",
+        r"(?<n>a)",
+        r"(?P<>a)",
+        r"(?x)a",
+        r"(?i-)a",
+        r"[b-a]",
+        r"[a-\d]",
+        r"[[:word",
+        r"[[:nope:]]",
+        r"\Z",
+        r"\C",
+        r"\8",
+        r"\1",
+        r"\h",
+        r"\u0041",
+        r"\x{110000}",
+        r"\x4",
+        r"\p{greek}",
+        r"\pX",
+        r"a)(b",
+        r"(",
+        "a\\",
+        r"\é",
+        r"(?P<n>a)(?P<n>b)",
+    ] {
+        assert!(Matcher::regex("a", pattern).is_err(), "{pattern}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_pattern_panics(pattern in ".{0,40}", pieces in "[a()\\[\\]{}^$|?*+.\\\\dpQEx:,1-9-]{0,40}") {
+        let _ = Matcher::regex("a", pattern);
+        let _ = anchored(&pieces);
+    }
+}

@@ -1,7 +1,7 @@
 //! The evaluator: a plan and the samples read for it, to values at every step. It does no input
 //! or output, and keeps nothing.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, cell::Cell, collections::HashMap, sync::Arc};
 
 use base::sample::{Labels, NAME, Sample, is_stale};
 
@@ -76,21 +76,53 @@ pub struct Evaluator<'a> {
     /// By [`Selector::data`].
     pub data: &'a [Vec<Selected>],
     pub lookback_ms: i64,
-    /// Bounds what one node may put out, in values.
-    pub max_samples: usize,
+    pub held: Held,
     pub guard: &'a Guard,
+}
+
+/// How many values are held, with their bound: what a node's operands gave is held until the node
+/// has its own.
+pub struct Held {
+    now: Cell<usize>,
+    limit: usize,
+}
+
+impl Held {
+    pub fn at_most(limit: usize) -> Self {
+        Self { now: Cell::new(0), limit }
+    }
+    fn check(&self, more: usize) -> Result<()> {
+        if self.now.get().saturating_add(more) > self.limit {
+            return Err(Error::TooManyPoints { limit: self.limit });
+        }
+        Ok(())
+    }
 }
 
 impl<'a> Evaluator<'a> {
     pub fn eval(&self, node: &Node, grid: Grid) -> Result<Out> {
         self.guard.check()?;
+        let before = self.held.now.get();
+        let out = self.eval_node(node, grid)?;
+        let series = match &out {
+            Out::Scalar(_) => 1,
+            Out::Vector(series) => series.len(),
+        };
+        // Its operands are still there.
+        self.bound(series, grid)?;
+        self.held.now.set(before.saturating_add(series.saturating_mul(grid.count)));
+        Ok(out)
+    }
+
+    fn eval_node(&self, node: &Node, grid: Grid) -> Result<Out> {
         if grid.count > 1 && !matches!(node, Node::Number(_)) && node.is_step_invariant() {
             return self.eval_once(node, grid);
         }
-        let out = match node {
+        Ok(match node {
             Node::Number(number) => Out::Scalar(vec![*number; grid.count]),
             Node::Selector(selector) => Out::Vector(self.instant(selector, grid)?),
             Node::Negate(inner) => self.negate(inner, grid)?,
+            Node::Plus(inner) => self.eval(inner, grid)?,
             Node::Binary(binary) => self.binary(binary, grid)?,
             Node::Aggregate(aggregate) => Out::Vector(self.aggregate(aggregate, grid)?),
             Node::Call(call) => self.call(call, grid)?,
@@ -98,11 +130,7 @@ impl<'a> Evaluator<'a> {
                 let kind = node.kind().name();
                 return Err(Error::BadData(format!("a {kind} can't stand here")));
             }
-        };
-        if let Out::Vector(series) = &out {
-            self.bound(series.len(), grid)?;
-        }
-        Ok(out)
+        })
     }
 
     /// What is the same at every step is evaluated at the first one.
@@ -119,11 +147,9 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    /// Whether so many series of so many steps fit beside what is held.
     fn bound(&self, series: usize, grid: Grid) -> Result<()> {
-        if series.saturating_mul(grid.count) > self.max_samples {
-            return Err(Error::TooManySamples { limit: self.max_samples });
-        }
-        Ok(())
+        self.held.check(series.saturating_mul(grid.count))
     }
 
     pub fn vector(&self, node: &Node, grid: Grid) -> Result<Vec<Points>> {
@@ -213,9 +239,7 @@ impl<'a> Evaluator<'a> {
         }
         let count = if end_ms < start_ms { 0 } else { (end_ms - start_ms) / step_ms + 1 };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        if count > self.max_samples {
-            return Err(Error::TooManySamples { limit: self.max_samples });
-        }
+        self.held.check(count)?;
         Ok(Grid { start_ms, step_ms, count })
     }
 
@@ -224,35 +248,66 @@ impl<'a> Evaluator<'a> {
         &self,
         range: &Range,
         grid: Grid,
-        function: RangeFn,
-        args: Option<&[f64]>,
+        ranged: &Ranged<'_>,
     ) -> Result<Vec<Points>> {
         let mut out = Vec::new();
         for stretch in self.stretches(range, grid)? {
             self.guard.check()?;
             let mut values = Vec::with_capacity(grid.count);
+            let (mut from, mut to) = (0, 0);
             for step in 0..grid.count {
+                if step % GUARD_STEPS == GUARD_STEPS - 1 {
+                    self.guard.check()?;
+                }
                 let at_ms = grid.at(step);
                 let end_ms = range.end_ms(at_ms);
                 let start_ms = end_ms - range.range_ms;
-                // Both ends belong to the window, as in Prometheus 2.
-                let from = stretch.samples.partition_point(|s| s.at_ms < start_ms);
-                let to = stretch.samples.partition_point(|s| s.at_ms <= end_ms);
-                let samples = &stretch.samples[from..to.max(from)];
-                let arg = args.map_or(0.0, |args| args[step]);
-                let range_ms = range.range_ms;
-                let window = Window { samples, start_ms, end_ms, range_ms, at_ms, arg };
-                values.push(if samples.is_empty() { None } else { function(&window) });
-                if step % GUARD_STEPS == 0 {
-                    self.guard.check()?;
+                // Both ends belong to the window, as in Prometheus 2. Windows only move on.
+                from += advance(&stretch.samples[from..], |s| s.at_ms < start_ms);
+                to = to.max(from);
+                to += advance(&stretch.samples[to..], |s| s.at_ms <= end_ms);
+                let samples = &stretch.samples[from..to];
+                if samples.is_empty() {
+                    values.push(None);
+                    continue;
                 }
+                let args = ranged.args(step);
+                (ranged.check)(args)?;
+                let range_ms = range.range_ms;
+                let window = Window { samples, start_ms, end_ms, range_ms, at_ms, args };
+                values.push((ranged.function)(&window));
             }
             let points = Points { labels: stretch.labels, values };
             if !points.is_empty() {
                 out.push(points);
+                self.bound(out.len(), grid)?;
             }
         }
         Ok(out)
+    }
+}
+
+/// A function over a range, with its scalar arguments at each step.
+pub struct Ranged<'a> {
+    pub function: RangeFn,
+    pub check: fn([f64; 2]) -> Result<()>,
+    pub scalars: &'a [Vec<f64>],
+}
+
+impl Ranged<'_> {
+    fn args(&self, step: usize) -> [f64; 2] {
+        let arg = |index: usize| self.scalars.get(index).map_or(0.0, |values| values[step]);
+        [arg(0), arg(1)]
+    }
+}
+
+/// How many samples from the first on are behind: a few, mostly, so that they are walked first.
+fn advance(samples: &[Sample], behind: impl Fn(&Sample) -> bool) -> usize {
+    const WALKED: usize = 8;
+    let walked = samples.iter().take(WALKED).take_while(|sample| behind(sample)).count();
+    match walked {
+        WALKED => WALKED + samples[WALKED..].partition_point(behind),
+        _ => walked,
     }
 }
 

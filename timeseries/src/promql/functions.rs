@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::{
     eval::{calendar, number, over_time, rate},
-    plan::{Call, Node},
+    plan::{Call, Kind, Node},
 };
 use crate::{
     error::{Error, Result},
@@ -23,8 +23,8 @@ pub struct Window<'a> {
     pub range_ms: i64,
     /// The step.
     pub at_ms: i64,
-    /// The scalar argument, for the functions that have one.
-    pub arg: f64,
+    /// The scalar arguments, for the functions that have them.
+    pub args: [f64; 2],
 }
 
 pub type RangeFn = fn(&Window<'_>) -> Option<f64>;
@@ -33,15 +33,16 @@ pub type RangeFn = fn(&Window<'_>) -> Option<f64>;
 pub enum Function {
     /// Value by value.
     Map(fn(f64) -> f64),
-    /// Over a range vector; the scalar argument's place, if there is one.
+    /// Over a range vector.
     Range {
         function: RangeFn,
         keeps_name: bool,
-        scalar: Option<usize>,
         knows_the_step: bool,
+        /// Whether scalar arguments are in their range.
+        check: fn([f64; 2]) -> Result<()>,
     },
     /// Of an instant: value by value, or of the step's.
-    Calendar(fn(chrono::DateTime<chrono::Utc>) -> f64),
+    Calendar(calendar::Part),
     Clamp,
     ClampMin,
     ClampMax,
@@ -56,6 +57,10 @@ pub enum Function {
     HistogramQuantile,
     Sort {
         descending: bool,
+    },
+    SortByLabel {
+        descending: bool,
+        labels: Arc<[String]>,
     },
     LabelReplace(Option<Arc<Replace>>),
     LabelJoin(Option<Arc<Join>>),
@@ -76,74 +81,246 @@ pub struct Join {
     pub from: Vec<String>,
 }
 
-impl Function {
-    /// None for what this evaluator does not know.
-    pub fn named(name: &str) -> Option<Self> {
-        let over = |function| Self::Range {
-            function,
-            keeps_name: false,
-            scalar: None,
-            knows_the_step: false,
+/// The types of a function's arguments.
+#[derive(Debug, Clone, Copy)]
+pub struct Signature {
+    pub args: &'static [Kind],
+    /// How many there may be beyond all but the last of `args`; None: as many as `args`.
+    pub more: Option<usize>,
+}
+
+impl Signature {
+    pub fn check_count(&self, name: &str, found: usize) -> Result<()> {
+        let (least, most) = match self.more {
+            None => (self.args.len(), self.args.len()),
+            Some(more) => {
+                let least = self.args.len() - 1;
+                (least, least.saturating_add(more))
+            }
         };
-        Some(match name {
-            "rate" => over(rate::rate),
-            "increase" => over(rate::increase),
-            "delta" => over(rate::delta),
-            "irate" => over(rate::irate),
-            "idelta" => over(rate::idelta),
-            "deriv" => over(rate::deriv),
-            "resets" => over(rate::resets),
-            "changes" => over(rate::changes),
-            "predict_linear" => Self::Range {
+        if (least..=most).contains(&found) {
+            return Ok(());
+        }
+        let wanted = match most {
+            _ if least == most => format!("{least}"),
+            usize::MAX => format!("at least {least}"),
+            _ => format!("{least} to {most}"),
+        };
+        Err(Error::BadData(format!("{name} takes {wanted} argument(s), found {found}")))
+    }
+}
+
+/// Those of Prometheus 2.42, native histograms' apart.
+pub const NAMES: &[&str] = &[
+    "abs",
+    "absent",
+    "absent_over_time",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "avg_over_time",
+    "ceil",
+    "changes",
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "cos",
+    "cosh",
+    "count_over_time",
+    "day_of_month",
+    "day_of_week",
+    "day_of_year",
+    "days_in_month",
+    "deg",
+    "delta",
+    "deriv",
+    "exp",
+    "floor",
+    "histogram_quantile",
+    "holt_winters",
+    "hour",
+    "idelta",
+    "increase",
+    "irate",
+    "label_join",
+    "label_replace",
+    "last_over_time",
+    "ln",
+    "log10",
+    "log2",
+    "max_over_time",
+    "min_over_time",
+    "minute",
+    "month",
+    "pi",
+    "predict_linear",
+    "present_over_time",
+    "quantile_over_time",
+    "rad",
+    "rate",
+    "resets",
+    "round",
+    "scalar",
+    "sgn",
+    "sin",
+    "sinh",
+    "sort",
+    "sort_desc",
+    "sqrt",
+    "stddev_over_time",
+    "stdvar_over_time",
+    "sum_over_time",
+    "tan",
+    "tanh",
+    "time",
+    "timestamp",
+    "vector",
+    "year",
+];
+
+/// Of later versions, where their meaning is settled.
+pub const LATER: &[&str] = &[
+    "double_exponential_smoothing",
+    "first_over_time",
+    "mad_over_time",
+    "sort_by_label",
+    "sort_by_label_desc",
+    "ts_of_first_over_time",
+    "ts_of_last_over_time",
+    "ts_of_max_over_time",
+    "ts_of_min_over_time",
+];
+
+/// Functions of later versions, or of native histograms.
+const UNSUPPORTED: &[&str] = &[
+    "histogram_avg",
+    "histogram_count",
+    "histogram_fraction",
+    "histogram_quantiles",
+    "histogram_stddev",
+    "histogram_stdvar",
+    "histogram_sum",
+    "info",
+    "integral",
+    "max_of",
+    "min_of",
+    "range",
+    "start_timestamp",
+    "step",
+];
+
+pub fn named(name: &str) -> Result<(Function, Signature)> {
+    use Kind::{Matrix, Scalar, Text, Vector};
+    let exact = |args| Signature { args, more: None };
+    let up_to = |args, more| Signature { args, more: Some(more) };
+    Ok(match name {
+        "holt_winters" | "double_exponential_smoothing" => {
+            let smoothing = ranged(rate::double_exponential_smoothing);
+            let Function::Range { function, keeps_name, knows_the_step, .. } = smoothing else {
+                unreachable!("ranged makes ranges")
+            };
+            let check = rate::check_smoothing;
+            let function = Function::Range { function, keeps_name, knows_the_step, check };
+            (function, exact(&[Matrix, Scalar, Scalar]))
+        }
+        "predict_linear" => (
+            Function::Range {
                 function: rate::predict_linear,
                 keeps_name: false,
-                scalar: Some(1),
                 knows_the_step: true,
+                check: |_| Ok(()),
             },
-            "avg_over_time" => over(over_time::avg),
-            "min_over_time" => over(over_time::min),
-            "max_over_time" => over(over_time::max),
-            "sum_over_time" => over(over_time::sum),
-            "count_over_time" => over(over_time::count),
-            "present_over_time" => over(|_| Some(1.0)),
-            "stddev_over_time" => over(over_time::stddev),
-            "stdvar_over_time" => over(over_time::stdvar),
-            "last_over_time" => Self::Range {
-                function: over_time::last,
-                keeps_name: true,
-                scalar: None,
-                knows_the_step: false,
-            },
-            "quantile_over_time" => Self::Range {
-                function: over_time::quantile,
-                keeps_name: false,
-                scalar: Some(0),
-                knows_the_step: false,
-            },
-            "clamp" => Self::Clamp,
-            "clamp_min" => Self::ClampMin,
-            "clamp_max" => Self::ClampMax,
-            "round" => Self::Round,
-            "scalar" => Self::Scalar,
-            "vector" => Self::Vector,
-            "time" => Self::Time,
-            "pi" => Self::Pi,
-            "timestamp" => Self::Timestamp,
-            "absent" => Self::Absent,
-            "absent_over_time" => Self::AbsentOverTime,
-            "histogram_quantile" => Self::HistogramQuantile,
-            "sort" => Self::Sort { descending: false },
-            "sort_desc" => Self::Sort { descending: true },
-            "label_replace" => Self::LabelReplace(None),
-            "label_join" => Self::LabelJoin(None),
-            _ => {
-                return number::map(name)
-                    .map(Self::Map)
-                    .or_else(|| calendar::named(name).map(Self::Calendar));
-            }
-        })
-    }
+            exact(&[Matrix, Scalar]),
+        ),
+        "quantile_over_time" => (ranged(over_time::quantile), exact(&[Scalar, Matrix])),
+        "absent_over_time" => (Function::AbsentOverTime, exact(&[Matrix])),
+        "clamp" => (Function::Clamp, exact(&[Vector, Scalar, Scalar])),
+        "clamp_min" => (Function::ClampMin, exact(&[Vector, Scalar])),
+        "clamp_max" => (Function::ClampMax, exact(&[Vector, Scalar])),
+        "round" => (Function::Round, up_to(&[Vector, Scalar], 1)),
+        "scalar" => (Function::Scalar, exact(&[Vector])),
+        "vector" => (Function::Vector, exact(&[Scalar])),
+        "time" => (Function::Time, exact(&[])),
+        "pi" => (Function::Pi, exact(&[])),
+        "timestamp" => (Function::Timestamp, exact(&[Vector])),
+        "absent" => (Function::Absent, exact(&[Vector])),
+        "histogram_quantile" => (Function::HistogramQuantile, exact(&[Scalar, Vector])),
+        "sort" => (Function::Sort { descending: false }, exact(&[Vector])),
+        "sort_desc" => (Function::Sort { descending: true }, exact(&[Vector])),
+        "sort_by_label" | "sort_by_label_desc" => {
+            let descending = name.ends_with("_desc");
+            let labels = Arc::default();
+            let function = Function::SortByLabel { descending, labels };
+            (function, up_to(&[Vector, Text], usize::MAX))
+        }
+        "label_replace" => (Function::LabelReplace(None), exact(&[Vector, Text, Text, Text, Text])),
+        "label_join" => (Function::LabelJoin(None), up_to(&[Vector, Text, Text, Text], usize::MAX)),
+        _ => return of_one(name),
+    })
+}
 
+/// The functions of one argument of the ordinary kinds.
+fn of_one(name: &str) -> Result<(Function, Signature)> {
+    let vector = |more| Signature { args: &[Kind::Vector], more };
+    if let Some(function) = over(name) {
+        return Ok((function, Signature { args: &[Kind::Matrix], more: None }));
+    }
+    if let Some(map) = number::map(name) {
+        return Ok((Function::Map(map), vector(None)));
+    }
+    if let Some(part) = calendar::named(name) {
+        return Ok((Function::Calendar(part), vector(Some(1))));
+    }
+    Err(match UNSUPPORTED.contains(&name) {
+        true => Error::Unsupported(format!("the function {name}")),
+        false => Error::BadData(format!("unknown function with name {name:?}")),
+    })
+}
+
+fn ranged(function: RangeFn) -> Function {
+    Function::Range { function, keeps_name: false, knows_the_step: false, check: |_| Ok(()) }
+}
+
+/// Over a range vector, with nothing else.
+fn over(name: &str) -> Option<Function> {
+    let keeping = |function| Function::Range {
+        function,
+        keeps_name: true,
+        knows_the_step: false,
+        check: |_| Ok(()),
+    };
+    Some(match name {
+        "rate" => ranged(rate::rate),
+        "increase" => ranged(rate::increase),
+        "delta" => ranged(rate::delta),
+        "irate" => ranged(rate::irate),
+        "idelta" => ranged(rate::idelta),
+        "deriv" => ranged(rate::deriv),
+        "resets" => ranged(rate::resets),
+        "changes" => ranged(rate::changes),
+        "avg_over_time" => ranged(over_time::avg),
+        "min_over_time" => ranged(over_time::min),
+        "max_over_time" => ranged(over_time::max),
+        "sum_over_time" => ranged(over_time::sum),
+        "count_over_time" => ranged(over_time::count),
+        "present_over_time" => ranged(|_| Some(1.0)),
+        "stddev_over_time" => ranged(over_time::stddev),
+        "stdvar_over_time" => ranged(over_time::stdvar),
+        "mad_over_time" => ranged(over_time::mad),
+        "ts_of_first_over_time" => ranged(over_time::ts_of_first),
+        "ts_of_last_over_time" => ranged(over_time::ts_of_last),
+        "ts_of_min_over_time" => ranged(over_time::ts_of_min),
+        "ts_of_max_over_time" => ranged(over_time::ts_of_max),
+        "first_over_time" => keeping(over_time::first),
+        "last_over_time" => keeping(over_time::last),
+        _ => return None,
+    })
+}
+
+impl Function {
     pub fn returns_scalar(&self) -> bool {
         matches!(self, Self::Scalar | Self::Time | Self::Pi)
     }
@@ -170,7 +347,8 @@ pub fn check(name: &str, function: Function, args: Vec<Node>) -> Result<Node> {
                     "invalid destination label name in label_replace(): {to}"
                 )));
             }
-            let regex = matcher::anchored(&pattern)?;
+            let regex = matcher::anchored(&pattern)
+                .map_err(|error| Error::Execution(format!("label_replace(): {error}")))?;
             Function::LabelReplace(Some(Arc::new(Replace { to, replacement, from, regex })))
         }
         Function::LabelJoin(_) => {
@@ -181,6 +359,10 @@ pub fn check(name: &str, function: Function, args: Vec<Node>) -> Result<Node> {
                 return Err(Error::Execution(format!("invalid label name in label_join(): {bad}")));
             }
             Function::LabelJoin(Some(Arc::new(Join { to, separator, from })))
+        }
+        Function::SortByLabel { descending, .. } => {
+            let labels = args[1..].iter().map(|arg| text(name, arg)).collect::<Result<_>>()?;
+            Function::SortByLabel { descending, labels }
         }
         other => other,
     };

@@ -4,9 +4,11 @@
 //! Everything that PromQL can say and this evaluator does not know is refused here, by name.
 
 use base::sample::NAME;
-use promql_parser::parser::{self as ast, Expr};
 
-use super::functions::{self, Function};
+use super::{
+    functions::{self, Signature},
+    syntax::{self, ast},
+};
 use crate::{
     error::{Error, Result},
     matcher::Matcher,
@@ -18,54 +20,49 @@ mod fetch;
 mod node;
 
 pub use node::*;
+pub use syntax::DEPTH_MAX;
 
 /// One expression.
 pub const EXPR_MAX_BYTES: usize = 16 * 1024;
-/// Nesting of one expression, parentheses apart.
-pub const DEPTH_MAX: usize = 100;
-/// Shorter expressions can't nest deep enough to matter for the stack.
-const SHALLOW_BYTES: usize = 512;
-/// Parsing recurses; so much stack carries the longest expression of nothing but minus signs.
-const DEEP_STACK_BYTES: usize = 64 << 20;
-/// Instants and durations beyond it (285,000 years) can't be meant.
-const TIME_MAX_MS: i64 = 1 << 53;
 /// The step of a subquery that names none: Prometheus' default evaluation interval.
 pub const SUBQUERY_STEP_MS: i64 = 60_000;
 
 /// Reads an expression for evaluation from `start_ms` to `end_ms`.
 pub fn compile(expr: &str, scope: &Scope, start_ms: i64, end_ms: i64) -> Result<Plan> {
+    let tree = parse(expr)?;
+    if [start_ms, end_ms].iter().any(|ms| ms.unsigned_abs() > syntax::DURATION_MAX_MS as u64) {
+        return Err(Error::BadData("the time of the query is out of range".to_owned()));
+    }
+    let mut planner = Planner { scope, start_ms, end_ms, selectors: Vec::new() };
+    let root = planner.node(&tree)?;
+    Ok(Plan { root, selectors: planner.selectors })
+}
+
+fn parse(expr: &str) -> Result<ast::Expr> {
     if expr.len() > EXPR_MAX_BYTES {
         return Err(Error::TooLarge { what: "the expression", limit: EXPR_MAX_BYTES });
     }
-    if start_ms.abs() > TIME_MAX_MS || end_ms.abs() > TIME_MAX_MS {
-        return Err(Error::BadData("the time of the query is out of range".to_owned()));
+    syntax::parse(expr)
+}
+
+/// The expression in the layout of Prometheus' `format_query`. What is well formed is formatted,
+/// whether or not it can be evaluated.
+pub fn format(expr: &str) -> Result<String> {
+    let tree = parse(expr)?;
+    match compile(expr, &Scope::ALL, 0, 0) {
+        Ok(_) | Err(Error::Execution(_) | Error::Unsupported(_)) => Ok(syntax::pretty(&tree)),
+        Err(error) => Err(error),
     }
-    let work = || {
-        let tree = ast::parse(expr)
-            .map_err(|why| Error::BadData(format!("the expression can't be parsed: {why}")))?;
-        let mut planner = Planner { scope, start_ms, end_ms, selectors: Vec::new() };
-        let root = planner.node(&tree, 0)?;
-        Ok(Plan { root, selectors: planner.selectors })
-    };
-    if expr.len() <= SHALLOW_BYTES {
-        return work();
-    }
-    std::thread::scope(|threads| {
-        let thread = std::thread::Builder::new().name("parse".to_owned());
-        let running = thread.stack_size(DEEP_STACK_BYTES).spawn_scoped(threads, work);
-        let running = running.map_err(|_| Error::Busy("no thread for parsing"))?;
-        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
 }
 
 /// `match[]` of the API: one selector, with the scope's matcher.
 pub fn matchers(selector: &str, scope: &Scope) -> Result<Vec<Matcher>> {
-    let plan = compile(selector, scope, 0, 0)?;
-    match (plan.root, plan.selectors.into_iter().next()) {
-        (Node::Selector(selector), Some(matchers))
-            if selector.at_ms.is_none() && selector.offset_ms == 0 =>
-        {
-            Ok(matchers)
+    let tree = parse(selector)?;
+    match tree {
+        ast::Expr::Selector(selector) if selector.shift == ast::Shift::default() => {
+            let mut planner = Planner { scope, start_ms: 0, end_ms: 0, selectors: Vec::new() };
+            planner.selector(&selector)?;
+            Ok(planner.selectors.remove(0))
         }
         _ => Err(Error::BadData(format!("{selector:?} is no series selector"))),
     }
@@ -79,54 +76,49 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn node(&mut self, expr: &Expr, depth: usize) -> Result<Node> {
-        if depth > DEPTH_MAX {
-            return Err(Error::BadData(format!(
-                "the expression is nested deeper than {DEPTH_MAX}"
-            )));
-        }
+    fn node(&mut self, expr: &ast::Expr) -> Result<Node> {
         match expr {
-            Expr::Paren(paren) => self.node(&paren.expr, depth + 1),
-            Expr::NumberLiteral(number) => Ok(Node::Number(number.val)),
-            Expr::StringLiteral(text) => Ok(Node::Text(text.val.clone())),
-            Expr::VectorSelector(selector) => Ok(Node::Selector(self.selector(selector)?)),
-            Expr::MatrixSelector(matrix) => {
-                let selector = self.selector(&matrix.vs)?;
+            ast::Expr::Paren(inner) => self.node(inner),
+            ast::Expr::Number(number) => Ok(Node::Number(*number)),
+            ast::Expr::Text(text) => Ok(Node::Text(text.clone())),
+            ast::Expr::Selector(selector) => Ok(Node::Selector(self.selector(selector)?)),
+            ast::Expr::Matrix { selector, range_ms } => {
+                let selector = self.selector(selector)?;
                 let (at_ms, offset_ms) = (selector.at_ms, selector.offset_ms);
-                let range_ms = duration_ms(matrix.range)?;
                 let source = RangeSource::Selector(selector);
-                Ok(Node::Range(Box::new(Range { source, range_ms, at_ms, offset_ms })))
+                Ok(Node::Range(Box::new(Range { source, range_ms: *range_ms, at_ms, offset_ms })))
             }
-            Expr::Subquery(subquery) => self.subquery(subquery, depth),
-            Expr::Unary(unary) => {
-                let inner = self.node(&unary.expr, depth + 1)?;
-                inner.expect(&[Kind::Scalar, Kind::Vector], "the operand of unary minus")?;
-                Ok(Node::Negate(Box::new(inner)))
+            ast::Expr::Subquery(subquery) => self.subquery(subquery),
+            ast::Expr::Unary { negative, inner } => {
+                let inner = self.node(inner)?;
+                inner.expect(&[Kind::Scalar, Kind::Vector], "the operand of a sign")?;
+                let inner = Box::new(inner);
+                Ok(if *negative { Node::Negate(inner) } else { Node::Plus(inner) })
             }
-            Expr::Binary(binary) => self.binary(binary, depth),
-            Expr::Aggregate(aggregate) => self.aggregate(aggregate, depth),
-            Expr::Call(call) => self.call(call, depth),
-            Expr::Extension(_) => Err(Error::Unsupported("an extension of PromQL".to_owned())),
+            ast::Expr::Binary(binary) => self.binary(binary),
+            ast::Expr::Aggregate(aggregate) => self.aggregate(aggregate),
+            ast::Expr::Call(call) => self.call(call),
         }
     }
 
-    fn selector(&mut self, selector: &ast::VectorSelector) -> Result<Selector> {
-        if !selector.matchers.or_matchers.is_empty() {
-            return Err(Error::Unsupported("'or' between label matchers".to_owned()));
-        }
+    fn selector(&mut self, selector: &ast::Selector) -> Result<Selector> {
         let mut matchers = Vec::new();
+        for matcher in &selector.matchers {
+            let (name, value) = (&matcher.name, &matcher.value);
+            if let (Some(outside), NAME) = (&selector.name, name.as_str()) {
+                return Err(Error::BadData(format!(
+                    "metric name must not be set twice: {outside:?} or {value:?}"
+                )));
+            }
+            matchers.push(match matcher.op {
+                ast::MatchOp::Equal => Matcher::equal(name, value),
+                ast::MatchOp::NotEqual => Matcher::not_equal(name, value),
+                ast::MatchOp::Regex => Matcher::regex(name, value)?,
+                ast::MatchOp::NotRegex => Matcher::not_regex(name, value)?,
+            });
+        }
         if let Some(name) = &selector.name {
             matchers.push(Matcher::equal(NAME, name));
-        }
-        for matcher in &selector.matchers.matchers {
-            use promql_parser::label::MatchOp;
-            let (name, value) = (&matcher.name, &matcher.value);
-            matchers.push(match matcher.op {
-                MatchOp::Equal => Matcher::equal(name, value),
-                MatchOp::NotEqual => Matcher::not_equal(name, value),
-                MatchOp::Re(_) => Matcher::regex(name, value)?,
-                MatchOp::NotRe(_) => Matcher::not_regex(name, value)?,
-            });
         }
         if matchers.iter().all(|matcher| matcher.matches("")) {
             return Err(Error::BadData(
@@ -140,107 +132,70 @@ impl Planner<'_> {
         Ok(Selector {
             data: self.selectors.len() - 1,
             shown,
-            at_ms: self.at(selector.at.as_ref())?,
-            offset_ms: offset_ms(selector.offset.as_ref())?,
+            at_ms: self.at_ms(selector.shift),
+            offset_ms: selector.shift.offset_ms,
         })
     }
 
-    fn subquery(&mut self, subquery: &ast::SubqueryExpr, depth: usize) -> Result<Node> {
-        let inner = self.node(&subquery.expr, depth + 1)?;
+    fn subquery(&mut self, subquery: &ast::Subquery) -> Result<Node> {
+        let inner = self.node(&subquery.inner)?;
         inner.expect(&[Kind::Vector], "the expression of a subquery")?;
-        let step_ms = match subquery.step {
-            Some(step) => duration_ms(step)?,
-            None => SUBQUERY_STEP_MS,
-        };
-        if step_ms == 0 {
-            return Err(Error::BadData("the step of a subquery must be at least 1ms".to_owned()));
-        }
+        let step_ms = subquery.step_ms.unwrap_or(SUBQUERY_STEP_MS);
         Ok(Node::Range(Box::new(Range {
             source: RangeSource::Subquery { inner, step_ms },
-            range_ms: duration_ms(subquery.range)?,
-            at_ms: self.at(subquery.at.as_ref())?,
-            offset_ms: offset_ms(subquery.offset.as_ref())?,
+            range_ms: subquery.range_ms,
+            at_ms: self.at_ms(subquery.shift),
+            offset_ms: subquery.shift.offset_ms,
         })))
     }
 
-    fn at(&self, at: Option<&ast::AtModifier>) -> Result<Option<i64>> {
-        let out_of_range = || Error::BadData("the instant after @ is out of range".to_owned());
-        match at {
-            None => Ok(None),
-            Some(ast::AtModifier::Start) => Ok(Some(self.start_ms)),
-            Some(ast::AtModifier::End) => Ok(Some(self.end_ms)),
-            Some(ast::AtModifier::At(time)) => {
-                let (before, distance) = match time.duration_since(std::time::UNIX_EPOCH) {
-                    Ok(since) => (1, since),
-                    Err(before) => (-1, before.duration()),
-                };
-                let ms = i64::try_from(distance.as_millis()).map_err(|_| out_of_range())?;
-                (ms <= TIME_MAX_MS).then_some(Some(before * ms)).ok_or_else(out_of_range)
-            }
-        }
+    fn at_ms(&self, shift: ast::Shift) -> Option<i64> {
+        Some(match shift.at? {
+            ast::At::Start => self.start_ms,
+            ast::At::End => self.end_ms,
+            ast::At::Time(at_ms) => at_ms,
+        })
     }
 
-    fn aggregate(&mut self, aggregate: &ast::AggregateExpr, depth: usize) -> Result<Node> {
-        let name = aggregate.op.to_string();
-        let op = AggregateOp::named(&name)
-            .ok_or_else(|| Error::Unsupported(format!("the aggregation {name}")))?;
-        let expr = self.node(&aggregate.expr, depth + 1)?;
+    fn aggregate(&mut self, aggregate: &ast::Aggregate) -> Result<Node> {
+        let op = aggregate.op;
+        let name = op.name();
+        let expr = self.node(&aggregate.expr)?;
         expr.expect(&[Kind::Vector], &format!("the operand of {name}"))?;
-        let (without, labels) = match &aggregate.modifier {
-            None => (false, Vec::new()),
-            Some(ast::LabelModifier::Include(labels)) => (false, labels.labels.clone()),
-            Some(ast::LabelModifier::Exclude(labels)) => (true, labels.labels.clone()),
-        };
-        let param = match &aggregate.param {
-            None => None,
-            Some(param) => Some(self.node(param, depth + 1)?),
-        };
-        let param = match (op.param(), param) {
-            (None, None) => Param::None,
-            (Some(Kind::Scalar), Some(node)) => {
-                node.expect(&[Kind::Scalar], &format!("the parameter of {name}"))?;
-                Param::Scalar(node)
+        let param = match (op.param(), &aggregate.param) {
+            (Some(kind), Some(param)) => {
+                let param = self.node(param)?;
+                param.expect(&[kind], &format!("the parameter of {name}"))?;
+                match param {
+                    Node::Text(label) if crate::validate::is_label_name(&label) => {
+                        Param::Label(label)
+                    }
+                    Node::Text(label) => {
+                        return Err(Error::Execution(format!("invalid label name {label:?}")));
+                    }
+                    scalar => Param::Scalar(scalar),
+                }
             }
-            (Some(_), Some(Node::Text(label))) if crate::validate::is_label_name(&label) => {
-                Param::Label(label)
-            }
-            (Some(_), Some(Node::Text(label))) => {
-                return Err(Error::Execution(format!("invalid label name {label:?}")));
-            }
-            _ => return Err(Error::BadData(format!("{name} has a wrong parameter"))),
+            _ => Param::None,
         };
+        let (without, labels) = (aggregate.without, aggregate.labels.clone());
         Ok(Node::Aggregate(Box::new(Aggregate { op, without, labels, param, expr })))
     }
 
-    fn call(&mut self, call: &ast::Call, depth: usize) -> Result<Node> {
-        let name = call.func.name;
-        let function = Function::named(name)
-            .ok_or_else(|| Error::Unsupported(format!("the function {name}")))?;
-        let mut args = Vec::with_capacity(call.args.args.len());
-        for (i, arg) in call.args.args.iter().enumerate() {
-            let arg = self.node(arg, depth + 1)?;
-            let types = &call.func.arg_types;
-            if let Some(wanted) = types.get(i).or(types.last()) {
-                arg.expect(&[Kind::from(*wanted)], &format!("argument {} of {name}", i + 1))?;
+    fn call(&mut self, call: &ast::Call) -> Result<Node> {
+        let name = &call.name;
+        let (function, signature) = functions::named(name)?;
+        signature.check_count(name, call.args.len())?;
+        let Signature { args: kinds, .. } = signature;
+        let mut args = Vec::with_capacity(call.args.len());
+        for (i, arg) in call.args.iter().enumerate() {
+            let arg = self.node(arg)?;
+            if let Some(wanted) = kinds.get(i).or(kinds.last()) {
+                arg.expect(&[*wanted], &format!("argument {} of {name}", i + 1))?;
             }
             args.push(arg);
         }
         functions::check(name, function, args)
-    }
-}
-
-fn duration_ms(duration: std::time::Duration) -> Result<i64> {
-    i64::try_from(duration.as_millis())
-        .ok()
-        .filter(|ms| *ms <= TIME_MAX_MS)
-        .ok_or_else(|| Error::BadData("a duration is out of range".to_owned()))
-}
-
-fn offset_ms(offset: Option<&ast::Offset>) -> Result<i64> {
-    match offset {
-        None => Ok(0),
-        Some(ast::Offset::Pos(duration)) => duration_ms(*duration),
-        Some(ast::Offset::Neg(duration)) => Ok(-duration_ms(*duration)?),
     }
 }
 

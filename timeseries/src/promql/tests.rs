@@ -102,17 +102,36 @@ async fn limits_answer_with_their_number() {
     let dir = tempfile::tempdir().unwrap();
     let options = EngineOptions { max_samples: 100, ..EngineOptions::default() };
     let data = (0..3).map(|i| cpu("t", &i.to_string(), 0.0)).collect();
-    let engine = engine(dir.path(), data, options).await;
+    let engine = engine(dir.path(), data, options.clone()).await;
+    let with = |options| Engine::new(engine.store().clone(), options);
     for expr in [
         "rate(cpu[1h])",
         "rate(cpu{instance=\"0\"}[1h]) + on () rate(cpu{instance=\"1\"}[1h]) \
          + on () rate(cpu{instance=\"2\"}[1h])",
-        "sum_over_time(vector(1)[100y:1ms])",
-        "count_over_time(vector(1)[2h:1m])",
     ] {
         let error = engine.query(&Scope::ALL, expr, NOW_MS).await.unwrap_err();
         assert!(matches!(error, Error::TooManySamples { limit: 100 }), "{expr}: {error}");
     }
+    let few_points = with(EngineOptions { max_points: 100, ..EngineOptions::default() });
+    for expr in [
+        "sum_over_time(vector(1)[100y:1ms])",
+        "count_over_time(vector(1)[2h:1m])",
+        "sum_over_time(cpu[35m:1m])",
+        "sum_over_time((vector(time()) + vector(time()))[50m:1m])",
+    ] {
+        let error = few_points.query(&Scope::ALL, expr, NOW_MS).await.unwrap_err();
+        assert!(matches!(error, Error::TooManyPoints { limit: 100 }), "{expr}: {error}");
+    }
+    // Three times 33 values, but one after the other.
+    let expr = "sum_over_time(vector(1)[33m:1m]) + sum_over_time(vector(1)[33m:1m]) \
+                + sum_over_time(vector(1)[33m:1m])";
+    assert!(few_points.query(&Scope::ALL, expr, NOW_MS).await.is_ok());
+    let wide = few_points.query_range(&Scope::ALL, "cpu", NOW_MS - 5000, NOW_MS, 100).await;
+    assert!(matches!(wide, Err(Error::TooManyPoints { limit: 100 })), "{wide:?}");
+    let few_series = with(EngineOptions { max_series: 3, ..EngineOptions::default() });
+    assert!(few_series.query(&Scope::ALL, "cpu", NOW_MS).await.is_ok());
+    let error = few_series.query(&Scope::ALL, "cpu or cpu", NOW_MS).await.unwrap_err();
+    assert!(matches!(error, Error::TooManySeries { limit: 3 }), "{error}");
     let range = |start, end, step| engine.query_range(&Scope::ALL, "1", start, end, step);
     assert!(range(0, 99, 1).await.is_ok());
     let too_fine = range(0, RANGE_POINTS_MAX + 1, 1).await.unwrap_err().to_string();
@@ -191,4 +210,52 @@ async fn an_evaluation_ends_with_its_time_or_its_waiter() {
     assert!(guard.check().is_ok());
     drop(guard.cancel_on_drop());
     assert!(matches!(guard.check(), Err(Error::Canceled)));
+}
+
+/// The functions that Prometheus 2.42 does not have, in numbers worked out by hand.
+#[tokio::test]
+async fn later_functions_answer_as_they_are_documented() {
+    let dir = tempfile::tempdir().unwrap();
+    let series = |name: &str, values: &[f64]| {
+        let samples = values.iter().enumerate();
+        let at_ms = |i: usize| NOW_MS - 60_000 * (values.len() - 1 - i) as i64;
+        let samples = samples.map(|(i, value)| Sample { at_ms: at_ms(i), value: *value });
+        Series { labels: Labels::metric("m", &[("n", name)]), samples: samples.collect() }
+    };
+    let data = vec![
+        series("a10", &[4.0, 1.0, 7.0, 1.0, 7.0, 2.0]),
+        series("a9", &[f64::NAN, 3.0, f64::NAN]),
+        series("b", &[5.0]),
+    ];
+    let engine = engine(dir.path(), data, EngineOptions::default()).await;
+    let numbers = async |expr: &str| -> Vec<f64> {
+        match engine.query(&Scope::ALL, expr, NOW_MS).await.unwrap() {
+            Value::Vector(series) => series.iter().map(|one| one.value.value).collect(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let now = NOW_MS as f64 / 1000.0;
+    assert_eq!(numbers("first_over_time(m{n=\"a10\"}[10m])").await, [4.0]);
+    assert_eq!(numbers("first_over_time(m{n=\"a10\"}[2m])").await, [1.0]);
+    // The median is 3, the distances are 1, 2, 4, 2, 4, 1.
+    assert_eq!(numbers("mad_over_time(m{n=\"a10\"}[10m])").await, [2.0]);
+    assert!(numbers("mad_over_time(m{n=\"a9\"}[10m])").await[0].is_nan());
+    for (function, minutes) in [("first", 5.0), ("last", 0.0), ("min", 2.0), ("max", 1.0)] {
+        let found = numbers(&format!("ts_of_{function}_over_time(m{{n=\"a10\"}}[10m])")).await;
+        assert_eq!(found, [now - minutes * 60.0], "{function}");
+    }
+    assert_eq!(numbers("ts_of_max_over_time(m{n=\"a9\"}[10m])").await, [now - 60.0]);
+    let old = numbers("holt_winters(m{n=\"a10\"}[10m], 0.3, 0.6)").await;
+    assert_eq!(numbers("double_exponential_smoothing(m{n=\"a10\"}[10m], 0.3, 0.6)").await, old);
+    let names = async |expr: &str| -> Vec<String> {
+        match engine.query(&Scope::ALL, expr, NOW_MS).await.unwrap() {
+            Value::Vector(series) => {
+                series.iter().map(|one| one.metric.get("n").unwrap().to_owned()).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(names("sort_by_label(m, \"n\")").await, ["a9", "a10", "b"]);
+    assert_eq!(names("sort_by_label_desc(m, \"none\", \"n\")").await, ["b", "a10", "a9"]);
+    assert_eq!(names("last_over_time(m{n=\"b\"}[1m])").await, ["b"]);
 }

@@ -91,7 +91,11 @@ impl Prometheus {
         self.ask(&format!("/api/v1/query_range?start={start}&end={end}&step={step}&query={expr}"))
     }
 
-    fn ask(&self, path: &str) -> Response<Value> {
+    pub fn format(&self, expr: &str) -> Response<String> {
+        self.ask(&format!("/api/v1/format_query?query={}", escape(expr)))
+    }
+
+    fn ask<T: serde::de::DeserializeOwned>(&self, path: &str) -> Response<T> {
         let (_, body) = self.get(path).expect("Prometheus answers");
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} in {body}"))
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use base::sample::{Labels, NAME};
 
 use super::{
-    Error, Evaluator, Function, Grid, Out, Points, Result, calendar, distinct, histogram, joined,
-    labels, number, without_name,
+    Error, Evaluator, Function, Grid, Out, Points, Ranged, Result, calendar, distinct, histogram,
+    joined, labels, number, without_name,
 };
 use crate::promql::plan::{Call, Node, Range, RangeSource};
 
@@ -34,7 +34,8 @@ impl Evaluator<'_> {
                 Out::Vector(absent(labels::of_absent(&args[0]), &series, grid))
             }
             Function::AbsentOverTime => {
-                let series = self.over_range(range_of(&args[0])?, grid, |_| Some(1.0), None)?;
+                let present = Ranged { function: |_| Some(1.0), check: |_| Ok(()), scalars: &[] };
+                let series = self.over_range(range_of(&args[0])?, grid, &present)?;
                 Out::Vector(absent(labels::of_absent(&args[0]), &series, grid))
             }
             Function::HistogramQuantile => {
@@ -59,14 +60,20 @@ impl Evaluator<'_> {
                 let series = self.vector(&args[0], grid)?;
                 Out::Vector(joined(labels::join(series, join))?)
             }
-            Function::Range { function, keeps_name, scalar, .. } => {
-                let place = usize::from(*scalar == Some(0));
-                let arg = match scalar {
-                    Some(index) => Some(self.scalar(&args[*index], grid)?),
-                    None => None,
-                };
-                let range = range_of(&args[place])?;
-                let mut series = self.over_range(range, grid, *function, arg.as_deref())?;
+            Function::SortByLabel { descending, labels } => {
+                let mut series = self.vector(&args[0], grid)?;
+                if grid.count == 1 {
+                    labels::sort(&mut series, labels, *descending);
+                }
+                Out::Vector(series)
+            }
+            Function::Range { function, keeps_name, check, .. } => {
+                let at = args.iter().position(|arg| matches!(arg, Node::Range(_))).unwrap_or(0);
+                let others = args.iter().enumerate().filter(|(i, _)| *i != at);
+                let scalars: Vec<Vec<f64>> =
+                    others.map(|(_, arg)| self.scalar(arg, grid)).collect::<Result<_>>()?;
+                let function = Ranged { function: *function, check: *check, scalars: &scalars };
+                let mut series = self.over_range(range_of(&args[at])?, grid, &function)?;
                 if !keeps_name {
                     series.iter_mut().for_each(|p| p.labels = without_name(&p.labels));
                 }
@@ -110,17 +117,13 @@ impl Evaluator<'_> {
         }
     }
 
-    fn calendar(
-        &self,
-        args: &[Node],
-        part: fn(chrono::DateTime<chrono::Utc>) -> f64,
-        grid: Grid,
-    ) -> Result<Vec<Points>> {
+    fn calendar(&self, args: &[Node], part: calendar::Part, grid: Grid) -> Result<Vec<Points>> {
         if let Some(arg) = args.first() {
-            return self.map(arg, grid, |v, _| Some(calendar::at(v, part)));
+            let at = |v| part(&calendar::Civil::at(calendar::whole_seconds(v)));
+            return self.map(arg, grid, |v, _| Some(at(v)));
         }
-        let seconds = (0..grid.count).map(|i| (grid.at(i) / 1000) as f64);
-        let values = seconds.map(|at| Some(calendar::at(at, part))).collect();
+        let seconds = (0..grid.count).map(|i| grid.at(i) / 1000);
+        let values = seconds.map(|at| Some(part(&calendar::Civil::at(at)))).collect();
         Ok(vec![Points { labels: Arc::default(), values }])
     }
 

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use base::sample::Labels;
 
 use super::{Points, without_name};
+use crate::promql::syntax::text;
 
 const LE: &str = "le";
 
@@ -22,7 +23,7 @@ pub fn quantiles(quantiles: &[f64], buckets: Vec<Points>) -> Vec<Points> {
     let mut found: HashMap<Labels, usize> = HashMap::new();
     let mut histograms: Vec<(Arc<Labels>, Vec<BucketSeries>)> = Vec::new();
     for points in buckets {
-        let bound = points.labels.get(LE).and_then(|le| le.parse::<f64>().ok());
+        let bound = points.labels.get(LE).and_then(text::float);
         let Some(bound) = bound else { continue };
         let labels = Labels::clone(&points.labels).without(LE);
         let index = *found.entry(labels.clone()).or_insert_with(|| {

@@ -1,8 +1,9 @@
 //! Functions of labels.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 use base::sample::Labels;
+use regex::Captures;
 
 use super::{Points, call::is_name};
 use crate::promql::{
@@ -14,9 +15,7 @@ pub fn replace(series: Vec<Points>, replace: &Replace) -> Vec<Points> {
     relabel(series, |labels| {
         let from = labels.get(&replace.from).unwrap_or_default();
         let captures = replace.regex.captures(from)?;
-        let mut value = String::new();
-        captures.expand(&replace.replacement, &mut value);
-        Some(labels.clone().with(&replace.to, &value))
+        Some(labels.clone().with(&replace.to, &expand(&replace.replacement, &captures)))
     })
 }
 
@@ -44,11 +43,97 @@ pub fn of_absent(arg: &Node) -> Labels {
         Node::Range(range) => range.source.shown(),
         _ => &[],
     };
+    // The first of `=` counts; whatever comes after it for the same label takes it away again.
     let mut labels: HashMap<&str, Option<&str>> = HashMap::new();
     for matcher in shown.iter().filter(|matcher| !is_name(matcher.name())) {
-        let value = matcher.is_equal().then(|| matcher.value());
-        labels.entry(matcher.name()).and_modify(|value| *value = None).or_insert(value);
+        match labels.get_mut(matcher.name()) {
+            Some(value) => *value = None,
+            None if matcher.is_equal() => {
+                labels.insert(matcher.name(), Some(matcher.value()));
+            }
+            None => {}
+        }
     }
     let named = labels.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned())));
     Labels::new(named)
+}
+
+/// By the values of labels, numbers in them by their size; then by all labels.
+pub fn sort(series: &mut [Points], by: &[String], descending: bool) {
+    series.sort_by(|a, b| {
+        let value = |points: &Points, label: &str| -> String {
+            points.labels.get(label).unwrap_or_default().to_owned()
+        };
+        let differ = by.iter().map(|label| natural(&value(a, label), &value(b, label)));
+        let order =
+            differ.fold(Ordering::Equal, Ordering::then).then_with(|| a.labels.cmp(&b.labels));
+        if descending { order.reverse() } else { order }
+    });
+}
+
+/// Runs of digits compare as numbers, everything between them as text.
+fn natural(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a, b);
+    while !a.is_empty() && !b.is_empty() {
+        let (chunk_a, rest_a) = chunk(a);
+        let (chunk_b, rest_b) = chunk(b);
+        let order = match (chunk_a.parse::<u64>(), chunk_b.parse::<u64>()) {
+            (Ok(a), Ok(b)) => a.cmp(&b),
+            _ => chunk_a.cmp(chunk_b),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+        (a, b) = (rest_a, rest_b);
+    }
+    a.len().cmp(&b.len())
+}
+
+fn chunk(text: &str) -> (&str, &str) {
+    let digits = text.starts_with(|c: char| c.is_ascii_digit());
+    let end = text.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+/// `$name`, `${name}` and `$$` in a replacement, as Go's `regexp` expands them: a name is letters,
+/// digits and underscores, as many as there are; what names no group is empty, and a dollar with
+/// no name behind it stays.
+fn expand(replacement: &str, captures: &Captures<'_>) -> String {
+    let mut out = String::new();
+    let mut rest = replacement;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        if let Some(behind) = after.strip_prefix('$') {
+            out.push('$');
+            rest = behind;
+            continue;
+        }
+        let braced = after.strip_prefix('{');
+        let from = braced.unwrap_or(after);
+        let len = from.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(from.len());
+        let (name, behind) = from.split_at(len);
+        let behind = if braced.is_some() { behind.strip_prefix('}') } else { Some(behind) };
+        match behind {
+            Some(behind) if !name.is_empty() => {
+                out.push_str(group(name, captures));
+                rest = behind;
+            }
+            _ => {
+                out.push('$');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn group<'h>(name: &str, captures: &Captures<'h>) -> &'h str {
+    let is_number = name.bytes().all(|b| b.is_ascii_digit());
+    let found = match name.parse::<usize>() {
+        Ok(number) if is_number => captures.get(number),
+        _ => captures.name(name),
+    };
+    found.map_or("", |found| found.as_str())
 }

@@ -11,12 +11,15 @@ pub fn add(increment: f64, sum: f64, correction: f64) -> (f64, f64) {
     (total, correction + lost)
 }
 
-/// NaN where either is, but infinity first; Rust's `max` prefers the number.
+/// NaN where either is, but infinity first; Rust's `max` prefers the number. Of two zeros the
+/// positive one.
 pub fn max(a: f64, b: f64) -> f64 {
     if a == f64::INFINITY || b == f64::INFINITY {
         f64::INFINITY
     } else if a.is_nan() || b.is_nan() {
         f64::NAN
+    } else if a == 0.0 && b == 0.0 {
+        if a.is_sign_negative() { b } else { a }
     } else {
         a.max(b)
     }
@@ -27,6 +30,8 @@ pub fn min(a: f64, b: f64) -> f64 {
         f64::NEG_INFINITY
     } else if a.is_nan() || b.is_nan() {
         f64::NAN
+    } else if a == 0.0 && b == 0.0 {
+        if a.is_sign_negative() { a } else { b }
     } else {
         a.min(b)
     }

@@ -1,5 +1,7 @@
 //! Aggregations over a range: `*_over_time`.
 
+use base::sample::Sample;
+
 use super::number;
 use crate::promql::functions::Window;
 
@@ -43,7 +45,7 @@ pub fn min(window: &Window<'_>) -> Option<f64> {
 
 pub fn quantile(window: &Window<'_>) -> Option<f64> {
     let values = window.samples.iter().map(|sample| sample.value).collect();
-    Some(number::quantile(window.arg, values))
+    Some(number::quantile(window.args[0], values))
 }
 
 pub fn stddev(window: &Window<'_>) -> Option<f64> {
@@ -62,4 +64,48 @@ pub fn stdvar(window: &Window<'_>) -> Option<f64> {
         (squares, squares_correction) = number::add(square, squares, squares_correction);
     }
     Some((squares + squares_correction) / count)
+}
+
+pub fn first(window: &Window<'_>) -> Option<f64> {
+    window.samples.first().map(|sample| sample.value)
+}
+
+/// The median of the distances from the median; NaN where a value is.
+pub fn mad(window: &Window<'_>) -> Option<f64> {
+    let values: Vec<f64> = window.samples.iter().map(|sample| sample.value).collect();
+    if values.iter().any(|value| value.is_nan()) {
+        return Some(f64::NAN);
+    }
+    let median = number::quantile(0.5, values.clone());
+    let distances = values.into_iter().map(|value| (value - median).abs());
+    Some(number::quantile(0.5, distances.collect()))
+}
+
+fn seconds(sample: &Sample) -> f64 {
+    sample.at_ms as f64 / 1000.0
+}
+
+pub fn ts_of_first(window: &Window<'_>) -> Option<f64> {
+    window.samples.first().map(seconds)
+}
+
+pub fn ts_of_last(window: &Window<'_>) -> Option<f64> {
+    window.samples.last().map(seconds)
+}
+
+/// Of the last one, where several are the smallest.
+pub fn ts_of_min(window: &Window<'_>) -> Option<f64> {
+    last_best(window, |value, best| value <= best)
+}
+
+pub fn ts_of_max(window: &Window<'_>) -> Option<f64> {
+    last_best(window, |value, best| value >= best)
+}
+
+fn last_best(window: &Window<'_>, better: fn(f64, f64) -> bool) -> Option<f64> {
+    let samples = window.samples.iter();
+    let best = samples.reduce(|best, sample| {
+        if better(sample.value, best.value) || best.value.is_nan() { sample } else { best }
+    });
+    best.map(seconds)
 }

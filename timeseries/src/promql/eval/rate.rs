@@ -3,7 +3,10 @@
 use base::sample::Sample;
 
 use super::number;
-use crate::promql::functions::Window;
+use crate::{
+    error::{Error, Result},
+    promql::functions::Window,
+};
 
 pub fn rate(window: &Window<'_>) -> Option<f64> {
     extrapolated(window, true, true)
@@ -86,7 +89,7 @@ pub fn deriv(window: &Window<'_>) -> Option<f64> {
 pub fn predict_linear(window: &Window<'_>) -> Option<f64> {
     let [_, _, ..] = window.samples else { return None };
     let (slope, intercept) = regression(window.samples, window.at_ms);
-    Some(slope * window.arg + intercept)
+    Some(slope * window.args[0] + intercept)
 }
 
 /// Least squares: the slope per second, and the value at `origin_ms`.
@@ -109,4 +112,31 @@ fn regression(samples: &[Sample], origin_ms: i64) -> (f64, f64) {
     let variance = xx - x * x / n;
     let slope = covariance / variance;
     (slope, y / n - slope * x / n)
+}
+
+pub fn check_smoothing([smoothing, trend]: [f64; 2]) -> Result<()> {
+    for (what, factor) in [("smoothing", smoothing), ("trend", trend)] {
+        if factor <= 0.0 || factor >= 1.0 {
+            return Err(Error::Execution(format!(
+                "invalid {what} factor: it must lie between 0 and 1, but is {factor}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Holt's linear trend: level and trend are smoothed, each by its factor.
+pub fn double_exponential_smoothing(window: &Window<'_>) -> Option<f64> {
+    let [first, second, ..] = window.samples else { return None };
+    let [smoothing, trending] = window.args;
+    let (mut before, mut level) = (0.0, first.value);
+    let mut trend = second.value - first.value;
+    for (i, sample) in window.samples[1..].iter().enumerate() {
+        if i > 0 {
+            trend = trending * (level - before) + (1.0 - trending) * trend;
+        }
+        let next = smoothing * sample.value + (1.0 - smoothing) * (level + trend);
+        (before, level) = (level, next);
+    }
+    Some(level)
 }

@@ -1,81 +1,49 @@
 //! Binary operators: their types and how vectors match.
 
-use promql_parser::parser::{
-    BinaryExpr, LabelModifier, VectorMatchCardinality,
-    token::{
-        T_ADD, T_ATAN2, T_DIV, T_EQLC, T_GTE, T_GTR, T_LAND, T_LOR, T_LSS, T_LTE, T_LUNLESS, T_MOD,
-        T_MUL, T_NEQ, T_POW, T_SUB,
-    },
+use super::{Binary, BinaryOp, Kind, Many, Matching, Node, Planner};
+use crate::{
+    error::{Error, Result},
+    promql::syntax::ast,
 };
 
-use super::{Binary, BinaryOp, Kind, Many, Matching, Node, Planner};
-use crate::error::{Error, Result};
-
 impl Planner<'_> {
-    pub(super) fn binary(&mut self, binary: &BinaryExpr, depth: usize) -> Result<Node> {
-        let op = operator(binary.op.id())
-            .ok_or_else(|| Error::Unsupported(format!("the operator {}", binary.op)))?;
-        let lhs = self.node(&binary.lhs, depth + 1)?;
-        let rhs = self.node(&binary.rhs, depth + 1)?;
+    pub(super) fn binary(&mut self, binary: &ast::Binary) -> Result<Node> {
+        let (op, modifiers) = (binary.op, &binary.modifiers);
+        let lhs = self.node(&binary.lhs)?;
+        let rhs = self.node(&binary.rhs)?;
         let operand = if op.is_set() { &[Kind::Vector][..] } else { &[Kind::Scalar, Kind::Vector] };
-        lhs.expect(operand, &format!("the left side of {}", binary.op))?;
-        rhs.expect(operand, &format!("the right side of {}", binary.op))?;
-        let (matching, returns_bool) = matching(binary)?;
-        let scalars = lhs.kind() == Kind::Scalar && rhs.kind() == Kind::Scalar;
-        if op.is_comparison() && scalars && !returns_bool {
-            return Err(Error::BadData("comparisons between scalars must use bool".to_owned()));
-        }
+        lhs.expect(operand, &format!("the left side of {}", op.name()))?;
+        rhs.expect(operand, &format!("the right side of {}", op.name()))?;
+        check(op, modifiers, &lhs, &rhs).map_err(Error::BadData)?;
+        let matching = Matching {
+            on: modifiers.on,
+            labels: modifiers.labels.clone(),
+            many: modifiers.many,
+            include: modifiers.include.clone(),
+        };
+        let returns_bool = modifiers.returns_bool;
         Ok(Node::Binary(Box::new(Binary { op, lhs, rhs, returns_bool, matching })))
     }
 }
 
-fn matching(binary: &BinaryExpr) -> Result<(Matching, bool)> {
-    let mut matching =
-        Matching { on: false, labels: Vec::new(), many: Many::Neither, include: Vec::new() };
-    let Some(modifier) = &binary.modifier else { return Ok((matching, false)) };
-    if modifier.fill_values.lhs.is_some() || modifier.fill_values.rhs.is_some() {
-        return Err(Error::Unsupported("the modifier fill".to_owned()));
+fn check(op: BinaryOp, modifiers: &ast::Modifiers, lhs: &Node, rhs: &Node) -> Result<(), String> {
+    let scalars = [lhs, rhs].iter().filter(|side| side.kind() == Kind::Scalar).count();
+    if modifiers.returns_bool && !op.is_comparison() {
+        return Err("bool can stand behind comparisons only".to_owned());
     }
-    match &modifier.matching {
-        None => {}
-        Some(LabelModifier::Include(labels)) => {
-            matching.on = true;
-            matching.labels.clone_from(&labels.labels);
-        }
-        Some(LabelModifier::Exclude(labels)) => matching.labels.clone_from(&labels.labels),
+    if op.is_comparison() && scalars == 2 && !modifiers.returns_bool {
+        return Err("comparisons between scalars must use bool".to_owned());
     }
-    match &modifier.card {
-        VectorMatchCardinality::OneToOne | VectorMatchCardinality::ManyToMany => {}
-        VectorMatchCardinality::ManyToOne(labels) => {
-            matching.many = Many::Left;
-            matching.include.clone_from(&labels.labels);
-        }
-        VectorMatchCardinality::OneToMany(labels) => {
-            matching.many = Many::Right;
-            matching.include.clone_from(&labels.labels);
-        }
+    if scalars > 0 && !modifiers.labels.is_empty() {
+        return Err("vector matching is only allowed between instant vectors".to_owned());
     }
-    Ok((matching, modifier.return_bool))
-}
-
-fn operator(token: u16) -> Option<BinaryOp> {
-    Some(match token {
-        T_ADD => BinaryOp::Add,
-        T_SUB => BinaryOp::Sub,
-        T_MUL => BinaryOp::Mul,
-        T_DIV => BinaryOp::Div,
-        T_MOD => BinaryOp::Mod,
-        T_POW => BinaryOp::Pow,
-        T_ATAN2 => BinaryOp::Atan2,
-        T_EQLC => BinaryOp::Eq,
-        T_NEQ => BinaryOp::Ne,
-        T_GTR => BinaryOp::Gt,
-        T_LSS => BinaryOp::Lt,
-        T_GTE => BinaryOp::Ge,
-        T_LTE => BinaryOp::Le,
-        T_LAND => BinaryOp::And,
-        T_LOR => BinaryOp::Or,
-        T_LUNLESS => BinaryOp::Unless,
-        _ => return None,
-    })
+    if modifiers.many != Many::Neither && op.is_set() {
+        return Err(format!("no grouping is allowed for {}", op.name()));
+    }
+    match modifiers.labels.iter().find(|label| modifiers.include.contains(label)) {
+        Some(label) if modifiers.on => {
+            Err(format!("the label {label:?} must not stand in on and group at once"))
+        }
+        _ => Ok(()),
+    }
 }

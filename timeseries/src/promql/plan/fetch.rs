@@ -26,7 +26,7 @@ fn collect(node: &Node, span: Span, lookback_ms: i64, spans: &mut [Span]) {
             spans[selector.data] = shift(span, selector.at_ms, selector.offset_ms, lookback_ms);
         }
         Node::Range(range) => collect_range(range, span, lookback_ms, spans),
-        Node::Negate(inner) => collect(inner, span, lookback_ms, spans),
+        Node::Negate(inner) | Node::Plus(inner) => collect(inner, span, lookback_ms, spans),
         Node::Binary(binary) => {
             collect(&binary.lhs, span, lookback_ms, spans);
             collect(&binary.rhs, span, lookback_ms, spans);

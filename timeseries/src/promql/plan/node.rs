@@ -1,7 +1,5 @@
 //! The typed tree of a plan.
 
-use promql_parser::parser::value::ValueType;
-
 use crate::{
     error::{Error, Result},
     matcher::Matcher,
@@ -22,6 +20,8 @@ pub enum Node {
     Selector(Selector),
     Range(Box<Range>),
     Negate(Box<Node>),
+    /// Changes nothing, but that what it stands before is no selector any more.
+    Plus(Box<Node>),
     Binary(Box<Binary>),
     Aggregate(Box<Aggregate>),
     Call(Box<Call>),
@@ -91,6 +91,45 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    pub const ALL: [Self; 16] = [
+        Self::Add,
+        Self::Sub,
+        Self::Mul,
+        Self::Div,
+        Self::Mod,
+        Self::Pow,
+        Self::Atan2,
+        Self::Eq,
+        Self::Ne,
+        Self::Gt,
+        Self::Lt,
+        Self::Ge,
+        Self::Le,
+        Self::And,
+        Self::Or,
+        Self::Unless,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Mod => "%",
+            Self::Pow => "^",
+            Self::Atan2 => "atan2",
+            Self::Eq => "==",
+            Self::Ne => "!=",
+            Self::Gt => ">",
+            Self::Lt => "<",
+            Self::Ge => ">=",
+            Self::Le => "<=",
+            Self::And => "and",
+            Self::Or => "or",
+            Self::Unless => "unless",
+        }
+    }
     pub fn is_comparison(self) -> bool {
         matches!(self, Self::Eq | Self::Ne | Self::Gt | Self::Lt | Self::Ge | Self::Le)
     }
@@ -157,22 +196,39 @@ pub enum AggregateOp {
 }
 
 impl AggregateOp {
+    pub const ALL: [Self; 12] = [
+        Self::Sum,
+        Self::Avg,
+        Self::Min,
+        Self::Max,
+        Self::Count,
+        Self::Stddev,
+        Self::Stdvar,
+        Self::Group,
+        Self::Topk,
+        Self::Bottomk,
+        Self::Quantile,
+        Self::CountValues,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Count => "count",
+            Self::Stddev => "stddev",
+            Self::Stdvar => "stdvar",
+            Self::Group => "group",
+            Self::Topk => "topk",
+            Self::Bottomk => "bottomk",
+            Self::Quantile => "quantile",
+            Self::CountValues => "count_values",
+        }
+    }
     pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "sum" => Self::Sum,
-            "avg" => Self::Avg,
-            "min" => Self::Min,
-            "max" => Self::Max,
-            "count" => Self::Count,
-            "stddev" => Self::Stddev,
-            "stdvar" => Self::Stdvar,
-            "group" => Self::Group,
-            "topk" => Self::Topk,
-            "bottomk" => Self::Bottomk,
-            "quantile" => Self::Quantile,
-            "count_values" => Self::CountValues,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|op| op.name() == name)
     }
     pub fn param(self) -> Option<Kind> {
         match self {
@@ -209,17 +265,6 @@ impl Kind {
     }
 }
 
-impl From<ValueType> for Kind {
-    fn from(value: ValueType) -> Self {
-        match value {
-            ValueType::Scalar => Self::Scalar,
-            ValueType::Vector => Self::Vector,
-            ValueType::Matrix => Self::Matrix,
-            ValueType::String => Self::Text,
-        }
-    }
-}
-
 impl Node {
     pub fn kind(&self) -> Kind {
         match self {
@@ -227,7 +272,7 @@ impl Node {
             Self::Text(_) => Kind::Text,
             Self::Selector(_) | Self::Aggregate(_) => Kind::Vector,
             Self::Range(_) => Kind::Matrix,
-            Self::Negate(inner) => inner.kind(),
+            Self::Negate(inner) | Self::Plus(inner) => inner.kind(),
             Self::Binary(binary) => match (binary.lhs.kind(), binary.rhs.kind()) {
                 (Kind::Scalar, Kind::Scalar) => Kind::Scalar,
                 _ => Kind::Vector,
@@ -252,7 +297,7 @@ impl Node {
             Self::Number(_) | Self::Text(_) => true,
             Self::Selector(selector) => selector.at_ms.is_some(),
             Self::Range(range) => range.at_ms.is_some(),
-            Self::Negate(inner) => inner.is_step_invariant(),
+            Self::Negate(inner) | Self::Plus(inner) => inner.is_step_invariant(),
             Self::Binary(binary) => {
                 binary.lhs.is_step_invariant() && binary.rhs.is_step_invariant()
             }
