@@ -3,7 +3,10 @@
 //!
 //! A label that the server sets can't be set by what it receives: [`Ingest`] is where that is so.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use base::{
@@ -14,7 +17,10 @@ use base::{
     time::Timestamp,
 };
 use inventory::{hosts, instances};
-use timeseries::{Appended, Engine, Scope, Store, TENANT, Value};
+use timeseries::{
+    Appended, Engine, Scope, Store, TENANT, Value,
+    remote_write::{Body, Label, Relabel},
+};
 use tokio::sync::RwLock;
 
 /// The label that says which instance a series is about.
@@ -107,10 +113,31 @@ impl Ingest {
         self.store.append(batch).await
     }
 
-    async fn owner(&self, labels: &Labels) -> timeseries::Result<Option<Owner>> {
-        let Some(id) = labels.get(INSTANCE_ID).and_then(|id| id.parse::<InstanceId>().ok()) else {
-            return Ok(None);
+    /// The same for a body of remote write, whose labels stay where they are.
+    pub async fn take_body(&self, sender: &Sender, body: Body) -> timeseries::Result<Appended> {
+        let ids: BTreeSet<&str> = body.series().filter_map(|one| one.get(INSTANCE_ID)).collect();
+        let mut owners = HashMap::new();
+        for id in ids {
+            if let Some(owner) = self.owner_of(id).await?.filter(|owner| sender.speaks_of(owner)) {
+                owners.insert(id.as_bytes().to_vec(), owner.tenant.to_string());
+            }
+        }
+        let host_name = match sender {
+            Sender::Agent { host_name, .. } => Some(host_name.clone()),
+            Sender::Operator => None,
         };
+        self.store.append_remote_write(body, Arc::new(Rewrite { owners, host_name })).await
+    }
+
+    async fn owner(&self, labels: &Labels) -> timeseries::Result<Option<Owner>> {
+        match labels.get(INSTANCE_ID) {
+            Some(id) => self.owner_of(id).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn owner_of(&self, id: &str) -> timeseries::Result<Option<Owner>> {
+        let Ok(id) = id.parse::<InstanceId>() else { return Ok(None) };
         if let Some(owner) = self.owners.read().await.get(&id) {
             return Ok(Some(*owner));
         }
@@ -131,13 +158,47 @@ impl Ingest {
     }
 }
 
+impl Sender {
+    fn speaks_of(&self, owner: &Owner) -> bool {
+        match self {
+            Self::Agent { host, .. } => owner.host == *host,
+            Self::Operator => true,
+        }
+    }
+}
+
+/// [`rewrite`] for labels that are borrowed from a body.
+#[derive(Debug)]
+struct Rewrite {
+    /// The tenant, by the id of each instance that the sender may speak of.
+    owners: HashMap<Vec<u8>, String>,
+    host_name: Option<String>,
+}
+
+impl Relabel for Rewrite {
+    fn relabel<'a>(&'a self, labels: &mut Vec<Label<'a>>) {
+        let id = labels.iter().find(|(name, _)| *name == INSTANCE_ID.as_bytes());
+        let tenant = id.and_then(|(_, id)| self.owners.get(*id));
+        labels.retain(|(name, _)| {
+            *name != TENANT.as_bytes() && (*name != INSTANCE_ID.as_bytes() || tenant.is_some())
+        });
+        let mut set = |name: &'static str, value: &'a str| {
+            labels.push((name.as_bytes(), value.as_bytes()));
+        };
+        if let Some(tenant) = tenant {
+            set(TENANT, tenant);
+        }
+        if let Some(host_name) = &self.host_name {
+            set(HOST, host_name);
+            set(TARGET, host_name);
+        }
+    }
+}
+
 /// What the sender may not say is put right: `tenant` follows from `instance_id` alone, and an
 /// agent's host is its own.
 fn rewrite(labels: Labels, sender: &Sender, owner: Option<Owner>) -> Labels {
-    let owner = owner.filter(|owner| match sender {
-        Sender::Agent { host, .. } => owner.host == *host,
-        Sender::Operator => true,
-    });
+    let owner = owner.filter(|owner| sender.speaks_of(owner));
     let kept = labels
         .iter()
         .filter(|(name, _)| *name != TENANT && (*name != INSTANCE_ID || owner.is_some()));

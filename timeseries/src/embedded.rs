@@ -3,20 +3,22 @@
 //! ```text
 //! append ── judge ──> log (group fsync) ──> acknowledged
 //!             └─────> head (memory) ── flush ──> block of a day ── merge ──> larger block ── retention
-//! select <─────────── head + blocks, merged by labels and instant
+//! select <─────────── head + blocks, merged by series and instant
 //! ```
 //!
 //! | File | What |
 //! | --- | --- |
 //! | `LOCK` | held while the store is open; a second process is refused |
 //! | `MANIFEST` | which blocks and segments count, see [`manifest`] |
+//! | `METADATA` | what senders said about metric families, see [`notes`] |
 //! | `wal/NNNNNNNN.wal` | the log, see [`wal`] |
 //! | `blocks/NNNNNNNN.blk` | the blocks, see [`block`] |
-//! | `blocks/NNNNNNNN.blk.damaged` | set aside at a start because its index was damaged |
+//! | `wal/NNNNNNNN.OFFSET.damaged`, `blocks/NNNNNNNN.blk.damaged` | set aside because a checksum was wrong |
 //!
-//! Of two samples of one series at one instant the one that was acknowledged first stays. Within
-//! the out-of-order window that is decided at the append; a doubled sample that comes later than
-//! that, or that only a block from before a restart knows, is dropped when it is read or merged.
+//! docs/formats/timeseries.md has the bytes of all of them.
+//!
+//! Of two samples of one series at one instant the one that was acknowledged first stays, as in
+//! Prometheus: the same value is a duplicate, another one a conflict.
 //!
 //! Memory is bounded by the unflushed samples, the active series, and the cache of block indexes
 //! ([`options`] names the bounds); the log by the flushes.
@@ -24,33 +26,52 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, RwLock, atomic::AtomicU64},
+    sync::{
+        Arc, Condvar, Mutex, RwLock,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use async_trait::async_trait;
 use base::{
     sample::{Labels, Series},
-    time::{SharedClock, Timestamp},
+    time::SharedClock,
 };
 use tokio::sync::{Notify, watch};
 
-use self::{block::Block, cache::IndexCache, head::Head, manifest::Manifest, wal::Wal};
-pub use self::{options::Options, stats::Stats};
+use self::{
+    batch::Batch, block::Block, cache::IndexCache, head::Head, manifest::Manifest, notes::Notes,
+    wal::Wal,
+};
+pub use self::{
+    options::{LogSync, Options},
+    stats::Stats,
+};
 use crate::{
     error::{Error, Result},
-    store::{Appended, Select, Selected, Store},
+    matcher::Matcher,
+    remote_write::{Body, Relabel},
+    store::{Appended, Exemplars, Metadata, Select, Selected, Store},
 };
 
+mod batch;
 pub mod block;
 mod cache;
-mod codec;
+pub mod codec;
+mod delete;
 mod files;
+mod flush;
 mod head;
+pub mod key;
 mod maintain;
 pub mod manifest;
+mod merge;
+pub mod notes;
+mod open;
 pub mod options;
 mod postings;
 mod read;
+mod snapshot;
 mod stats;
 pub mod wal;
 mod write;
@@ -66,42 +87,44 @@ const BLOCK_DIR: &str = "blocks";
 #[derive(Debug)]
 pub struct Embedded {
     inner: Arc<Inner>,
-    /// Ends the maintenance task when it goes.
+    /// Ends the maintenance tasks when it goes.
     maintenance: Mutex<Option<watch::Sender<()>>>,
 }
+
+type Blocks = Arc<Vec<Arc<Block>>>;
 
 #[derive(Debug)]
 struct Inner {
     dir: PathBuf,
     options: Options,
     clock: SharedClock,
-    state: RwLock<State>,
+    head: Head,
+    /// Older samples first, where two blocks could hold the same instant.
+    blocks: RwLock<Blocks>,
+    /// The manifest's.
+    tombstones: RwLock<Arc<Vec<manifest::Tombstone>>>,
     wal: Wal,
-    /// Whoever holds it, and nobody else, may change the blocks.
+    notes: Notes,
+    /// The log since the last flush.
+    log_bytes: AtomicU64,
+    /// When the oldest of what no block holds was appended; `i64::MAX` when there is nothing.
+    oldest_unflushed_ms: AtomicI64,
+    closed: AtomicBool,
+    /// Whoever holds it, and nobody else, may change the set of blocks.
     manifest: Mutex<Manifest>,
+    /// One merge at a time; it holds the manifest only to commit, so that flushes go on.
+    merging: Mutex<()>,
+    /// Wakes a merge that pauses when the store closes.
+    ending: (Mutex<bool>, Condvar),
+    /// Blocks with a wrong checksum, out of use, whose files still have their names.
+    condemned: Mutex<Vec<Arc<Block>>>,
     indexes: IndexCache,
     /// There is something to flush.
     due: Notify,
+    /// There may be something to merge.
+    grown: Notify,
     counters: stats::Counters,
-    damaged: AtomicU64,
     lock: Mutex<Option<File>>,
-}
-
-#[derive(Debug)]
-struct State {
-    head: Head,
-    /// Older samples first, where two blocks could hold the same instant.
-    blocks: Arc<Vec<Arc<Block>>>,
-    /// The segment that staged records go to.
-    segment: u64,
-    segment_bytes: u64,
-    /// The log since the last flush.
-    log_bytes: u64,
-    /// When the oldest of what no block holds was appended.
-    oldest_unflushed: Option<Timestamp>,
-    /// The log's ticket of the newest append.
-    ticket: u64,
-    closed: bool,
 }
 
 impl Embedded {
@@ -112,14 +135,19 @@ impl Embedded {
         let inner = blocking(move || Inner::open(dir, options, clock)).await?;
         let inner = Arc::new(inner);
         let (sender, receiver) = watch::channel(());
-        tokio::spawn(maintain::run(inner.clone(), receiver));
+        tokio::spawn(maintain::flush_when_due(inner.clone(), receiver.clone()));
+        tokio::spawn(maintain::merge_when_due(inner.clone(), receiver));
         Ok(Self { inner, maintenance: Mutex::new(Some(sender)) })
     }
 
-    /// Flush, merge and retention as far as they are due. Runs by itself, too.
+    /// Flush, retention and merges as far as they are due. Runs by itself, too.
     pub async fn maintain(&self) -> Result<()> {
         let inner = self.inner.clone();
-        blocking(move || inner.maintain()).await
+        blocking(move || {
+            inner.keep_up()?;
+            inner.merge_all()
+        })
+        .await
     }
 
     /// Moves all that only the log holds to blocks.
@@ -130,6 +158,17 @@ impl Embedded {
 
     pub fn stats(&self) -> Stats {
         self.inner.stats()
+    }
+
+    async fn append_batch(
+        &self,
+        batch: impl FnOnce(&Inner) -> Batch + Send + 'static,
+    ) -> Result<Appended> {
+        let inner = self.inner.clone();
+        let (appended, ticket) = blocking(move || inner.stage(&batch(&inner))).await?;
+        self.inner.wal.wait(ticket).await?;
+        self.inner.counters.count(&appended);
+        Ok(appended)
     }
 }
 
@@ -146,140 +185,65 @@ async fn blocking<T: Send + 'static>(
 }
 
 impl Inner {
-    fn open(dir: PathBuf, options: Options, clock: SharedClock) -> Result<Self> {
-        let (log_dir, block_dir) = (dir.join(LOG_DIR), dir.join(BLOCK_DIR));
-        files::create_dir(&log_dir)?;
-        files::create_dir(&block_dir)?;
-        let lock = take_lock(&dir)?;
-        let mut manifest = match Manifest::load(&dir)? {
-            Some(manifest) => manifest,
-            None => {
-                let fresh = Manifest::default();
-                fresh.store(&dir)?;
-                fresh
-            }
-        };
-        files::sync_dir(&dir)?;
-        let (blocks, damaged) = open_blocks(&block_dir, &mut manifest)?;
-        if damaged > 0 {
-            manifest.store(&dir)?;
-        }
-        remove_leftovers(&log_dir, &block_dir, &manifest)?;
-        let mut head = Head::default();
-        let replayed = write::replay(&log_dir, manifest.first_segment, &mut head)?;
-        let segment = replayed.last_segment.map_or(manifest.first_segment, |last| last + 1);
-        let wal = Wal::start(&log_dir, segment)?;
-        let oldest_unflushed = (head.unflushed() > 0).then(|| clock.now());
-        let state = State {
-            head,
-            blocks: Arc::new(blocks),
-            segment,
-            segment_bytes: 0,
-            log_bytes: replayed.bytes,
-            oldest_unflushed,
-            ticket: 0,
-            closed: false,
-        };
-        Ok(Self {
-            dir,
-            options,
-            clock,
-            state: RwLock::new(state),
-            wal,
-            manifest: Mutex::new(manifest),
-            indexes: IndexCache::default(),
-            due: Notify::new(),
-            counters: stats::Counters::default(),
-            damaged: AtomicU64::new(damaged),
-            lock: Mutex::new(Some(lock)),
-        })
+    fn check_open(&self) -> Result<()> {
+        if self.closed.load(Relaxed) { Err(Error::Closed) } else { Ok(()) }
     }
 
-    fn read(&self) -> Result<std::sync::RwLockReadGuard<'_, State>> {
-        let state = self.state.read().expect("no panic while held");
-        if state.closed { Err(Error::Closed) } else { Ok(state) }
+    fn blocks(&self) -> Blocks {
+        self.blocks.read().expect("no panic while held").clone()
     }
-    fn write(&self) -> Result<std::sync::RwLockWriteGuard<'_, State>> {
-        let state = self.state.write().expect("no panic while held");
-        if state.closed { Err(Error::Closed) } else { Ok(state) }
+
+    /// None where the block is damaged: it is out of use from here on, and the rest is served.
+    fn sound<T>(&self, block: &Arc<Block>, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Err(error @ Error::Corrupt { .. }) => {
+                if block.condemn() {
+                    tracing::error!(%error, "a block is damaged; it is set aside");
+                    self.counters.damaged_blocks.fetch_add(1, Relaxed);
+                    let mut blocks = self.blocks.write().expect("no panic while held");
+                    let others = blocks.iter().filter(|its| its.number != block.number);
+                    *blocks = Arc::new(others.cloned().collect());
+                    drop(blocks);
+                    self.condemned.lock().expect("no panic while held").push(block.clone());
+                    self.due.notify_one();
+                }
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
     }
 
     fn close(&self) {
-        self.state.write().expect("no panic while held").closed = true;
+        self.closed.store(true, Relaxed);
+        *self.ending.0.lock().expect("no panic while held") = true;
+        self.ending.1.notify_all();
         // Waits for a flush or merge that runs.
+        let merging = self.merging.lock().expect("no panic while held");
         let manifest = self.manifest.lock().expect("no panic while held");
+        if let Err(error) = self.notes.store(&self.dir) {
+            tracing::warn!(%error, "metadata was not kept");
+        }
         self.wal.stop();
-        drop(manifest);
+        drop((manifest, merging));
         self.lock.lock().expect("no panic while held").take();
     }
-}
-
-fn take_lock(dir: &Path) -> Result<File> {
-    let path = dir.join(LOCK_FILE);
-    let file = File::create(&path).map_err(Error::io("created", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked { dir: dir.to_owned() }),
-        Err(std::fs::TryLockError::Error(source)) => {
-            Err(Error::Io { what: "locked", path, source })
-        }
-    }
-}
-
-/// Opens what the manifest names. A block with a damaged index is set aside and leaves the
-/// manifest; the rest is served.
-fn open_blocks(dir: &Path, manifest: &mut Manifest) -> Result<(Vec<Arc<Block>>, u64)> {
-    let mut blocks = Vec::new();
-    let mut sound = Vec::new();
-    let mut damaged = 0;
-    for entry in &manifest.blocks {
-        let path = block_path(dir, entry.number);
-        match Block::open(path.clone(), entry.number, entry.level) {
-            Ok(block) => {
-                blocks.push(Arc::new(block));
-                sound.push(entry.clone());
-            }
-            Err(error @ Error::Corrupt { .. }) => {
-                tracing::error!(%error, "a block is damaged; it is set aside");
-                let aside = path.with_extension("blk.damaged");
-                std::fs::rename(&path, &aside).map_err(Error::io("renamed", &path))?;
-                damaged += 1;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    manifest.blocks = sound;
-    maintain::sort_by_age(&mut blocks);
-    Ok((blocks, damaged))
 }
 
 fn block_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:08}.blk"))
 }
 
-/// What a crash left between writing a file and naming it, or after un-naming it.
-fn remove_leftovers(log_dir: &Path, block_dir: &Path, manifest: &Manifest) -> Result<()> {
-    for (number, path) in files::numbered(block_dir, "blk")? {
-        if manifest.blocks.iter().all(|entry| entry.number != number) {
-            files::remove(&path)?;
-        }
-    }
-    for (number, path) in files::numbered(log_dir, "wal")? {
-        if number < manifest.first_segment {
-            files::remove(&path)?;
-        }
-    }
-    Ok(())
-}
-
 #[async_trait]
 impl Store for Embedded {
     async fn append(&self, batch: Vec<Series>) -> Result<Appended> {
-        let inner = self.inner.clone();
-        let (appended, ticket) = blocking(move || inner.stage(batch)).await?;
-        self.inner.wal.wait(ticket).await?;
-        self.inner.counters.count(&appended);
-        Ok(appended)
+        self.append_batch(move |inner| Batch::of_series(&inner.head, &batch)).await
+    }
+    async fn append_remote_write(&self, body: Body, relabel: Arc<dyn Relabel>) -> Result<Appended> {
+        self.append_batch(move |inner| {
+            inner.notes.take(&body, &*relabel);
+            Batch::of_body(&inner.head, &body, &*relabel)
+        })
+        .await
     }
     async fn select(&self, request: Select) -> Result<Vec<Selected>> {
         let inner = self.inner.clone();
@@ -296,6 +260,18 @@ impl Store for Embedded {
     async fn label_values(&self, name: &str, request: Select) -> Result<Vec<String>> {
         let (inner, name) = (self.inner.clone(), name.to_owned());
         blocking(move || inner.label_values(&name, &request)).await
+    }
+    async fn delete(&self, matchers: Vec<Matcher>, start_ms: i64, end_ms: i64) -> Result<()> {
+        let inner = self.inner.clone();
+        blocking(move || inner.delete(&matchers, start_ms, end_ms)).await
+    }
+    async fn metadata(&self) -> Result<Vec<Metadata>> {
+        self.inner.check_open()?;
+        Ok(self.inner.notes.metadata())
+    }
+    async fn exemplars(&self, request: Select) -> Result<Vec<Exemplars>> {
+        self.inner.check_open()?;
+        Ok(self.inner.notes.exemplars(&request))
     }
     async fn snapshot(&self, dir: &Path) -> Result<()> {
         let (inner, dir) = (self.inner.clone(), dir.to_owned());

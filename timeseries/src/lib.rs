@@ -10,7 +10,7 @@
 //! | [`Scope`] | whose series a caller may see, enforced in the plan |
 //! | [`Matcher`] | `=`, `!=`, `=~`, `!~` |
 //! | [`value`] | results in the shapes of Prometheus' HTTP API |
-//! | [`remote_write`] | bodies of remote write 1.0 to series |
+//! | [`remote_write`] | bodies of remote write 1.0, walked without copying their labels |
 //! | [`validate`] | which labels are taken, and their bounds |
 //!
 //! It serves no HTTP (and speaks it only to an engine that runs elsewhere), knows no tenant but as a label, and reads no wall clock: whoever opens a
@@ -36,5 +36,5 @@ pub use promql::{
     SELECTORS_MAX, SERIES_MAX, format,
 };
 pub use scope::{Scope, TENANT};
-pub use store::{Appended, Select, Selected, Store};
+pub use store::{Appended, Exemplar, Exemplars, Metadata, Select, Selected, Store};
 pub use value::Value;

@@ -54,12 +54,23 @@ impl Matcher {
     pub fn value(&self) -> &str {
         &self.value
     }
+    /// `=`, `!=`, `=~` or `!~`.
     pub fn operator(&self) -> &'static str {
         match self.test {
             Test::Equal => "=",
             Test::NotEqual => "!=",
             Test::Regex(_) => "=~",
             Test::NotRegex(_) => "!~",
+        }
+    }
+    /// The reverse of [`Matcher::operator`].
+    pub fn of_operator(name: &str, operator: &str, value: &str) -> Result<Self> {
+        match operator {
+            "=" => Ok(Self::equal(name, value)),
+            "!=" => Ok(Self::not_equal(name, value)),
+            "=~" => Self::regex(name, value),
+            "!~" => Self::not_regex(name, value),
+            _ => Err(Error::BadData(format!("{operator:?} is no operator of a label matcher"))),
         }
     }
     pub fn is_equal(&self) -> bool {
@@ -80,13 +91,7 @@ impl Matcher {
 
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self.test {
-            Test::Equal => "=",
-            Test::NotEqual => "!=",
-            Test::Regex(_) => "=~",
-            Test::NotRegex(_) => "!~",
-        };
-        write!(f, "{}{sign}{:?}", self.name, self.value)
+        write!(f, "{}{}{:?}", self.name, self.operator(), self.value)
     }
 }
 

@@ -6,7 +6,11 @@ use async_trait::async_trait;
 use base::sample::{Labels, Sample, Series};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Result, matcher::Matcher};
+use crate::{
+    error::{Error, Result},
+    matcher::Matcher,
+    remote_write::{Body, Relabel},
+};
 
 /// Which series, and when: both ends belong to it, in milliseconds since the epoch.
 #[derive(Debug, Clone)]
@@ -52,11 +56,43 @@ impl Appended {
     }
 }
 
+/// A sample with a pointer to an example of what it counts, such as a trace's id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exemplar {
+    /// Its own, beside its series'.
+    pub labels: Labels,
+    pub sample: Sample,
+}
+
+/// The exemplars of one series, in order of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exemplars {
+    pub labels: Arc<Labels>,
+    pub exemplars: Vec<Exemplar>,
+}
+
+/// What a metric family is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The family's name.
+    pub metric: String,
+    /// `counter`, `gauge`, `histogram`, `gaugehistogram`, `summary`, `info`, `stateset` or
+    /// `unknown`.
+    pub kind: String,
+    pub help: String,
+    pub unit: String,
+}
+
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Returns after what it counts as written is on disk. Bad samples are counted, the rest of
     /// the batch is written.
     async fn append(&self, batch: Vec<Series>) -> Result<Appended>;
+    /// The same for a body of remote write, whose labels `relabel` rewrites on the way in. Its
+    /// metadata and exemplars are kept where the engine can.
+    async fn append_remote_write(&self, body: Body, relabel: Arc<dyn Relabel>) -> Result<Appended> {
+        self.append(body.to_series(&*relabel)).await
+    }
     /// Sorted by labels; series without a sample in the range are left out.
     async fn select(&self, request: Select) -> Result<Vec<Selected>>;
     /// Label sets that may have a sample in the range, sorted. (`max_samples` bounds their number.)
@@ -65,6 +101,19 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn label_names(&self, request: Select) -> Result<Vec<String>>;
     /// Sorted values of one label of [`Store::series`].
     async fn label_values(&self, name: &str, request: Select) -> Result<Vec<String>>;
+    /// Removes the samples in the range, both ends included, of series that all matchers hold for:
+    /// at once from every answer, from the disk when their blocks are next rewritten.
+    async fn delete(&self, _matchers: Vec<Matcher>, _start_ms: i64, _end_ms: i64) -> Result<()> {
+        Err(Error::Unsupported("deleting samples from this engine".to_owned()))
+    }
+    /// What senders said about metric families, sorted by name; the newest word of each.
+    async fn metadata(&self) -> Result<Vec<Metadata>> {
+        Ok(Vec::new())
+    }
+    /// Recent exemplars of matching series, sorted by labels.
+    async fn exemplars(&self, _request: Select) -> Result<Vec<Exemplars>> {
+        Ok(Vec::new())
+    }
     /// A copy in the new directory `dir` of all that was acknowledged before the call; a store can
     /// be opened on it.
     async fn snapshot(&self, dir: &Path) -> Result<()>;

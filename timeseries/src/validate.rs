@@ -22,17 +22,24 @@ pub fn is_metric_name(name: &str) -> bool {
 
 /// Why these labels can't name a series.
 pub fn check_labels(labels: &Labels) -> Result<(), String> {
-    let metric = labels.name();
+    check_key(labels.iter().collect::<Vec<_>>().into_iter())
+}
+
+/// The same for labels by rising name.
+pub(crate) fn check_key<'a>(
+    labels: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Result<(), String> {
+    let metric = labels.clone().find(|(name, _)| *name == NAME).map_or("", |(_, value)| value);
     if metric.is_empty() {
         return Err("a series has no metric name".to_owned());
     }
     if !is_metric_name(metric) {
         return Err(format!("{:?} is no metric name", shown(metric)));
     }
-    if labels.iter().len() > LABELS_MAX {
+    if labels.clone().count() > LABELS_MAX {
         return Err(format!("a series of {} has more than {LABELS_MAX} labels", shown(metric)));
     }
-    for (name, value) in labels.iter() {
+    for (name, value) in labels {
         if name.len() > LABEL_NAME_MAX_BYTES || (name != NAME && !is_label_name(name)) {
             return Err(format!("{:?} of {} is no label name", shown(name), shown(metric)));
         }

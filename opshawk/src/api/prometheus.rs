@@ -313,20 +313,21 @@ pub async fn remote_write(
     }
     let sender = app.ingest.sender(caller.access).await?;
     let body = extract::read_body(request, wire::COMPRESSED_MAX_BYTES).await?;
-    let decoded = match wire::decode(&body) {
-        Ok(decoded) => decoded,
+    let body = match wire::Body::read(&body) {
+        Ok(body) => body,
         Err(error) => return Ok(Failed(error).into_response()),
     };
-    let appended = match app.ingest.take(&sender, decoded.series).await {
+    let histograms_dropped = body.histograms_dropped();
+    let appended = match app.ingest.take_body(&sender, body).await {
         Ok(appended) => appended,
         Err(error) => return Ok(Failed(error).into_response()),
     };
     app.metrics.count_samples(&appended);
-    if appended.rejected() == 0 && decoded.histograms_dropped == 0 {
+    if appended.rejected() == 0 && histograms_dropped == 0 {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let mut message = appended.first_error.unwrap_or_default();
-    if decoded.histograms_dropped > 0 {
+    if histograms_dropped > 0 {
         message = format!("native histograms are not supported; {message}");
     }
     Ok(Failed(Error::BadData(message)).into_response())

@@ -1,97 +1,53 @@
-//! Blocks: immutable files of samples of one day (UTC).
+//! Blocks: immutable files of samples of one day (UTC). docs/formats/timeseries.md draws their bytes.
 //!
 //! ```text
 //! NNNNNNNN.blk
-//! +----------------------+-------+-------+-- ... --+-------+--------+
-//! | magic "OHBLK\0\0\1" 8 | chunk | chunk |         | index | footer |
-//! +----------------------+-------+-------+-- ... --+-------+--------+
-//!
-//! chunk     at most 480 samples of one series; columns as in the codec module
-//! +---------------+--------------+----------+------------+--------+
-//! | CRC-32 u32 LE | count varint | instants | encoding u8 | values |
-//! +---------------+--------------+----------+------------+--------+
-//!
-//! index     texts: count varint, then (length varint, bytes) each
-//!           series: count varint, then for each, sorted by labels:
-//!             labels: count varint, then (name's text varint, value's text varint) each
-//!             chunks: count varint, then for each, in order of time: offset varint, bytes varint,
-//!               first instant zigzag, last minus first varint, samples varint
-//!
-//! footer    48 bytes, little endian
-//! +--------------+-------------+---------+---------+-------------+-----------------+-----------+
-//! | index offset | index bytes | first   | last    | index CRC-32 | footer CRC-32   | magic     |
-//! | u64          | u64         | ms i64  | ms i64  | u32          | u32, all before | "OHBLKEND" |
-//! +--------------+-------------+---------+---------+-------------+-----------------+-----------+
+//! +----------------------+--------+-------+-------+-- ... --+-------+--------+
+//! | magic "OHBLK\0\0\2" 8 | column | chunk | chunk |         | index | footer |
+//! +----------------------+--------+-------+-------+-- ... --+-------+--------+
 //! ```
 //!
-//! Every byte but the magic stands under a checksum, and a chunk whose checksum is wrong fails the
-//! query that needs it: never a wrong value.
+//! | Part | Holds |
+//! | --- | --- |
+//! | column | CRC-32, then the instants of the chunks that name it: see [`super::codec::instants`] |
+//! | chunk | CRC-32, then the values of one series at its column's instants: [`super::codec::values`] |
+//! | index | labels, columns and chunks of each series, by rising key: see [`index`] |
+//! | footer | where the index is, the block's first and last instant, checksums |
+//!
+//! Series of one target are read at the same instants, so that most chunks share their column:
+//! that makes an instant cost a hundredth of a byte.
+//!
+//! Every byte but the magic stands under a checksum, and what is under a wrong one is never used.
 
-use std::{fs::File, os::unix::fs::FileExt, path::PathBuf, sync::Arc};
-
-use base::sample::{Labels, Sample};
-
-use super::{
-    codec::{self, Reader},
-    postings::Postings,
+use std::{
+    fs::File,
+    os::unix::fs::FileExt,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
+
+pub use self::{index::Index, read::ChunkReader};
+use super::codec::Reader;
 use crate::error::{Error, Result};
 
+pub mod index;
+pub mod read;
 #[cfg(test)]
 mod tests;
 pub mod write;
 
-pub const MAGIC: &[u8; 8] = b"OHBLK\0\0\x01";
+pub const MAGIC: &[u8; 8] = b"OHBLK\0\0\x02";
 pub const END_MAGIC: &[u8; 8] = b"OHBLKEND";
 pub const FOOTER_BYTES: usize = 48;
-pub const CHUNK_MAX_SAMPLES: usize = 480;
-/// Refuses to read an index that no flush or merge writes.
+/// What a flush aims at: two hours at 15 s. More costs reads of a single instant, less costs bytes.
+pub const FLUSHED_CHUNK_SAMPLES: usize = 480;
+/// What a merge aims at.
+pub const MERGED_CHUNK_SAMPLES: usize = 1920;
+/// A column's or chunk's checksum.
+pub const CRC_BYTES: usize = 4;
+/// Refuses to read what no flush or merge writes.
+pub const CHUNK_MAX_SAMPLES: usize = 2 * MERGED_CHUNK_SAMPLES;
 const INDEX_MAX_BYTES: u64 = 1 << 30;
-
-#[derive(Debug, Clone, Copy)]
-pub struct ChunkRef {
-    pub offset: u64,
-    pub bytes: u32,
-    pub first_ms: i64,
-    pub last_ms: i64,
-    pub samples: u32,
-}
-
-#[derive(Debug)]
-pub struct BlockSeries {
-    pub labels: Arc<Labels>,
-    pub chunks: Vec<ChunkRef>,
-}
-
-impl BlockSeries {
-    pub fn is_in(&self, start_ms: i64, end_ms: i64) -> bool {
-        self.chunks.iter().any(|c| c.first_ms <= end_ms && c.last_ms >= start_ms)
-    }
-    /// The newest instant.
-    pub fn last_ms(&self) -> i64 {
-        self.chunks.last().map_or(i64::MIN, |chunk| chunk.last_ms)
-    }
-}
-
-/// A block's index in memory. Series are sorted by labels.
-#[derive(Debug)]
-pub struct Index {
-    pub series: Vec<BlockSeries>,
-    pub postings: Postings,
-    /// About what it takes in memory.
-    pub bytes: usize,
-}
-
-impl Index {
-    pub fn find(&self, matchers: &[crate::Matcher]) -> impl Iterator<Item = &BlockSeries> {
-        let labels = |id: u32| &*self.series[id as usize].labels;
-        self.postings.find(matchers, labels).into_iter().map(|id| &self.series[id as usize])
-    }
-    pub fn get(&self, labels: &Labels) -> Option<&BlockSeries> {
-        let found = self.series.binary_search_by(|series| (*series.labels).cmp(labels)).ok()?;
-        Some(&self.series[found])
-    }
-}
 
 /// An open block. Its file can be unlinked while queries still read it.
 #[derive(Debug)]
@@ -103,6 +59,8 @@ pub struct Block {
     pub first_ms: i64,
     pub last_ms: i64,
     pub file_bytes: u64,
+    /// A checksum in it was found wrong.
+    condemned: AtomicBool,
     file: File,
     index_offset: u64,
     index_bytes: u64,
@@ -153,6 +111,7 @@ impl Block {
             first_ms,
             last_ms,
             file_bytes,
+            condemned: AtomicBool::new(false),
             file,
             index_offset,
             index_bytes,
@@ -165,75 +124,38 @@ impl Block {
     pub fn overlaps(&self, start_ms: i64, end_ms: i64) -> bool {
         self.first_ms <= end_ms && self.last_ms >= start_ms
     }
+    /// True the first time: one finder reports the damage.
+    pub fn condemn(&self) -> bool {
+        !self.condemned.swap(true, Relaxed)
+    }
+    pub fn is_condemned(&self) -> bool {
+        self.condemned.load(Relaxed)
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
+        match self.file.read_exact_at(bytes, offset) {
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Err(Error::corrupt(&self.path, offset, "the file is cut short"))
+            }
+            other => other.map_err(Error::io("read", &self.path)),
+        }
+    }
 
     fn index_raw(&self) -> Result<Vec<u8>> {
         let mut bytes = vec![0; self.index_bytes as usize];
-        self.file
-            .read_exact_at(&mut bytes, self.index_offset)
-            .map_err(Error::io("read", &self.path))?;
+        self.read_at(&mut bytes, self.index_offset)?;
         if crc32fast::hash(&bytes) != self.index_crc {
-            return Err(Error::corrupt(
-                &self.path,
-                self.index_offset,
-                "the index's checksum is wrong",
-            ));
+            return Err(self.corrupt(self.index_offset, "the index's checksum is wrong"));
         }
         Ok(bytes)
     }
 
     pub fn read_index(&self) -> Result<Index> {
-        decode_index(&self.index_raw()?).ok_or_else(|| {
-            Error::corrupt(&self.path, self.index_offset, "the index can't be decoded")
-        })
+        let index = Index::decode(&self.index_raw()?).filter(|i| i.ends_by(self.index_offset));
+        index.ok_or_else(|| self.corrupt(self.index_offset, "the index can't be decoded"))
     }
 
-    /// Adds a chunk's samples to `out`.
-    pub fn read_chunk(&self, chunk: &ChunkRef, out: &mut Vec<Sample>) -> Result<()> {
-        let mut bytes = vec![0; chunk.bytes as usize];
-        self.file.read_exact_at(&mut bytes, chunk.offset).map_err(Error::io("read", &self.path))?;
-        let decode = || -> Option<Vec<Sample>> {
-            let mut reader = Reader::new(&bytes);
-            let crc = reader.u32()?;
-            (crc == crc32fast::hash(&bytes[4..])).then_some(())?;
-            codec::read_samples(&mut reader, CHUNK_MAX_SAMPLES)
-        };
-        let samples = decode().filter(|samples| samples.len() == chunk.samples as usize);
-        let samples = samples.ok_or_else(|| {
-            Error::corrupt(&self.path, chunk.offset, "a chunk's checksum is wrong")
-        })?;
-        out.extend_from_slice(&samples);
-        Ok(())
+    fn corrupt(&self, offset: u64, reason: &'static str) -> Error {
+        Error::corrupt(&self.path, offset, reason)
     }
-}
-
-fn decode_index(bytes: &[u8]) -> Option<Index> {
-    /// What a label or chunk takes beside its own bytes.
-    const ENTRY_BYTES: usize = 64;
-    let mut reader = Reader::new(bytes);
-    let mut texts = Vec::new();
-    for _ in 0..reader.len()? {
-        texts.push(reader.text()?);
-    }
-    let mut index = Index { series: Vec::new(), postings: Postings::default(), bytes: bytes.len() };
-    for id in 0..reader.len()? {
-        let mut labels = Vec::new();
-        for _ in 0..reader.len()? {
-            let (name, value) = (texts.get(reader.len()?)?, texts.get(reader.len()?)?);
-            index.bytes += name.len() + value.len() + ENTRY_BYTES;
-            labels.push((name.to_string(), value.to_string()));
-        }
-        let labels = Arc::new(Labels::new(labels));
-        let mut chunks = Vec::new();
-        for _ in 0..reader.len()? {
-            let (offset, bytes) = (reader.varint()?, u32::try_from(reader.varint()?).ok()?);
-            let first_ms = reader.signed()?;
-            let last_ms = first_ms.checked_add_unsigned(reader.varint()?)?;
-            let samples = u32::try_from(reader.varint()?).ok()?;
-            chunks.push(ChunkRef { offset, bytes, first_ms, last_ms, samples });
-        }
-        index.bytes += chunks.len() * ENTRY_BYTES;
-        index.postings.add(u32::try_from(id).ok()?, &labels);
-        index.series.push(BlockSeries { labels, chunks });
-    }
-    reader.is_empty().then_some(index)
 }

@@ -28,9 +28,9 @@ impl IndexCache {
         if entries.iter().all(|(number, _)| *number != block.number) {
             entries.push_back((block.number, index.clone()));
         }
-        let mut bytes: usize = entries.iter().map(|(_, index)| index.bytes).sum();
+        let mut bytes: usize = entries.iter().map(|(_, index)| index.bytes()).sum();
         while bytes > INDEX_CACHE_MAX_BYTES && entries.len() > 1 {
-            bytes -= entries.pop_front().map_or(0, |(_, index)| index.bytes);
+            bytes -= entries.pop_front().map_or(0, |(_, index)| index.bytes());
         }
         Ok(index)
     }

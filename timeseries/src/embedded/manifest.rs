@@ -12,7 +12,7 @@ use super::files;
 use crate::error::{Error, Result};
 
 pub const FILE: &str = "MANIFEST";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -22,6 +22,19 @@ pub struct Manifest {
     /// The log is needed from this segment on.
     pub first_segment: u64,
     pub blocks: Vec<Entry>,
+    /// Deletions that blocks still hold samples of.
+    pub tombstones: Vec<Tombstone>,
+}
+
+/// What was deleted from the blocks that were there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tombstone {
+    /// Name, operator and value of each matcher.
+    pub matchers: Vec<(String, String, String)>,
+    pub start_ms: i64,
+    pub end_ms: i64,
+    /// It speaks of blocks of lower numbers.
+    pub below_block: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +45,13 @@ pub struct Entry {
 
 impl Default for Manifest {
     fn default() -> Self {
-        Self { version: VERSION, next_block: 1, first_segment: 1, blocks: Vec::new() }
+        Self {
+            version: VERSION,
+            next_block: 1,
+            first_segment: 1,
+            blocks: Vec::new(),
+            tombstones: Vec::new(),
+        }
     }
 }
 

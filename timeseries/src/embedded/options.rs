@@ -7,6 +7,12 @@ use std::time::Duration;
 pub struct Options {
     /// What is older goes, a day's block at a time.
     pub retention: Duration,
+    /// Beyond so many bytes of blocks the oldest go.
+    pub retention_bytes: Option<u64>,
+    /// Shorter retention of some tenants' series, by the value of their `tenant` label.
+    pub tenant_retention: Vec<(String, Duration)>,
+    /// When an append is acknowledged.
+    pub log_sync: LogSync,
     /// How far behind its series' newest sample one is still taken.
     pub out_of_order_window: Duration,
     /// A flush begins at this many samples that only the log holds.
@@ -21,12 +27,27 @@ pub struct Options {
     pub merge_fan_in: usize,
 }
 
+/// When the log is synced to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogSync {
+    /// Before an append is acknowledged: a group is synced as soon as the one before it is. What
+    /// was acknowledged survives a power failure.
+    #[default]
+    Group,
+    /// Acknowledged when the kernel has it, synced at most so much later. What was acknowledged
+    /// survives `kill -9`; a power failure loses up to this much of it.
+    Every(Duration),
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
             retention: Duration::from_secs(400 * 24 * 3600),
+            retention_bytes: None,
+            tenant_retention: Vec::new(),
+            log_sync: LogSync::Group,
             out_of_order_window: Duration::from_secs(30 * 60),
-            flush_samples: 2_000_000,
+            flush_samples: 2_500_000,
             flush_log_bytes: 128 << 20,
             flush_age: Duration::from_secs(2 * 3600),
             active_series_max: 1_000_000,
@@ -43,10 +64,19 @@ pub const FUTURE_MAX_MS: i64 = 10 * 60 * 1000;
 pub const IDLE_MS: i64 = 60 * 60 * 1000;
 /// A block's samples are of one such span of time, aligned to the epoch.
 pub const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// A segment is closed at this size.
-pub const SEGMENT_MAX_BYTES: u64 = 32 << 20;
 /// Merged blocks do not grow beyond about this.
 pub const MERGED_MAX_BYTES: u64 = 1 << 30;
+/// A merge pauses where it is faster: queries and appends come first.
+pub const MERGE_RATE_MAX_SAMPLES_PER_S: u64 = 5_000_000;
+/// Deletions that wait for their blocks to be rewritten.
+pub const TOMBSTONES_MAX: usize = 1000;
+/// Metric families whose metadata is kept.
+pub const METADATA_MAX: usize = 50_000;
+/// Recent exemplars kept, in memory only.
+pub const EXEMPLARS_MAX: usize = 10_000;
+/// A selection of more samples is read by several threads.
+pub const PARALLEL_MIN_SAMPLES: usize = 200_000;
+pub const READ_THREADS_MAX: usize = 8;
 /// Block indexes kept in memory.
 pub const INDEX_CACHE_MAX_BYTES: usize = 256 << 20;
 /// How often age, merges and retention are looked at.

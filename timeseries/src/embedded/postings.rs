@@ -1,38 +1,37 @@
-//! Which series carry a label: the index of the head, and of a block once it is read.
+//! Which series of the head carry a label. (A block's index has its own, flat and unchanging.)
 
 use std::collections::{BTreeMap, HashMap};
 
-use base::sample::Labels;
-
+use super::key;
 use crate::matcher::Matcher;
 
 /// Series are dense numbers, added in rising order, so each list is sorted.
 #[derive(Debug, Default)]
 pub struct Postings {
-    by_name: HashMap<String, BTreeMap<String, Vec<u32>>>,
+    by_name: HashMap<Box<str>, BTreeMap<Box<str>, Vec<u32>>, foldhash::fast::FixedState>,
     count: u32,
 }
 
 impl Postings {
-    pub fn add(&mut self, series: u32, labels: &Labels) {
+    pub fn add(&mut self, series: u32, key: &[u8]) {
         debug_assert_eq!(series, self.count, "series are added in order");
         self.count = series + 1;
-        for (name, value) in labels.iter() {
+        for (name, value) in key::texts(key) {
             if !self.by_name.contains_key(name) {
-                self.by_name.insert(name.to_owned(), BTreeMap::new());
+                self.by_name.insert(name.into(), BTreeMap::new());
             }
             let values = self.by_name.get_mut(name).expect("just put there");
             match values.get_mut(value) {
                 Some(list) => list.push(series),
                 None => {
-                    values.insert(value.to_owned(), vec![series]);
+                    values.insert(value.into(), vec![series]);
                 }
             }
         }
     }
 
     /// The series that all matchers hold for, in order.
-    pub fn find<'a>(&self, matchers: &[Matcher], labels: impl Fn(u32) -> &'a Labels) -> Vec<u32> {
+    pub fn find<'a>(&self, matchers: &[Matcher], key: impl Fn(u32) -> &'a [u8]) -> Vec<u32> {
         let (by_absence, by_list): (Vec<_>, Vec<_>) = matchers.iter().partition(|m| m.matches(""));
         let mut found: Option<Vec<u32>> = None;
         for matcher in by_list {
@@ -43,7 +42,10 @@ impl Postings {
             });
         }
         let mut found = found.unwrap_or_else(|| (0..self.count).collect());
-        found.retain(|id| by_absence.iter().all(|m| m.matches_labels(labels(*id))));
+        if !by_absence.is_empty() {
+            let holds = |id: u32, m: &Matcher| m.matches(key::get(key(id), m.name()));
+            found.retain(|id| by_absence.iter().all(|m| holds(*id, m)));
+        }
         found
     }
 

@@ -1,90 +1,208 @@
-//! The way out: head and blocks, merged by labels and instant.
+//! The way out: head and blocks, merged by series and instant.
+//!
+//! The head is read first, the set of blocks after it: what a flush moves in between is seen twice
+//! and merged, never missed. A large selection is decoded by several threads, each with some of the
+//! series.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use base::sample::{Labels, Sample};
+use hashbrown::HashMap;
 
 use super::{
     Inner,
-    block::Block,
-    head::{clip, merge},
+    block::{Block, ChunkReader, Index},
+    delete::Mask,
+    head::merge,
+    key,
+    options::{PARALLEL_MIN_SAMPLES, READ_THREADS_MAX},
 };
 use crate::{
     error::{Error, Result},
     store::{Select, Selected},
 };
 
+/// A block of a selection.
+struct Source {
+    block: Arc<Block>,
+    index: Arc<Index>,
+    mask: Mask,
+}
+
+/// One series of a selection.
+#[derive(Default)]
+struct Plan {
+    /// Which source, and which series there; older samples first.
+    parts: Vec<(u32, u32)>,
+    head: Vec<Sample>,
+}
+
 impl Inner {
     pub(super) fn select(&self, request: &Select) -> Result<Vec<Selected>> {
-        let (blocks, head) = {
-            // One lock for both: a flush moves samples from one to the other.
-            let state = self.read()?;
-            let (start, end) = (request.start_ms, request.end_ms);
-            (state.blocks.clone(), state.head.select(&request.matchers, start, end))
-        };
-        let mut all: BTreeMap<Arc<Labels>, Vec<Sample>> = BTreeMap::new();
-        let mut budget = Budget { left: request.max_samples, limit: request.max_samples };
-        for block in blocks.iter().filter(|b| b.overlaps(request.start_ms, request.end_ms)) {
-            self.select_block(block, request, &mut all, &mut budget)?;
-        }
-        for selected in head {
-            budget.take(selected.samples.len())?;
-            let samples = all.entry(selected.labels).or_default();
-            *samples = merge(std::mem::take(samples), &selected.samples);
-        }
-        Ok(all.into_iter().map(|(labels, samples)| Selected { labels, samples }).collect())
-    }
-
-    fn select_block(
-        &self,
-        block: &Block,
-        request: &Select,
-        all: &mut BTreeMap<Arc<Labels>, Vec<Sample>>,
-        budget: &mut Budget,
-    ) -> Result<()> {
+        self.check_open()?;
         let (start, end) = (request.start_ms, request.end_ms);
-        let index = self.indexes.get(block)?;
-        let mut read = Vec::new();
-        for series in index.find(&request.matchers) {
-            read.clear();
-            for chunk in series.chunks.iter().filter(|c| c.first_ms <= end && c.last_ms >= start) {
-                block.read_chunk(chunk, &mut read)?;
-            }
-            let inside = clip(&read, start, end);
-            if inside.is_empty() {
-                continue;
-            }
-            budget.take(inside.len())?;
-            match all.get_mut(&series.labels) {
-                Some(samples) => *samples = merge(std::mem::take(samples), inside),
-                None => {
-                    all.insert(series.labels.clone(), inside.to_vec());
+        let head = self.head.select(&request.matchers, start, end);
+        let sources = self.sources(start, end)?;
+        let budget = Budget::new(request.max_samples);
+        let mut plans: HashMap<Vec<u8>, Plan, foldhash::fast::FixedState> = HashMap::default();
+        let mut estimate = 0;
+        let mut key = Vec::new();
+        for (number, source) in sources.iter().enumerate() {
+            for series in source.index.find(&request.matchers) {
+                let chunks = source.index.chunks_in(series, start, end);
+                let samples: usize =
+                    chunks.map(|c| source.index.column(c.column).samples as usize).sum();
+                if samples == 0 {
+                    continue;
+                }
+                estimate += samples;
+                source.index.key(series, &mut key);
+                let part = (number as u32, series);
+                match plans.get_mut(&key) {
+                    Some(plan) => plan.parts.push(part),
+                    None => {
+                        plans.insert(key.clone(), Plan { parts: vec![part], ..Plan::default() });
+                    }
                 }
             }
         }
-        Ok(())
+        for (key, samples) in head {
+            budget.take(samples.len())?;
+            plans.entry_ref(&*key).or_default().head = samples;
+        }
+        let mut plans: Vec<_> = plans.into_iter().collect();
+        // The order of the files.
+        plans.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let mut selected = self.read_plans(plans, &sources, request, &budget, estimate)?;
+        selected.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
+        Ok(selected)
+    }
+
+    fn sources(&self, start_ms: i64, end_ms: i64) -> Result<Vec<Source>> {
+        let now = self.clock.now();
+        let mut sources = Vec::new();
+        for block in self.blocks().iter().filter(|block| block.overlaps(start_ms, end_ms)) {
+            let Some(index) = self.sound(block, self.indexes.get(block))? else { continue };
+            let mask = self.mask(block, &index, now)?;
+            sources.push(Source { block: block.clone(), index, mask });
+        }
+        Ok(sources)
+    }
+
+    fn read_plans(
+        &self,
+        mut plans: Vec<(Vec<u8>, Plan)>,
+        sources: &[Source],
+        request: &Select,
+        budget: &Budget,
+        estimate: usize,
+    ) -> Result<Vec<Selected>> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if estimate < PARALLEL_MIN_SAMPLES { 1 } else { cores.min(READ_THREADS_MAX) };
+        if threads == 1 {
+            return self.read_some(plans, sources, request, budget);
+        }
+        let share = plans.len().div_ceil(threads).max(1);
+        let mut shares = Vec::new();
+        while !plans.is_empty() {
+            let rest = plans.split_off(share.min(plans.len()));
+            shares.push(std::mem::replace(&mut plans, rest));
+        }
+        let parts: Vec<Result<Vec<Selected>>> = std::thread::scope(|scope| {
+            let read = |plans| move || self.read_some(plans, sources, request, budget);
+            let threads: Vec<_> =
+                shares.into_iter().map(|plans| scope.spawn(read(plans))).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        let mut all = Vec::new();
+        for part in parts {
+            all.append(&mut part?);
+        }
+        Ok(all)
+    }
+
+    fn read_some(
+        &self,
+        plans: Vec<(Vec<u8>, Plan)>,
+        sources: &[Source],
+        request: &Select,
+        budget: &Budget,
+    ) -> Result<Vec<Selected>> {
+        let (start, end) = (request.start_ms, request.end_ms);
+        let mut readers: Vec<_> =
+            sources.iter().map(|source| ChunkReader::new(&source.block, &source.index)).collect();
+        let mut selected = Vec::with_capacity(plans.len());
+        for (key, plan) in plans {
+            let mut samples: Vec<Sample> = Vec::new();
+            for (number, series) in plan.parts {
+                let source = &sources[number as usize];
+                let begin = samples.len();
+                for chunk in source.index.chunks_in(series, start, end) {
+                    let read = readers[number as usize].read(chunk, start, end, &mut samples);
+                    // What was read of a block before its damage was found is sound.
+                    if self.sound(&source.block, read)?.is_none() {
+                        break;
+                    }
+                }
+                budget.take(samples.len() - begin)?;
+                let masked = source.mask.touches(series);
+                let behind = begin > 0
+                    && samples.len() > begin
+                    && samples[begin].at_ms <= samples[begin - 1].at_ms;
+                if masked || behind {
+                    let mut its = samples.split_off(begin);
+                    source.mask.apply(series, &mut its);
+                    samples = merge(samples, &its);
+                }
+            }
+            samples = if samples.is_empty() { plan.head } else { merge(samples, &plan.head) };
+            if !samples.is_empty() {
+                selected.push(Selected { labels: Arc::new(key::labels(&key)), samples });
+            }
+        }
+        Ok(selected)
     }
 
     pub(super) fn series(&self, request: &Select) -> Result<Vec<Arc<Labels>>> {
-        Ok(self.label_sets(request)?.into_iter().collect())
+        let keys = self.keys(request)?;
+        let mut all: Vec<_> = keys.iter().map(|key| Arc::new(key::labels(key))).collect();
+        all.sort_unstable();
+        Ok(all)
     }
 
-    fn label_sets(&self, request: &Select) -> Result<BTreeSet<Arc<Labels>>> {
+    /// Of the series that may have a sample in the range.
+    fn keys(&self, request: &Select) -> Result<BTreeSet<Vec<u8>>> {
+        self.check_open()?;
         let (start, end) = (request.start_ms, request.end_ms);
-        let (blocks, head) = {
-            let state = self.read()?;
-            (state.blocks.clone(), state.head.label_sets(&request.matchers, start, end))
-        };
-        let mut all: BTreeSet<_> = head.into_iter().collect();
-        for block in blocks.iter().filter(|block| block.overlaps(start, end)) {
-            let index = self.indexes.get(block)?;
-            let inside = index.find(&request.matchers).filter(|series| series.is_in(start, end));
-            all.extend(inside.map(|series| series.labels.clone()));
-            if all.len() > request.max_samples {
-                break;
+        let head = self.head.keys(&request.matchers, start, end);
+        let mut all: BTreeSet<_> = head.into_iter().map(|key| key.to_vec()).collect();
+        let mut key = Vec::new();
+        for source in self.sources(start, end)? {
+            let index = &source.index;
+            for series in index.find(&request.matchers) {
+                let inside = |chunk| {
+                    let column = index.column(chunk);
+                    let (first, last) = (column.first_ms.max(start), column.last_ms.min(end));
+                    !source.mask.hides(series, first, last)
+                };
+                if index.chunks_in(series, start, end).any(|chunk| inside(chunk.column)) {
+                    index.key(series, &mut key);
+                    if !all.contains(&key) {
+                        all.insert(key.clone());
+                    }
+                }
+                if all.len() > request.max_samples {
+                    return Err(Error::TooManySamples { limit: request.max_samples });
+                }
             }
         }
         if all.len() > request.max_samples {
@@ -94,28 +212,35 @@ impl Inner {
     }
 
     pub(super) fn label_names(&self, request: &Select) -> Result<Vec<String>> {
-        let sets = self.label_sets(request)?;
+        let keys = self.keys(request)?;
         let names: BTreeSet<&str> =
-            sets.iter().flat_map(|labels| labels.iter().map(|(name, _)| name)).collect();
+            keys.iter().flat_map(|key| key::texts(key).map(|(name, _)| name)).collect();
         Ok(names.into_iter().map(str::to_owned).collect())
     }
 
     pub(super) fn label_values(&self, name: &str, request: &Select) -> Result<Vec<String>> {
-        let sets = self.label_sets(request)?;
-        let values: BTreeSet<&str> = sets.iter().filter_map(|labels| labels.get(name)).collect();
+        let keys = self.keys(request)?;
+        let values: BTreeSet<&str> =
+            keys.iter().map(|key| key::get(key, name)).filter(|value| !value.is_empty()).collect();
         Ok(values.into_iter().map(str::to_owned).collect())
     }
 }
 
+/// Shared by the threads of one selection.
 struct Budget {
-    left: usize,
+    left: AtomicUsize,
     limit: usize,
 }
 
 impl Budget {
-    fn take(&mut self, samples: usize) -> Result<()> {
-        let exhausted = Error::TooManySamples { limit: self.limit };
-        self.left = self.left.checked_sub(samples).ok_or(exhausted)?;
-        Ok(())
+    fn new(limit: usize) -> Self {
+        Self { left: AtomicUsize::new(limit), limit }
+    }
+    fn take(&self, samples: usize) -> Result<()> {
+        let less = |left: usize| left.checked_sub(samples);
+        match self.left.fetch_update(Relaxed, Relaxed, less) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::TooManySamples { limit: self.limit }),
+        }
     }
 }

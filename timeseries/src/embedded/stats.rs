@@ -16,8 +16,13 @@ pub struct Stats {
     pub log_fsyncs: u64,
     pub blocks: usize,
     pub block_bytes: u64,
-    /// Blocks set aside at the start.
+    /// Since the start: blocks set aside because a checksum was wrong.
     pub damaged_blocks: u64,
+    /// At the start: parts of the log set aside because they could not be read.
+    pub damaged_log_parts: u64,
+    pub damaged_log_bytes: u64,
+    /// At the start: samples of the log whose series was named in a damaged part.
+    pub unnamed_samples: u64,
     /// Since the start.
     pub appended_samples: u64,
     pub duplicate_samples: u64,
@@ -25,6 +30,8 @@ pub struct Stats {
     pub flushes: u64,
     pub failed_flushes: u64,
     pub merges: u64,
+    /// Blocks that retention took.
+    pub expired_blocks: u64,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +42,11 @@ pub struct Counters {
     pub flushes: AtomicU64,
     pub failed_flushes: AtomicU64,
     pub merges: AtomicU64,
+    pub expired_blocks: AtomicU64,
+    pub damaged_blocks: AtomicU64,
+    pub damaged_log_parts: AtomicU64,
+    pub damaged_log_bytes: AtomicU64,
+    pub unnamed_samples: AtomicU64,
 }
 
 impl Counters {
@@ -47,21 +59,26 @@ impl Counters {
 
 impl Inner {
     pub(super) fn stats(&self) -> Stats {
-        let state = self.state.read().expect("no panic while held");
+        let blocks = self.blocks();
+        let counters = &self.counters;
         Stats {
-            active_series: state.head.series_count(),
-            unflushed_samples: state.head.unflushed(),
-            log_bytes: state.log_bytes,
+            active_series: self.head.series_count(),
+            unflushed_samples: self.head.unflushed(),
+            log_bytes: self.log_bytes.load(Relaxed),
             log_fsyncs: self.wal.fsyncs(),
-            blocks: state.blocks.len(),
-            block_bytes: state.blocks.iter().map(|block| block.file_bytes).sum(),
-            damaged_blocks: self.damaged.load(Relaxed),
-            appended_samples: self.counters.appended.load(Relaxed),
-            duplicate_samples: self.counters.duplicates.load(Relaxed),
-            rejected_samples: self.counters.rejected.load(Relaxed),
-            flushes: self.counters.flushes.load(Relaxed),
-            failed_flushes: self.counters.failed_flushes.load(Relaxed),
-            merges: self.counters.merges.load(Relaxed),
+            blocks: blocks.len(),
+            block_bytes: blocks.iter().map(|block| block.file_bytes).sum(),
+            damaged_blocks: counters.damaged_blocks.load(Relaxed),
+            damaged_log_parts: counters.damaged_log_parts.load(Relaxed),
+            damaged_log_bytes: counters.damaged_log_bytes.load(Relaxed),
+            unnamed_samples: counters.unnamed_samples.load(Relaxed),
+            appended_samples: counters.appended.load(Relaxed),
+            duplicate_samples: counters.duplicates.load(Relaxed),
+            rejected_samples: counters.rejected.load(Relaxed),
+            flushes: counters.flushes.load(Relaxed),
+            failed_flushes: counters.failed_flushes.load(Relaxed),
+            merges: counters.merges.load(Relaxed),
+            expired_blocks: counters.expired_blocks.load(Relaxed),
         }
     }
 }

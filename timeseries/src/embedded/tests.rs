@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use base::{sample::Sample, time::ManualClock};
+use base::{
+    sample::Sample,
+    time::{ManualClock, Timestamp},
+};
 
 use super::{options::DAY_MS, *};
 use crate::Matcher;
@@ -127,7 +130,8 @@ async fn the_first_acknowledged_value_stays_across_blocks_and_restarts() {
     store.close().await.unwrap();
     // After a restart only the block knows them.
     store = open(dir.path(), options).await;
-    store.append(vec![series("a", &[(0, 9.0), (5, 3.0)])]).await.unwrap();
+    let again = store.append(vec![series("a", &[(0, 9.0), (5, 3.0)])]).await.unwrap();
+    assert_eq!((again.written, again.conflicts), (1, 1));
     let too_old = store.append(vec![series("a", &[(-1_800_000, 9.0)])]).await.unwrap();
     assert_eq!(too_old.too_old, 1, "{too_old:?}");
     let expected = vec![("a".to_owned(), vec![(0, 1.0), (5, 3.0), (10, 1.0)])];

@@ -14,7 +14,7 @@
 //!
 //! record
 //! +---+------------+----------------+-----------------------------------------------+
-//! | 1 | id varint  | labels varint  | (name, value), each a varint length and bytes |  series
+//! | 1 | id varint  | labels varint  | (name, value), each a varint length and bytes |  series and its key
 //! +---+------------+----------------+-----------------------------------------------+
 //! | 2 | count varint                | (id varint, instant zigzag, value f64 LE)     |  samples
 //! +---+-----------------------------+-----------------------------------------------+
@@ -26,8 +26,9 @@
 //!
 //! Appenders stage their records in memory and wait; one thread writes all that is staged as one
 //! frame and syncs it, and while it does, the next group gathers. So many appenders share one
-//! fsync, and a lone one waits for no timer. After a failed write or fsync nothing is acknowledged
-//! any more (what the kernel then holds is unknown) until a restart has replayed the log.
+//! fsync, and a lone one waits for no timer. ([`LogSync`] has the option that acknowledges before
+//! the fsync.) After a failed write or fsync nothing is acknowledged any more (what the kernel
+//! then holds is unknown) until a restart has replayed the log.
 
 use std::{
     fs::{File, OpenOptions},
@@ -35,12 +36,13 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
-use base::sample::{Labels, Sample};
+use base::sample::Sample;
 use tokio::sync::watch;
 
-use super::{codec, files};
+use super::{codec, files, options::LogSync};
 use crate::error::{Error, Result};
 
 pub mod replay;
@@ -62,14 +64,10 @@ pub fn segment_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:08}.wal"))
 }
 
-pub fn put_series(out: &mut Vec<u8>, id: u64, labels: &Labels) {
+pub fn put_series(out: &mut Vec<u8>, id: u64, key: &[u8]) {
     out.push(RECORD_SERIES);
     codec::put_varint(out, id);
-    codec::put_varint(out, labels.iter().len() as u64);
-    for (name, value) in labels.iter() {
-        codec::put_text(out, name);
-        codec::put_text(out, value);
-    }
+    out.extend_from_slice(key);
 }
 
 pub fn put_samples(out: &mut Vec<u8>, samples: &[(u64, Sample)]) {
@@ -123,7 +121,7 @@ pub struct Wal {
 
 impl Wal {
     /// Starts a new segment and the thread that writes it.
-    pub fn start(dir: &Path, segment: u64) -> Result<Self> {
+    pub fn start(dir: &Path, segment: u64, sync: LogSync) -> Result<Self> {
         let file = create_segment(dir, segment)?;
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
@@ -134,28 +132,36 @@ impl Wal {
         let (dir, its) = (dir.to_owned(), shared.clone());
         let thread = std::thread::Builder::new()
             .name("wal".to_owned())
-            .spawn(move || run(&its, &dir, file))
+            .spawn(move || run(&its, &dir, file, sync))
             .map_err(Error::io("served by a thread", &segment_path(Path::new(""), segment)))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Queues records; the ticket is for [`Wal::wait`]. Whoever holds the store's lock calls it, so
-    /// that the log's order is the head's.
-    pub fn stage(&self, records: Vec<u8>) -> u64 {
+    /// Queues records; the ticket is for [`Wal::wait`], after [`Wal::kick`]. Whoever holds the lock
+    /// of the records' series calls it, so that the log's order is the head's.
+    pub fn stage(&self, records: Vec<u8>) -> Result<u64> {
         self.push(Item::Records(records))
     }
-    pub fn rotate(&self, segment: u64) -> u64 {
-        self.push(Item::Rotate(segment))
+    /// Has the thread look at what is queued.
+    pub fn kick(&self) {
+        self.shared.wake.notify_one();
     }
-    fn push(&self, item: Item) -> u64 {
+    pub fn rotate(&self, segment: u64) -> Result<u64> {
+        let ticket = self.push(Item::Rotate(segment));
+        self.kick();
+        ticket
+    }
+    fn push(&self, item: Item) -> Result<u64> {
         let mut queue = self.shared.queue.lock().expect("no panic while held");
+        if queue.stop {
+            return Err(Error::Closed);
+        }
         if let Item::Records(records) = &item {
             queue.bytes += records.len();
         }
         queue.items.push(item);
         queue.staged += 1;
-        self.shared.wake.notify_one();
-        queue.staged
+        Ok(queue.staged)
     }
 
     /// Fails early where the log already has, or where too much waits.
@@ -235,60 +241,112 @@ impl Drop for FailOnPanic<'_> {
     }
 }
 
-fn run(shared: &Shared, dir: &Path, mut file: File) {
+fn run(shared: &Shared, dir: &Path, file: File, sync: LogSync) {
     let _guard = FailOnPanic(shared);
+    let mut log = Log { shared, dir, file, sync, unsynced_since: None };
     loop {
-        let (items, ticket, stop) = {
-            let mut queue = shared.queue.lock().expect("no panic while held");
-            while queue.items.is_empty() && !queue.stop {
-                queue = shared.wake.wait(queue).expect("no panic while held");
-            }
-            queue.bytes = 0;
-            (std::mem::take(&mut queue.items), queue.staged, queue.stop)
-        };
-        if items.is_empty() && stop {
-            return;
-        }
-        if let Err(error) = write_group(shared, dir, &mut file, items) {
+        let (items, ticket, stop) = log.next_group();
+        let ended = stop && items.is_empty();
+        let written = log.write_group(items).and_then(|()| log.sync_if_due(ended));
+        if let Err(error) = written {
             tracing::error!(%error, "the write-ahead log failed; nothing more is acknowledged");
             shared.progress.send_modify(|p| p.failed = Some(error.to_string().into()));
+            return;
+        }
+        if ended {
             return;
         }
         shared.progress.send_modify(|p| p.durable = ticket);
     }
 }
 
-fn write_group(shared: &Shared, dir: &Path, file: &mut File, items: Vec<Item>) -> Result<()> {
-    let mut frame = vec![0; FRAME_HEADER_BYTES];
-    for item in items {
-        match item {
-            Item::Records(records) => frame.extend_from_slice(&records),
-            Item::Rotate(number) => {
-                write_frame(shared, dir, file, &mut frame)?;
-                *file = create_segment(dir, number)?;
+/// The thread's own.
+struct Log<'a> {
+    shared: &'a Shared,
+    dir: &'a Path,
+    file: File,
+    sync: LogSync,
+    /// Written, acknowledged and not synced: only where [`LogSync::Every`] asks for it.
+    unsynced_since: Option<Instant>,
+}
+
+impl Log<'_> {
+    /// Waits for something to write, for the end, or for the time to sync.
+    fn next_group(&self) -> (Vec<Item>, u64, bool) {
+        let mut queue = self.shared.queue.lock().expect("no panic while held");
+        while queue.items.is_empty() && !queue.stop {
+            let left = self.until_due();
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            let wake = &self.shared.wake;
+            queue = match left {
+                None => wake.wait(queue).expect("no panic while held"),
+                Some(left) => wake.wait_timeout(queue, left).expect("no panic while held").0,
+            };
+        }
+        queue.bytes = 0;
+        (std::mem::take(&mut queue.items), queue.staged, queue.stop)
+    }
+
+    /// None where nothing waits for its fsync.
+    fn until_due(&self) -> Option<Duration> {
+        let (since, LogSync::Every(period)) = (self.unsynced_since?, self.sync) else {
+            return None;
+        };
+        Some(period.saturating_sub(since.elapsed()))
+    }
+
+    fn write_group(&mut self, items: Vec<Item>) -> Result<()> {
+        let mut frame = vec![0; FRAME_HEADER_BYTES];
+        for item in items {
+            match item {
+                Item::Records(records) => frame.extend_from_slice(&records),
+                Item::Rotate(number) => {
+                    self.write_frame(&mut frame)?;
+                    self.sync_if_due(true)?;
+                    self.file = create_segment(self.dir, number)?;
+                }
+            }
+        }
+        self.write_frame(&mut frame)
+    }
+
+    /// Writes the payload behind the header's place, syncs it where that is asked for, and empties
+    /// the frame.
+    fn write_frame(&mut self, frame: &mut Vec<u8>) -> Result<()> {
+        let payload = frame.len() - FRAME_HEADER_BYTES;
+        if payload == 0 {
+            return Ok(());
+        }
+        let length = u32::try_from(payload)
+            .map_err(|_| Error::TooLarge { what: "a group of appends", limit: STAGED_MAX_BYTES })?;
+        frame[..4].copy_from_slice(&FRAME_MARK);
+        frame[4..8].copy_from_slice(&length.to_le_bytes());
+        let crc = frame_crc(length, &frame[FRAME_HEADER_BYTES..]);
+        frame[8..12].copy_from_slice(&crc.to_le_bytes());
+        self.file.write_all(frame).map_err(Error::io("written", self.dir))?;
+        frame.truncate(FRAME_HEADER_BYTES);
+        match self.sync {
+            LogSync::Group => self.sync_data(),
+            LogSync::Every(_) => {
+                self.unsynced_since.get_or_insert_with(Instant::now);
+                Ok(())
             }
         }
     }
-    write_frame(shared, dir, file, &mut frame)
-}
 
-/// Writes and syncs the payload behind the header's place, and empties it.
-fn write_frame(shared: &Shared, dir: &Path, file: &mut File, frame: &mut Vec<u8>) -> Result<()> {
-    let payload = frame.len() - FRAME_HEADER_BYTES;
-    if payload == 0 {
-        return Ok(());
+    fn sync_if_due(&mut self, at_once: bool) -> Result<()> {
+        let due = self.unsynced_since.is_some() && self.until_due() == Some(Duration::ZERO);
+        if due || (at_once && self.unsynced_since.is_some()) { self.sync_data() } else { Ok(()) }
     }
-    let length = u32::try_from(payload)
-        .map_err(|_| Error::TooLarge { what: "a group of appends", limit: STAGED_MAX_BYTES })?;
-    frame[..4].copy_from_slice(&FRAME_MARK);
-    frame[4..8].copy_from_slice(&length.to_le_bytes());
-    let crc = frame_crc(length, &frame[FRAME_HEADER_BYTES..]);
-    frame[8..12].copy_from_slice(&crc.to_le_bytes());
-    file.write_all(frame).map_err(Error::io("written", dir))?;
-    file.sync_data().map_err(Error::io("synced", dir))?;
-    shared.fsyncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    frame.truncate(FRAME_HEADER_BYTES);
-    Ok(())
+
+    fn sync_data(&mut self) -> Result<()> {
+        self.file.sync_data().map_err(Error::io("synced", self.dir))?;
+        self.unsynced_since = None;
+        self.shared.fsyncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 pub fn frame_crc(length: u32, payload: &[u8]) -> u32 {

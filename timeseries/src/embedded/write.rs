@@ -1,17 +1,17 @@
-//! The way in: judge each sample, stage the log's records, put them into the head; and the same
-//! from the log after a start.
+//! The way in: judge each sample, put it into the head, stage the log's records; and the same from
+//! the log after a start.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::atomic::Ordering::Relaxed};
 
-use base::{
-    sample::{Labels, Sample, Series},
-    time::Timestamp,
-};
+use base::{sample::Sample, time::Timestamp};
 
 use super::{
-    Inner, State,
-    head::{Head, Verdict},
-    options::{APPEND_MAX_SAMPLES, FUTURE_MAX_MS, SEGMENT_MAX_BYTES, UNFLUSHED_MAX_FACTOR, millis},
+    Inner,
+    batch::{Batch, Entry},
+    block::ChunkReader,
+    head::{Head, Shard, Verdict},
+    key,
+    options::{APPEND_MAX_SAMPLES, FUTURE_MAX_MS, UNFLUSHED_MAX_FACTOR, millis},
     wal::{
         self,
         replay::{Record, Replayed},
@@ -30,20 +30,28 @@ struct Bounds {
     window_ms: i64,
 }
 
-/// The log's records of one append.
+/// The log's records of one shard's part of an append.
 #[derive(Default)]
 struct Records {
-    bytes: Vec<u8>,
+    names: Vec<u8>,
     samples: Vec<(u64, Sample)>,
+    newest_ms: i64,
 }
 
 impl Inner {
     /// Judges and stages a batch; it is durable once the log has reached the ticket.
-    pub(super) fn stage(&self, batch: Vec<Series>) -> Result<(Appended, u64)> {
-        if batch.iter().map(|series| series.samples.len()).sum::<usize>() > APPEND_MAX_SAMPLES {
+    pub(super) fn stage(&self, batch: &Batch) -> Result<(Appended, u64)> {
+        if batch.sample_count() > APPEND_MAX_SAMPLES || batch.is_too_large() {
             return Err(Error::BadData(format!(
                 "one append takes at most {APPEND_MAX_SAMPLES} samples"
             )));
+        }
+        self.check_open()?;
+        self.wal.check()?;
+        let unflushed_max = self.options.flush_samples.saturating_mul(UNFLUSHED_MAX_FACTOR);
+        if self.head.unflushed() >= unflushed_max {
+            self.due.notify_one();
+            return Err(Error::Busy("flushes do not keep up"));
         }
         let now = self.clock.now();
         let bounds = Bounds {
@@ -52,191 +60,254 @@ impl Inner {
             window_ms: millis(self.options.out_of_order_window),
         };
         let mut appended = Appended::default();
-        let mut valid = Vec::with_capacity(batch.len());
-        for mut series in batch {
-            if let Err(why) = validate::check_labels(&series.labels) {
-                appended.invalid += series.samples.len();
-                appended.first_error.get_or_insert(why);
+        let mut ticket = 0;
+        let mut failed = None;
+        let mut records = Records::default();
+        for (number, entries) in batch.by_shard().into_iter().enumerate() {
+            if entries.is_empty() || failed.is_some() {
                 continue;
             }
-            keep_within(&mut series, &bounds, &mut appended);
-            if !series.samples.is_empty() {
-                valid.push(series);
+            let mut shard = self.head.write(number);
+            for entry in &entries {
+                let judged =
+                    self.judge(&mut shard, batch, entry, &bounds, &mut appended, &mut records);
+                if let Err(error) = judged {
+                    failed = Some(error);
+                    break;
+                }
             }
+            // Also after a failure: what is in the head must be in the log.
+            ticket = self.stage_records(&mut records, now)?.max(ticket);
         }
-        let mut state = self.write()?;
-        self.wal.check()?;
-        let unflushed_max = self.options.flush_samples.saturating_mul(UNFLUSHED_MAX_FACTOR);
-        if state.head.unflushed() >= unflushed_max {
+        self.wal.kick();
+        if self.flush_is_due(now) {
             self.due.notify_one();
-            return Err(Error::Busy("flushes do not keep up"));
         }
-        let mut records = Records::default();
-        let judged = valid.into_iter().try_for_each(|series| {
-            self.judge(&mut state, series, &bounds, &mut appended, &mut records)
-        });
-        // Also after a failure: what is in the head must be in the log.
-        self.stage_records(&mut state, records, now);
-        judged?;
-        Ok((appended, state.ticket))
+        failed.map_or(Ok((appended, ticket)), Err)
     }
 
     fn judge(
         &self,
-        state: &mut State,
-        series: Series,
+        shard: &mut Shard,
+        batch: &Batch,
+        entry: &Entry,
         bounds: &Bounds,
         appended: &mut Appended,
         records: &mut Records,
     ) -> Result<()> {
-        let id = match state.head.get(&series.labels) {
-            Some(id) => id,
-            None if state.head.series_count() >= self.options.active_series_max => {
-                appended.over_limit += series.samples.len();
-                appended.first_error.get_or_insert_with(|| {
-                    format!(
-                        "{} would be one more than the {} active series allowed",
-                        series.labels.name(),
-                        self.options.active_series_max
-                    )
-                });
-                return Ok(());
-            }
-            None => {
-                let max_ms = self.newest_in_blocks(state, &series)?;
-                state.head.create(series.labels, max_ms)
-            }
+        let (key, samples) = (batch.key(entry), batch.samples(entry));
+        let at = match shard.find_key(entry.hash, key) {
+            Some(at) => at,
+            None => match self.create(shard, entry.hash, key, samples, bounds, appended)? {
+                Some(at) => at,
+                None => return Ok(()),
+            },
         };
-        for sample in series.samples {
-            let segment = state.segment;
-            let mem = state.head.series(id);
-            match mem.judge(sample, bounds.window_ms) {
+        let segment = self.head.segment();
+        let series = shard.series(at);
+        for sample in samples {
+            if !within(bounds, *sample, key, appended) {
+                continue;
+            }
+            let mut verdict = series.judge(*sample, bounds.window_ms);
+            if verdict == Verdict::Late {
+                verdict = self.judge_by_blocks(key, *sample)?;
+            }
+            match verdict {
                 Verdict::Duplicate => appended.duplicates += 1,
                 Verdict::Conflict => {
-                    appended.conflicts += 1;
-                    appended.first_error.get_or_insert_with(|| {
-                        let name = mem.labels.name();
-                        format!("{name} has another value at {}", Timestamp::from_ms(sample.at_ms))
+                    refuse(&mut appended.conflicts, &mut appended.first_error, || {
+                        let at = Timestamp::from_ms(sample.at_ms);
+                        format!("{} has another value at {at}", name(key))
                     });
                 }
                 Verdict::TooOld => {
-                    appended.too_old += 1;
-                    appended.first_error.get_or_insert_with(|| {
-                        let name = mem.labels.name();
+                    refuse(&mut appended.too_old, &mut appended.first_error, || {
                         format!(
-                            "{name} at {} is older than its newest sample by more than {} ms",
+                            "{} at {} is older than its newest sample by more than {} ms",
+                            name(key),
                             Timestamp::from_ms(sample.at_ms),
                             bounds.window_ms
                         )
                     });
                 }
-                Verdict::Write => {
-                    if mem.named_in != segment {
-                        mem.named_in = segment;
-                        wal::put_series(&mut records.bytes, mem.wal_id, &mem.labels);
+                Verdict::Write | Verdict::Late => {
+                    if series.named_in != segment {
+                        series.named_in = segment;
+                        wal::put_series(&mut records.names, series.wal_id, key);
                     }
-                    records.samples.push((mem.wal_id, sample));
+                    records.samples.push((series.wal_id, *sample));
+                    records.newest_ms = records.newest_ms.max(sample.at_ms);
                     appended.written += 1;
-                    state.head.insert(id, sample);
+                    series.insert(*sample);
                 }
             }
         }
         Ok(())
     }
 
+    /// None where the series is refused, with its samples counted.
+    fn create(
+        &self,
+        shard: &mut Shard,
+        hash: u64,
+        key: &[u8],
+        samples: &[Sample],
+        bounds: &Bounds,
+        appended: &mut Appended,
+    ) -> Result<Option<usize>> {
+        if let Err(why) = validate::check_key(key::texts(key)) {
+            appended.invalid += samples.len();
+            appended.first_error.get_or_insert(why);
+            return Ok(None);
+        }
+        // A series without a sample would be nothing to anybody.
+        let first_ms =
+            samples.iter().map(|sample| sample.at_ms).filter(|at| bounds.hold(*at)).min();
+        let Some(first_ms) = first_ms else {
+            for sample in samples {
+                within(bounds, *sample, key, appended);
+            }
+            return Ok(None);
+        };
+        if self.head.series_count() >= self.options.active_series_max {
+            appended.over_limit += samples.len();
+            appended.first_error.get_or_insert_with(|| {
+                format!(
+                    "{} would be one more than the {} active series allowed",
+                    name(key),
+                    self.options.active_series_max
+                )
+            });
+            return Ok(None);
+        }
+        let max_ms = self.newest_in_blocks(key, first_ms)?;
+        Ok(Some(self.head.create(shard, hash, key, max_ms)))
+    }
+
     /// The newest instant of a series that is new to the head, if a block could hold one that
     /// matters.
-    fn newest_in_blocks(&self, state: &State, series: &Series) -> Result<Option<i64>> {
-        let Some(first_ms) = series.samples.iter().map(|s| s.at_ms).min() else { return Ok(None) };
+    fn newest_in_blocks(&self, key: &[u8], first_ms: i64) -> Result<Option<i64>> {
         let mut newest = None;
-        for block in state.blocks.iter().filter(|block| block.last_ms >= first_ms) {
-            let index = self.indexes.get(block)?;
-            let last = index.get(&series.labels).map(|found| found.last_ms());
-            newest = newest.max(last);
+        for block in self.blocks().iter().filter(|block| block.last_ms >= first_ms) {
+            let Some(index) = self.sound(block, self.indexes.get(block))? else { continue };
+            newest = newest.max(index.get(key).map(|series| index.last_ms(series)));
         }
         Ok(newest)
     }
 
-    fn stage_records(&self, state: &mut State, mut records: Records, now: Timestamp) {
-        if records.samples.is_empty() {
-            return;
+    /// What blocks say of a sample behind its series' newest.
+    fn judge_by_blocks(&self, key: &[u8], sample: Sample) -> Result<Verdict> {
+        let at_ms = sample.at_ms;
+        let mut found = Vec::new();
+        for block in self.blocks().iter().filter(|block| block.overlaps(at_ms, at_ms)) {
+            let Some(index) = self.sound(block, self.indexes.get(block))? else { continue };
+            let Some(series) = index.get(key) else { continue };
+            let mut reader = ChunkReader::new(block, &index);
+            for chunk in index.chunks_in(series, at_ms, at_ms) {
+                self.sound(block, reader.read(chunk, at_ms, at_ms, &mut found))?;
+            }
+            if let Some(there) = found.first() {
+                return Ok(Verdict::against(sample, there.value));
+            }
         }
-        wal::put_samples(&mut records.bytes, &records.samples);
-        let bytes = records.bytes.len() as u64;
-        state.ticket = self.wal.stage(records.bytes);
-        state.segment_bytes += bytes;
-        state.log_bytes += bytes;
-        state.oldest_unflushed.get_or_insert(now);
-        if state.segment_bytes >= SEGMENT_MAX_BYTES {
-            state.segment += 1;
-            state.segment_bytes = 0;
-            self.wal.rotate(state.segment);
-        }
-        if self.flush_is_due(state, now) {
-            self.due.notify_one();
-        }
+        Ok(Verdict::Late)
     }
 
-    pub(super) fn flush_is_due(&self, state: &State, now: Timestamp) -> bool {
-        let age_ms = state.oldest_unflushed.map_or(0, |oldest| now.since_ms(oldest));
-        state.head.unflushed() > 0
-            && (state.head.unflushed() >= self.options.flush_samples
-                || state.log_bytes >= self.options.flush_log_bytes
+    /// While the shard of the records' series is held, so that a series is named before its first
+    /// sample.
+    fn stage_records(&self, records: &mut Records, now: Timestamp) -> Result<u64> {
+        if records.samples.is_empty() {
+            return Ok(0);
+        }
+        let mut bytes = std::mem::take(&mut records.names);
+        wal::put_samples(&mut bytes, &records.samples);
+        self.head.count(records.samples.len(), records.newest_ms);
+        self.log_bytes.fetch_add(bytes.len() as u64, Relaxed);
+        self.oldest_unflushed_ms.fetch_min(now.ms(), Relaxed);
+        *records = Records { samples: std::mem::take(&mut records.samples), ..Records::default() };
+        records.samples.clear();
+        self.wal.stage(bytes)
+    }
+
+    pub(super) fn flush_is_due(&self, now: Timestamp) -> bool {
+        let age_ms = now.ms().saturating_sub(self.oldest_unflushed_ms.load(Relaxed));
+        let unflushed = self.head.unflushed();
+        unflushed > 0
+            && (unflushed >= self.options.flush_samples
+                || self.log_bytes.load(Relaxed) >= self.options.flush_log_bytes
                 || age_ms >= millis(self.options.flush_age))
     }
 }
 
-fn keep_within(series: &mut Series, bounds: &Bounds, appended: &mut Appended) {
-    let name = series.labels.name();
-    let mut refuse = |count: fn(&mut Appended) -> &mut usize, at_ms, why: &str| {
-        *count(appended) += 1;
-        appended
-            .first_error
-            .get_or_insert_with(|| format!("{name} at {} {why}", Timestamp::from_ms(at_ms)));
-        false
+impl Bounds {
+    fn hold(&self, at_ms: i64) -> bool {
+        (self.first_ms..=self.last_ms).contains(&at_ms)
+    }
+}
+
+fn name(key: &[u8]) -> &str {
+    key::get(key, base::sample::NAME)
+}
+
+fn refuse(count: &mut usize, first_error: &mut Option<String>, why: impl FnOnce() -> String) {
+    *count += 1;
+    first_error.get_or_insert_with(why);
+}
+
+fn within(bounds: &Bounds, sample: Sample, key: &[u8], appended: &mut Appended) -> bool {
+    if bounds.hold(sample.at_ms) {
+        return true;
+    }
+    let (count, why) = if sample.at_ms < bounds.first_ms {
+        (&mut appended.too_old, "is beyond the retention")
+    } else {
+        (&mut appended.too_new, "is in the future")
     };
-    series.samples.retain(|sample| match sample.at_ms {
-        at if at < bounds.first_ms => refuse(|a| &mut a.too_old, at, "is beyond the retention"),
-        at if at > bounds.last_ms => refuse(|a| &mut a.too_new, at, "is in the future"),
-        _ => true,
+    refuse(count, &mut appended.first_error, || {
+        format!("{} at {} {why}", name(key), Timestamp::from_ms(sample.at_ms))
     });
+    false
 }
 
 /// Puts what the log holds into the head.
-pub(super) fn replay(log_dir: &Path, first_segment: u64, head: &mut Head) -> Result<Replayed> {
-    let mut names: HashMap<u64, u32> = HashMap::new();
+pub(super) fn replay(log_dir: &Path, first_segment: u64, head: &Head) -> Result<Replayed> {
+    let mut names: HashMap<u64, (usize, usize), foldhash::fast::FixedState> = HashMap::default();
     let mut current = 0;
-    let each = |segment: u64, record: Record| {
+    let mut unnamed = 0;
+    let mut done = wal::replay::replay(log_dir, first_segment, |segment, record| {
         if segment != current {
             current = segment;
             names.clear();
         }
         match record {
-            Record::Series { id, labels } => {
-                let series = resolve(head, labels);
-                names.insert(id, series);
+            Record::Series { id, key } => {
+                let hash = head.hash(key);
+                let number = Head::shard_of(hash);
+                let mut shard = head.write(number);
+                let at = match shard.find_key(hash, key) {
+                    Some(at) => at,
+                    None => head.create(&mut shard, hash, key, None),
+                };
+                names.insert(id, (number, at));
             }
-            Record::Samples(samples) => {
-                for (id, sample) in samples {
-                    let series = *names.get(&id).ok_or_else(|| {
-                        let path = wal::segment_path(log_dir, segment);
-                        Error::corrupt(&path, 0, format!("series {id} is not named before use"))
-                    })?;
-                    // The log holds only what was judged; a second copy of it changes nothing.
-                    if head.series(series).judge(sample, i64::MAX) == Verdict::Write {
-                        head.insert(series, sample);
-                    }
+            Record::Sample { id, sample } => {
+                // Where the name was in a damaged part, nobody knows whose sample it is.
+                let Some((number, at)) = names.get(&id) else {
+                    unnamed += 1;
+                    return;
+                };
+                let mut shard = head.write(*number);
+                let series = shard.series(*at);
+                // The log holds only what was judged; a second copy of it changes nothing.
+                let verdict = series.judge(sample, i64::MAX);
+                if matches!(verdict, Verdict::Write | Verdict::Late) {
+                    series.insert(sample);
+                    head.count(1, sample.at_ms);
                 }
             }
         }
-        Ok(())
-    };
-    wal::replay::replay(log_dir, first_segment, each)
-}
-
-fn resolve(head: &mut Head, labels: Labels) -> u32 {
-    match head.get(&labels) {
-        Some(id) => id,
-        None => head.create(labels, None),
-    }
+    })?;
+    done.unnamed_samples = unnamed;
+    Ok(done)
 }

@@ -1,29 +1,50 @@
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
+
+use base::sample::{Labels, STALE_NAN_BITS, Sample};
+use proptest::prelude::*;
 
 use super::{write::Writer, *};
-use crate::Matcher;
+use crate::{Matcher, embedded::key};
 
 fn sample(at_ms: i64, value: f64) -> Sample {
     Sample { at_ms, value }
 }
 
-fn written(path: &Path) -> Vec<(Labels, Vec<Sample>)> {
+type Content = Vec<(Labels, Vec<Sample>)>;
+
+fn write(path: &Path, all: &Content) -> bool {
+    let mut sorted: Vec<_> = all.iter().map(|(l, s)| (key::of(l), s)).collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut writer = Writer::create(path, FLUSHED_CHUNK_SAMPLES).unwrap();
+    for (key, samples) in sorted {
+        writer.add(&key, samples).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+fn written(path: &Path) -> Content {
     let long = (0..2000).map(|i| sample(i * 15_000 + i % 7, (i * i) as f64 / 3.0)).collect();
     let all = vec![
         (Labels::metric("a", &[("job", "x")]), long),
         (Labels::metric("a", &[("job", "y")]), vec![sample(-5, f64::NAN), sample(7, 1.0)]),
         (Labels::metric("b", &[]), vec![sample(3, f64::INFINITY)]),
     ];
-    let mut writer = Writer::create(path).unwrap();
-    for (labels, samples) in &all {
-        writer.add(labels, samples).unwrap();
-    }
-    assert!(writer.finish().unwrap());
+    assert!(write(path, &all));
     all
 }
 
 fn bits(samples: &[Sample]) -> Vec<(i64, u64)> {
     samples.iter().map(|s| (s.at_ms, s.value.to_bits())).collect()
+}
+
+fn read(block: &Block, index: &Index, labels: &Labels) -> Result<Vec<Sample>> {
+    let series = index.get(&key::of(labels)).expect("a series that was written");
+    let mut reader = ChunkReader::new(block, index);
+    let mut samples = Vec::new();
+    for chunk in index.chunks(series) {
+        reader.read(chunk, i64::MIN, i64::MAX, &mut samples)?;
+    }
+    Ok(samples)
 }
 
 #[test]
@@ -34,18 +55,23 @@ fn what_was_written_is_read_by_series_and_by_matcher() {
     let block = Block::open(path, 1, 0).unwrap();
     assert_eq!((block.first_ms, block.last_ms), (-5, 1999 * 15_000 + 1999 % 7));
     let index = block.read_index().unwrap();
-    for (series, (labels, samples)) in index.series.iter().zip(&all) {
-        assert_eq!(&*series.labels, labels);
-        let mut read = Vec::new();
-        for chunk in &series.chunks {
-            block.read_chunk(chunk, &mut read).unwrap();
-        }
-        assert_eq!(bits(&read), bits(samples));
+    assert_eq!(index.series_count(), all.len());
+    for (labels, samples) in &all {
+        assert_eq!(bits(&read(&block, &index, labels).unwrap()), bits(samples));
     }
     let matchers = [Matcher::equal("__name__", "a"), Matcher::not_equal("job", "x")];
     let found = index.find(&matchers);
-    assert_eq!(found.map(|s| s.labels.get("job").unwrap()).collect::<Vec<_>>(), ["y"]);
-    assert!(index.get(&all[2].0).is_some() && index.get(&Labels::metric("c", &[])).is_none());
+    let jobs: Vec<_> =
+        found.iter().map(|s| index.labels(*s).get("job").unwrap().to_owned()).collect();
+    assert_eq!(jobs, ["y"]);
+    assert_eq!(index.get(&key::of(&Labels::metric("c", &[]))), None);
+    let mut part = Vec::new();
+    let long = index.get(&key::of(&all[0].0)).unwrap();
+    let mut reader = ChunkReader::new(&block, &index);
+    for chunk in index.chunks_in(long, 15_001, 45_003) {
+        reader.read(chunk, 15_001, 45_003, &mut part).unwrap();
+    }
+    assert_eq!(bits(&part), bits(&all[0].1[1..4]));
 }
 
 #[test]
@@ -63,10 +89,9 @@ fn no_flipped_byte_gives_a_wrong_value() {
         let Ok(block) = Block::open(path.clone(), 1, 0) else { continue };
         let index = block.read_index().unwrap();
         let mut failed = 0;
-        for (series, (_, samples)) in index.series.iter().zip(&all) {
-            let mut read = Vec::new();
-            match series.chunks.iter().try_for_each(|c| block.read_chunk(c, &mut read)) {
-                Ok(()) => assert_eq!(bits(&read), bits(samples)),
+        for (labels, samples) in &all {
+            match read(&block, &index, labels) {
+                Ok(read) => assert_eq!(bits(&read), bits(samples)),
                 Err(error) => {
                     assert!(error.to_string().contains("checksum"), "{error}");
                     failed += 1;
@@ -85,6 +110,105 @@ fn no_flipped_byte_gives_a_wrong_value() {
 fn a_block_of_nothing_is_no_block() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("00000001.blk");
-    assert!(!Writer::create(&path).unwrap().finish().unwrap());
+    assert!(!write(&path, &Vec::new()));
     assert!(!path.exists());
+}
+
+/// Two hours of a target's series, as the measurements have them.
+fn scraped(targets: i64, metrics: i64) -> Content {
+    let mut all = Content::new();
+    for target in 0..targets {
+        for metric in 0..metrics {
+            let name = format!("metric_{metric}_total");
+            let labels = Labels::metric(&name, &[("instance", &format!("host-{target}:9100"))]);
+            let samples = (0..480i64).map(|i| {
+                let jitter = (i * 7919 + target * 104_729) % 9 - 4;
+                let value = match metric % 3 {
+                    0 => (i * 1000 + i * i * (metric + 1) % 61) as f64,
+                    1 => (5000 + (i * i + metric) * 37 % 97) as f64 / 100.0,
+                    _ => 1.0,
+                };
+                sample(1_700_000_000_000 + i * 15_000 + jitter, value)
+            });
+            all.push((labels, samples.collect()));
+        }
+    }
+    all
+}
+
+#[test]
+fn series_of_a_target_share_their_instants() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("00000001.blk");
+    let all = scraped(3, 60);
+    write(&path, &all);
+    let bytes = fs::metadata(&path).unwrap().len() as f64;
+    let block = Block::open(path.clone(), 1, 0).unwrap();
+    let index = block.read_index().unwrap();
+    let columns = (0..index.series_count() as u32).flat_map(|s| index.chunks(s)).map(|c| c.column);
+    assert_eq!(columns.max(), Some(2));
+    let per_sample = bytes / (all.len() * 480) as f64;
+    assert!(per_sample < 0.9, "{per_sample} bytes a sample");
+    for (labels, samples) in &all {
+        assert_eq!(bits(&read(&block, &index, labels).unwrap()), bits(samples));
+    }
+}
+
+fn labels() -> impl Strategy<Value = Labels> {
+    let pair = ("[a-c]{1,2}", "[x-zé]{0,2}");
+    (0..4, prop::collection::vec(pair, 0..4))
+        .prop_map(|(name, pairs)| Labels::new(pairs).with("__name__", &format!("m{name}")))
+}
+
+fn samples() -> impl Strategy<Value = Vec<Sample>> {
+    let value = prop_oneof![
+        Just(1.0),
+        (0i64..1000).prop_map(|n| n as f64 / 10.0),
+        Just(f64::from_bits(STALE_NAN_BITS)),
+        any::<u64>().prop_map(f64::from_bits),
+    ];
+    let step = prop_oneof![Just(15_000i64), 1i64..40_000];
+    (any::<i32>(), prop::collection::vec((step, value), 1..1200)).prop_map(|(first, rows)| {
+        let mut at_ms = i64::from(first);
+        let next = |(step, value)| {
+            at_ms += step;
+            sample(at_ms, value)
+        };
+        rows.into_iter().map(next).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_block_comes_back(mut all in prop::collection::vec((labels(), samples()), 1..8), pattern in prop::sample::select(vec!["m[0-1]", ".*2", "", "m1|m3", "m.*"]), negate: bool) {
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all.dedup_by(|a, b| a.0 == b.0);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("00000001.blk");
+        prop_assert!(write(&path, &all));
+        let block = Block::open(path, 1, 0).unwrap();
+        let index = Arc::new(block.read_index().unwrap());
+        prop_assert_eq!(index.series_count(), all.len());
+        for (labels, samples) in &all {
+            prop_assert_eq!(bits(&read(&block, &index, labels).unwrap()), bits(samples));
+        }
+        // The index finds what looking at all labels finds.
+        let matchers = [
+            Matcher::regex("__name__", pattern).unwrap(),
+            if negate { Matcher::not_equal("a", "x") } else { Matcher::equal("a", "x") },
+            Matcher::not_regex("b", "y.*").unwrap(),
+        ];
+        let mut found: Vec<_> = index.find(&matchers).iter().map(|s| index.labels(*s)).collect();
+        found.sort();
+        let all_hold = |labels: &Labels| matchers.iter().all(|m| m.matches_labels(labels));
+        let expected: Vec<_> = all.iter().map(|(l, _)| l.clone()).filter(all_hold).collect();
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn garbage_is_no_index(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Index::decode(&bytes);
+    }
 }
