@@ -116,6 +116,13 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(prometheus::alerts))
         .routes(routes!(prometheus::targets))
         .routes(routes!(prometheus::buildinfo))
+        .routes(routes!(prometheus::browse::metadata))
+        .routes(routes!(
+            prometheus::browse::query_exemplars,
+            prometheus::browse::query_exemplars_form
+        ))
+        .routes(routes!(prometheus::browse::format_query, prometheus::browse::format_query_form))
+        .routes(routes!(prometheus::browse::tsdb))
         .routes(routes!(prometheus::remote_write))
         .routes(routes!(metrics::get_metrics))
 }

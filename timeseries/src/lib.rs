@@ -32,8 +32,8 @@ pub use error::{Error, ErrorType, Result};
 pub use matcher::Matcher;
 pub use outside::Outside;
 pub use promql::{
-    DEPTH_MAX, EXPR_MAX_BYTES, Engine, EngineOptions, FUNCTIONS, LATER_FUNCTIONS, RANGE_POINTS_MAX,
-    SELECTORS_MAX, SERIES_MAX, format,
+    Cardinality, DEPTH_MAX, EXPR_MAX_BYTES, Engine, EngineOptions, FUNCTIONS, LATER_FUNCTIONS,
+    RANGE_POINTS_MAX, SELECTORS_MAX, SERIES_MAX, format,
 };
 pub use scope::{Scope, TENANT};
 pub use store::{Appended, Exemplar, Exemplars, Metadata, Select, Selected, Store};

@@ -28,6 +28,7 @@ use crate::{
     value::{InstantSeries, Point, RangeSeries, Text, Value},
 };
 
+mod browse;
 mod eval;
 mod functions;
 mod guard;
@@ -37,6 +38,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
+pub use browse::Cardinality;
 pub use functions::{LATER as LATER_FUNCTIONS, NAMES as FUNCTIONS};
 pub use plan::{DEPTH_MAX, EXPR_MAX_BYTES, format};
 

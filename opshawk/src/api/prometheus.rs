@@ -25,6 +25,7 @@ use super::{
     state::App,
 };
 
+pub mod browse;
 mod params;
 
 pub use params::{InstantParams, MatchParams, Params, RangeParams};
@@ -75,7 +76,12 @@ impl IntoResponse for Failed {
             let chain = base::reconcile::error_chain(&self.0);
             tracing::error!(error = chain, "a Prometheus API request failed");
         }
-        (status, Json(Answer::<Value>::failure(&self.0))).into_response()
+        let mut answer = (status, Json(Answer::<Value>::failure(&self.0))).into_response();
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            let later = http::HeaderValue::from_static(RETRY_AFTER_S);
+            answer.headers_mut().insert(http::header::RETRY_AFTER, later);
+        }
+        answer
     }
 }
 
@@ -292,8 +298,14 @@ pub async fn buildinfo() -> Json<Answer<Value>> {
     }))
 }
 
+/// A sender that is told to come again waits so long.
+const RETRY_AFTER_S: &str = "5";
+/// How much of a body was taken, named as in remote write 2.0.
+const WRITTEN: http::HeaderName =
+    http::HeaderName::from_static("x-prometheus-remote-write-samples-written");
+
 /// Takes samples: remote write 1.0 (snappy-compressed protobuf). 204: all are durable; 400: some
-/// can never be taken, the others are durable; 503: send it again.
+/// can never be taken, the others are durable; 429 and 503: send it again.
 #[utoipa::path(post, path = "/prometheus/api/v1/write", tag = "prometheus",
     request_body(content = Vec<u8>, content_type = "application/x-protobuf"),
     responses((status = 204)))]
@@ -302,15 +314,7 @@ pub async fn remote_write(
     caller: Caller,
     request: Request,
 ) -> problem::Result<Response> {
-    let version_2 = |v: &http::HeaderValue| v.to_str().is_ok_and(|v| v.contains("write.v2"));
-    if request.headers().get(http::header::CONTENT_TYPE).is_some_and(version_2) {
-        return Err(problem::Problem::http(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported-media-type",
-            "Another media type is wanted",
-            "only remote write 1.0 is spoken here",
-        ));
-    }
+    check_media(request.headers())?;
     let sender = app.ingest.sender(caller.access).await?;
     let body = extract::read_body(request, wire::COMPRESSED_MAX_BYTES).await?;
     let body = match wire::Body::read(&body) {
@@ -323,12 +327,54 @@ pub async fn remote_write(
         Err(error) => return Ok(Failed(error).into_response()),
     };
     app.metrics.count_samples(&appended);
-    if appended.rejected() == 0 && histograms_dropped == 0 {
-        return Ok(StatusCode::NO_CONTENT.into_response());
+    Ok(written(&appended, histograms_dropped))
+}
+
+/// What is no snappy-compressed remote write 1.0, where its headers say so.
+fn check_media(headers: &http::HeaderMap) -> problem::Result<()> {
+    let says = |name, wanted: &dyn Fn(&str) -> bool| {
+        headers.get(name).is_none_or(|value| value.to_str().is_ok_and(wanted))
+    };
+    let protobuf = |media: &str| {
+        let media = media.to_ascii_lowercase();
+        media.starts_with("application/x-protobuf") && !media.contains("write.v2")
+    };
+    let snappy = |coding: &str| coding.eq_ignore_ascii_case("snappy");
+    if says(http::header::CONTENT_TYPE, &protobuf) && says(http::header::CONTENT_ENCODING, &snappy)
+    {
+        return Ok(());
     }
-    let mut message = appended.first_error.unwrap_or_default();
+    Err(problem::Problem::http(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported-media-type",
+        "Another media type is wanted",
+        "only remote write 1.0 is spoken here: application/x-protobuf, compressed by snappy",
+    ))
+}
+
+fn written(appended: &timeseries::Appended, histograms_dropped: usize) -> Response {
+    let taken = appended.written + appended.duplicates;
+    let headers = [(WRITTEN, http::HeaderValue::from(taken))];
+    let rejected = appended.rejected();
+    if rejected == 0 && histograms_dropped == 0 {
+        return (StatusCode::NO_CONTENT, headers).into_response();
+    }
+    let mut message = format!("{taken} of {} samples were written", taken + rejected);
     if histograms_dropped > 0 {
-        message = format!("native histograms are not supported; {message}");
+        message.push_str("; native histograms are not supported");
     }
-    Ok(Failed(Error::BadData(message)).into_response())
+    if let Some(error) = &appended.first_error {
+        message.push_str("; the first that was not: ");
+        message.push_str(error);
+    }
+    // Nothing else is wrong: there may be room when other series have ended.
+    if appended.over_limit == rejected && histograms_dropped == 0 {
+        let mut answer = Failed(Error::Execution(message)).into_response();
+        *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        answer
+            .headers_mut()
+            .insert(http::header::RETRY_AFTER, http::HeaderValue::from_static(RETRY_AFTER_S));
+        return (headers, answer).into_response();
+    }
+    (headers, Failed(Error::BadData(message))).into_response()
 }

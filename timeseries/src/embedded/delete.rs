@@ -72,7 +72,8 @@ impl Inner {
         if manifest.tombstones.len() >= TOMBSTONES_MAX {
             return Err(Error::Busy("merges do not keep up with deletions"));
         }
-        let raw = |m: &Matcher| (m.name().to_owned(), m.operator().to_owned(), m.value().to_owned());
+        let raw =
+            |m: &Matcher| (m.name().to_owned(), m.operator().to_owned(), m.value().to_owned());
         let mut next = manifest.clone();
         next.tombstones.push(Tombstone {
             matchers: matchers.iter().map(raw).collect(),

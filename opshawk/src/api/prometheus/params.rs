@@ -53,6 +53,41 @@ pub struct MatchParams {
     pub end: Option<String>,
 }
 
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)] // Describes what [`Params`] reads.
+pub struct MetadataParams {
+    /// One family alone.
+    pub metric: Option<String>,
+    /// How many families at most.
+    pub limit: Option<u32>,
+}
+
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)] // Describes what [`Params`] reads.
+pub struct LimitParams {
+    /// How many of each kind; 10 where not given.
+    pub limit: Option<u32>,
+}
+
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)] // Describes what [`Params`] reads.
+pub struct FormatParams {
+    pub query: String,
+}
+
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)] // Describes what [`Params`] reads.
+pub struct ExemplarParams {
+    pub query: String,
+    /// Unix seconds or RFC 3339; everything where not given.
+    pub start: Option<String>,
+    pub end: Option<String>,
+}
+
 #[derive(Debug, Default)]
 pub struct Params(Vec<(String, String)>);
 
@@ -82,7 +117,7 @@ fn bad(name: &str, what: impl std::fmt::Display) -> Failed {
 }
 
 impl Params {
-    fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
@@ -93,6 +128,12 @@ impl Params {
 
     pub fn required(&self, name: &str) -> Result<&str, Failed> {
         self.get(name).ok_or_else(|| bad(name, "it is missing"))
+    }
+
+    /// A whole number, zero or more.
+    pub fn count(&self, name: &str) -> Result<Option<usize>, Failed> {
+        let parsed = |text: &str| text.parse().map_err(|_| bad(name, no_time(text)));
+        self.get(name).map(parsed).transpose()
     }
 
     /// Unix seconds or RFC 3339.
