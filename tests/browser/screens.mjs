@@ -8,6 +8,13 @@ const LOOKS = [
   { look: "360", scheme: "light", language: "en", width: 360, height: 740 },
 ];
 
+/** The live consoles of an instance's page, by the buttons that open them. */
+const CONSOLES = {
+  en: { terminal: "Open terminal", screen: "Open screen" },
+  "zh-CN": { terminal: "打开终端", screen: "打开屏幕" },
+};
+const CLOSE = { en: "Close", "zh-CN": "关闭" };
+
 /** As one who is logged in already (or nobody): each page in each look; what overflows. */
 export async function pictures(desk, { as, pages }) {
   const state = as === null ? undefined : await desk.page(as).context().storageState();
@@ -23,18 +30,28 @@ export async function pictures(desk, { as, pages }) {
       language,
     );
     for (const { name, path } of pages) {
+      const take = async (name) => {
+        const body = await page.evaluate(() => document.documentElement.scrollWidth);
+        if (body > width) wide.push(`${name} at ${width} px is ${body} px wide`);
+        // As high as the page: what is fixed to the window's edges then reaches its end.
+        const tall = await page.evaluate(() => document.documentElement.scrollHeight);
+        await page.setViewportSize({ width, height: Math.max(height, tall) });
+        await page.screenshot({
+          path: join(desk.screensDir, `${as ?? "nobody"}-${name}-${look}.png`),
+          animations: "disabled",
+        });
+        await page.setViewportSize({ width, height });
+      };
       await page.goto(path);
       await settled(page);
-      const body = await page.evaluate(() => document.documentElement.scrollWidth);
-      if (body > width) wide.push(`${name} at ${width} px is ${body} px wide`);
-      // As high as the page: what is fixed to the window's edges then reaches its end.
-      const tall = await page.evaluate(() => document.documentElement.scrollHeight);
-      await page.setViewportSize({ width, height: Math.max(height, tall) });
-      await page.screenshot({
-        path: join(desk.screensDir, `${as ?? "nobody"}-${name}-${look}.png`),
-        animations: "disabled",
-      });
-      await page.setViewportSize({ width, height });
+      await take(name);
+      if (name !== "instance") continue;
+      for (const [kind, words] of Object.entries(CONSOLES[language])) {
+        await page.getByRole("button", { name: words }).click();
+        await page.locator('main [data-status="open"]').waitFor();
+        await take(kind);
+        await page.getByRole("button", { name: CLOSE[language], exact: true }).click();
+      }
     }
     await page.context().close();
   }

@@ -168,6 +168,64 @@ export async function cpuChart(desk, { as, name }) {
   return { shown, later, pixels: await inked.jsonValue(), text: text.replace(/\s+/g, " ") };
 }
 
+/** Written into the editor, with a name that it offers, and run by Enter: what is drawn. */
+export async function query(desk, { as, begin, offered, end }) {
+  const page = desk.page(as);
+  await go(page, "Metrics");
+  await page.getByRole("textbox", { name: "PromQL expression" }).click();
+  await page.keyboard.type(begin);
+  await page.getByRole("option", { name: offered }).click();
+  await page.keyboard.type(end);
+  // Whatever list is still open, Enter is to run the expression.
+  await page.keyboard.press("Escape");
+  const expr = await page.locator(".cm-line").innerText();
+  const answer = page.waitForResponse((response) => response.url().includes("/query_range"));
+  await page.keyboard.press("Enter");
+  const { data } = await (await answer).json();
+  const chart = page.getByRole("img", { name: expr, exact: true });
+  await chart.locator("canvas").waitFor();
+  const lines = await chart.locator("xpath=..").getByRole("listitem").allInnerTexts();
+  const points = data.result.map(({ values }) => values.length);
+  return { expr, points, lines: lines.map((text) => text.replace(/\s+/g, " ")) };
+}
+
+/** On the instance's open page: its serial port, what is typed there, and what the guest answers. */
+export async function terminal(desk, { as, type, expects }) {
+  const page = desk.page(as);
+  const sockets = [];
+  page.on("websocket", (socket) => sockets.push(new URL(socket.url()).pathname));
+  await page.getByRole("button", { name: "Open terminal" }).click();
+  await connected(page);
+  await page.keyboard.type(type);
+  const shown = page.locator(".xterm-rows");
+  await shown.filter({ hasText: expects }).waitFor();
+  const text = await shown.innerText();
+  await page.getByRole("button", { name: "Close", exact: true }).click();
+  await page.getByRole("log", { name: "Serial console" }).waitFor();
+  return { text: text.trim(), sockets };
+}
+
+/** And its screen: how large it is, and how much of it is lit. */
+export async function screen(desk, { as }) {
+  const page = desk.page(as);
+  await page.getByRole("button", { name: "Open screen" }).click();
+  await connected(page);
+  const canvas = await page
+    .getByRole("application", { name: "Screen" })
+    .locator("canvas")
+    .elementHandle();
+  const lit = await page.waitForFunction((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let pixels = 0;
+    for (let i = 0; i < data.length; i += 4) pixels += Number(data[i] > 100);
+    return pixels > 100 && { width: canvas.width, height: canvas.height, pixels };
+  }, canvas);
+  await page.getByRole("button", { name: "Close", exact: true }).click();
+  return lit.jsonValue();
+}
+
+const connected = (page) => page.locator('main [data-status="open"]').waitFor();
+
 /** The tenant's first page. */
 export async function overview(desk, { as }) {
   const page = desk.page(as);

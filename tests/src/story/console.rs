@@ -100,6 +100,23 @@ impl Story {
         let power = power.with_context(|| format!("no 'Power on' of metal-1 in {rows:?}"))?;
         ensure!(power[2] == "Succeeded", "{power}");
         self.say(format!("{} operations, the first: {}", rows.len(), cells(power)));
+        self.operator_asks_in_promql(browser).await
+    }
+
+    /// The editor completes a name from the server's own; the graph then has a line a CPU.
+    async fn operator_asks_in_promql(&self, browser: &mut Browser) -> Result<()> {
+        let what = json!({
+            "as": OPERATOR_SEAT, "begin": "rate(node_cpu_sec", "offered": "node_cpu_seconds_total",
+            "end": "{mode=\"idle\"}[1m]",
+        });
+        let drawn = browser.step("query", what).await?;
+        let expr = text(&drawn, "expr")?;
+        ensure!(expr == r#"rate(node_cpu_seconds_total{mode="idle"}[1m])"#, "{expr}");
+        let points = drawn["points"].as_array().context("no series")?;
+        ensure!(!points.is_empty() && points.iter().all(|n| n.as_u64() > Some(1)), "{drawn}");
+        let lines = drawn["lines"].as_array().context("no lines")?;
+        ensure!(lines.len() == points.len(), "{drawn}");
+        self.say(format!("it asks {expr}: {} lines, the first {}", lines.len(), lines[0]));
         Ok(())
     }
 
@@ -166,6 +183,8 @@ impl Story {
             text(&chart, "text")?,
         ));
 
+        self.live_consoles(browser).await?;
+
         let overview = browser.step("overview", json!({"as": TENANT})).await?;
         let operations = overview["operations"].as_array().context("no operations")?;
         for kind in ["Create", "Stop", "Start", "Delete"] {
@@ -181,6 +200,23 @@ impl Story {
             text(&overview, "balance")?,
             text(&overview, "runs_out")?,
             operations.first().map(cells).unwrap_or_default(),
+        ));
+        Ok(())
+    }
+
+    /// On web-1's page: its shell answers what is typed, and its screen shows something.
+    async fn live_consoles(&self, browser: &mut Browser) -> Result<()> {
+        let what = json!({
+            "as": TENANT, "type": "\necho by-hand-$((6*7))\n", "expects": "by-hand-42",
+        });
+        let shown = browser.step("terminal", what).await?;
+        let path = format!("/v1/instances/{}/console/serial", self.instance);
+        ensure!(shown["sockets"] == json!([path]), "{shown}");
+        self.say("web-1's terminal: echo by-hand-$((6*7)) is answered with by-hand-42");
+        let screen = browser.step("screen", json!({"as": TENANT})).await?;
+        self.say(format!(
+            "web-1's screen: {} x {}, {} pixels lit",
+            screen["width"], screen["height"], screen["pixels"],
         ));
         Ok(())
     }
@@ -224,6 +260,8 @@ impl Story {
             ("instances", "/instances".into()),
             ("instance", format!("/instances/{}", self.instance)),
             ("alerts", "/alerts".into()),
+            ("query", "/query?expr=libvirt_domain_info_memory_usage_bytes".into()),
+            ("query-table", "/query?expr=libvirt_domain_info_state&view=table".into()),
             ("operations", "/operations".into()),
         ];
         let operators = [
@@ -231,6 +269,7 @@ impl Story {
             ("host", format!("/hosts/{host}")),
             ("servers", "/servers".into()),
             ("server", format!("/servers/{}", self.server)),
+            ("topology", "/topology".into()),
             ("tenants", "/tenants".into()),
             ("tenant", format!("/tenants/{}", self.tenant)),
             ("bill", format!("/tenants/{}/bill", self.tenant)),

@@ -32,7 +32,8 @@ vi.stubGlobal("matchMedia", (query: string) => ({
   removeListener() {},
   dispatchEvent: () => false,
 }));
-Element.prototype.scrollIntoView = () => {};
+// Browsers answer a promise by now, which is no cleanup for an effect to return.
+Object.assign(Element.prototype, { scrollIntoView: () => Promise.resolve() });
 Element.prototype.scrollTo = () => {};
 window.scrollTo = () => {};
 

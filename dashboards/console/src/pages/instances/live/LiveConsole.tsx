@@ -2,7 +2,7 @@
 import { Alert, Badge, Button, Group, Skeleton, Stack, Text } from "@mantine/core";
 import { IconPlugConnectedX, IconRefresh, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { refusalQuery } from "../../../api/queries";
 import { Panel } from "../../../components/Panel";
@@ -29,6 +29,10 @@ export function LiveConsole({ id, kind, printed, onClose }: Props) {
   const [phase, setPhase] = useState<Phase>(CONNECTING);
   const leave = useRef<HTMLButtonElement>(null);
   const path = channelPath(id, kind);
+  // It opens below what is being looked at.
+  useEffect(() => {
+    leave.current?.scrollIntoView({ block: "center" });
+  }, []);
   const again = () => {
     setPhase(CONNECTING);
     setAttempt(attempt + 1);

@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { isEscape, openChannel, type Phase } from "./channel";
 
-const BACKGROUND = "#0b1319";
+const BACKGROUND = "#000";
 
 interface Props {
   path: string;
@@ -65,7 +65,7 @@ export default function Screen({ path, onPhase, onLeave }: Props) {
         ref={host}
         role="application"
         aria-label={t("instance.live.screen")}
-        className="screen"
+        className="live-screen"
       />
       <Group p="sm">
         <Button

@@ -82,5 +82,5 @@ export default function SerialTerminal({ path, printed, onPhase, onLeave }: Prop
     // eslint-disable-next-line react-hooks/exhaustive-deps -- another language is no other terminal
   }, [path]);
 
-  return <div ref={host} className="terminal" />;
+  return <div ref={host} className="live-terminal" />;
 }
