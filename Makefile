@@ -14,7 +14,7 @@ SHELL := /bin/bash
 console_dir := dashboards/console
 console_modules := $(console_dir)/node_modules/.package-lock.json
 console_built := $(console_dir)/dist/index.html
-console_sources := $(shell find $(console_dir)/src $(console_dir)/public -type f 2>/dev/null) \
+console_sources := $(shell find $(console_dir)/src $(console_dir)/public $(console_dir)/scripts -type f 2>/dev/null) \
 	$(wildcard $(console_dir)/*.json $(console_dir)/*.ts $(console_dir)/*.html) opshawk/openapi.json
 nextest := $(shell command -v cargo-nextest 2>/dev/null)
 # One build of everything serves the tests, the demo and the soak: the same packages and features

@@ -19,6 +19,8 @@ interface Props {
   label: string;
   lines: readonly ChartLine[];
   format: (value: number) => string;
+  /** Of the axis, where `format` is too long for it. */
+  formatTick?: (value: number) => string;
   /** The axis reaches at least here, so that a quiet line looks quiet. */
   floor?: number;
   /** The values are bytes: the axis steps by powers of two. */
@@ -44,7 +46,15 @@ const dashOf = (i: number) => DASHES[Math.floor(i / COLORS.length) % DASHES.leng
 /** From a byte to a pebibyte. */
 const POWERS_OF_TWO = Array.from({ length: 51 }, (_, exponent) => 2 ** exponent);
 
-export function Chart({ label, lines, format, floor = 0, bytes = false, height = 220 }: Props) {
+export function Chart({
+  label,
+  lines,
+  format,
+  formatTick = format,
+  floor = 0,
+  bytes = false,
+  height = 220,
+}: Props) {
   const { t, i18n } = useTranslation();
   const theme = useMantineTheme();
   const dark = useComputedColorScheme("light") === "dark";
@@ -56,11 +66,11 @@ export function Chart({ label, lines, format, floor = 0, bytes = false, height =
   const data = useMemo(() => align(lines.map((line) => line.series)), [lines]);
   const names = lines.map((line) => line.name).join("\n");
   // The newest of each, for a plot that outlives renders.
-  const latest = useRef({ format, data });
+  const latest = useRef({ formatTick, data });
   useEffect(() => {
-    latest.current = { format, data };
+    latest.current = { formatTick, data };
     plot.current?.setData(data);
-  }, [format, data]);
+  }, [formatTick, data]);
 
   const pointedS = pointed === null ? undefined : data[0][pointed];
 
@@ -96,7 +106,7 @@ export function Chart({ label, lines, format, floor = 0, bytes = false, height =
             ...axis,
             size: 64,
             ...(bytes ? { incrs: POWERS_OF_TWO } : {}),
-            values: (_, splits) => splits.map((value) => latest.current.format(value)),
+            values: (_, splits) => splits.map((value) => latest.current.formatTick(value)),
           },
         ],
         series: [

@@ -31,15 +31,30 @@ export function formatPercent(ratio: number, language: string): string {
   );
 }
 
-const SAMPLE_DIGITS = 5;
+const SAMPLE_DIGITS = 6;
 
-/** A value of whatever unit, with its first digits; the very large and very small by powers of ten. */
+/**
+ * A value of whatever unit: whole digits are never rounded, of a fraction the first digits show; the
+ * very large and very small go by powers of ten.
+ */
 export function formatSample(value: number, language: string): string {
   const size = Math.abs(value);
-  const far = size !== 0 && (size >= 1e9 || size < 1e-4);
+  const far = size !== 0 && (size >= 1e15 || size < 1e-4);
+  const whole = Math.max(1, Math.floor(Math.log10(Math.max(size, 1))) + 1);
+  const digits = far ? SAMPLE_DIGITS : Math.max(SAMPLE_DIGITS, whole);
   return new Intl.NumberFormat(language, {
-    maximumSignificantDigits: SAMPLE_DIGITS,
+    maximumSignificantDigits: digits,
     notation: far ? "scientific" : "standard",
+  }).format(value);
+}
+
+/** The same in the room of an axis: 150M, 1.5亿. */
+export function formatTick(value: number, language: string): string {
+  const size = Math.abs(value);
+  const far = size !== 0 && (size >= 1e15 || size < 1e-4);
+  return new Intl.NumberFormat(language, {
+    maximumSignificantDigits: 4,
+    notation: far ? "scientific" : "compact",
   }).format(value);
 }
 

@@ -7,7 +7,7 @@ const LOOKBACK_MS = 24 * 3_600_000;
 /** A name that is new is offered after so long. */
 const CACHE_MS = 5 * 60_000;
 /** What the library asks for, too, and OpsHawk keeps nothing of. */
-const UNKNOWN = [`${API}/metadata`, `${API}/status/flags`];
+const UNKNOWN = [`${API}/status/flags`];
 
 function ask(input: RequestInfo, init?: RequestInit): Promise<Response> {
   const path = typeof input === "string" ? input : input.url;

@@ -10,7 +10,7 @@ import { Chart } from "../../components/Chart";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Empty } from "../../components/Empty";
 import { QueryView } from "../../components/QueryView";
-import { formatSample, formatWritten } from "../../format/quantity";
+import { formatSample, formatTick, formatWritten } from "../../format/quantity";
 import { formatDuration, formatInstant } from "../../format/time";
 import { toSpan, type QuerySearch, type View } from "./search";
 
@@ -74,6 +74,7 @@ function Lines({ expr, series }: { expr: string; series: RangeSeries[] }) {
         label={expr}
         lines={lines}
         format={(value) => formatSample(value, i18n.language)}
+        formatTick={(value) => formatTick(value, i18n.language)}
         height={340}
       />
     </>

@@ -5,7 +5,7 @@ import { act, fireEvent, screen, waitFor, within } from "@testing-library/react"
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test } from "vitest";
 import { seriesName } from "../../api/prometheus";
-import { formatSample, formatWritten } from "../../format/quantity";
+import { formatSample, formatTick, formatWritten } from "../../format/quantity";
 import { member, operator } from "../../test/fake";
 import { fakeServer, renderApp } from "../../test/render";
 import { LINES_MAX } from "./Results";
@@ -75,7 +75,11 @@ test("a series is named as PromQL writes it", () => {
 });
 
 test("values keep their first digits, and what is no number its text", () => {
-  expect(formatSample(1234567.891, "en")).toBe("1,234,600");
+  expect(formatSample(1234567.891, "en")).toBe("1,234,568");
+  expect(formatSample(167772160, "en")).toBe("167,772,160");
+  expect(formatSample(0.0613333333, "en")).toBe("0.0613333");
+  expect(formatTick(150000000, "en")).toBe("150M");
+  expect(formatTick(0.25, "en")).toBe("0.25");
   expect(formatSample(0.00001234, "en")).toBe("1.234E-5");
   expect(formatSample(0, "en")).toBe("0");
   expect(formatWritten("0.25", "en")).toBe("0.25");
@@ -179,7 +183,9 @@ describe("the page of a query", () => {
     const labels = currentCompletions(view.state).map(({ label }) => label);
     expect(labels).toEqual(expect.arrayContaining(["node_load1", "node_load5"]));
     const paths = asked.map(({ path }) => path).filter((path) => path.startsWith("/prometheus"));
-    expect(new Set(paths)).toEqual(new Set(["/prometheus/api/v1/label/__name__/values"]));
+    expect(new Set(paths)).toEqual(
+      new Set(["/prometheus/api/v1/label/__name__/values", "/prometheus/api/v1/metadata"]),
+    );
   });
 
   test("marks what is no PromQL while it is written", async () => {
