@@ -6,7 +6,7 @@ use std::{borrow::Cow, cell::Cell, collections::HashMap, sync::Arc};
 use base::sample::{Labels, NAME, Sample, is_stale};
 
 use super::{
-    functions::{Function, RangeFn, Window},
+    functions::Function,
     guard::Guard,
     plan::{Node, Range, RangeSource, Selector},
 };
@@ -24,7 +24,11 @@ mod histogram;
 mod labels;
 pub mod number;
 pub mod over_time;
+mod parallel;
 pub mod rate;
+mod window;
+
+use window::{Ranged, advance};
 
 /// The instants of an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,26 +194,25 @@ impl<'a> Evaluator<'a> {
         grid: Grid,
         value: fn(&Sample) -> f64,
     ) -> Result<Vec<Points>> {
-        let mut out = Vec::new();
-        for series in &self.data[selector.data] {
-            self.guard.check()?;
+        let all = &self.data[selector.data];
+        self.bound(all.len(), grid)?;
+        let samples: usize = all.iter().map(|series| series.samples.len()).sum();
+        let (guard, lookback_ms) = (self.guard, self.lookback_ms);
+        let series = parallel::map(all, samples + all.len() * grid.count, |series| {
+            guard.check()?;
             let mut from = 0;
             let values = (0..grid.count).map(|step| {
                 let look_ms = selector.at_ms.unwrap_or(grid.at(step)) - selector.offset_ms;
                 // Steps rise, so what lies behind this one's sample is done with.
-                from += series.samples[from..].partition_point(|s| s.at_ms <= look_ms);
+                from += advance(&series.samples[from..], |s| s.at_ms <= look_ms);
                 let newest = series.samples[..from].last()?;
                 from -= 1;
-                let fresh = newest.at_ms >= look_ms - self.lookback_ms;
+                let fresh = newest.at_ms >= look_ms - lookback_ms;
                 (fresh && !is_stale(newest.value)).then(|| value(newest))
             });
-            let points = Points { labels: series.labels.clone(), values: values.collect() };
-            if !points.is_empty() {
-                out.push(points);
-                self.bound(out.len(), grid)?;
-            }
-        }
-        Ok(out)
+            Ok(Points { labels: series.labels.clone(), values: values.collect() })
+        })?;
+        Ok(series.into_iter().filter(|points| !points.is_empty()).collect())
     }
 
     /// The samples that the windows of all steps are cut from, stale markers left out.
@@ -242,77 +245,7 @@ impl<'a> Evaluator<'a> {
         self.held.check(count)?;
         Ok(Grid { start_ms, step_ms, count })
     }
-
-    /// Calls a function with each series' window at each step.
-    pub fn over_range(
-        &self,
-        range: &Range,
-        grid: Grid,
-        ranged: &Ranged<'_>,
-    ) -> Result<Vec<Points>> {
-        let mut out = Vec::new();
-        for stretch in self.stretches(range, grid)? {
-            self.guard.check()?;
-            let mut values = Vec::with_capacity(grid.count);
-            let (mut from, mut to) = (0, 0);
-            for step in 0..grid.count {
-                if step % GUARD_STEPS == GUARD_STEPS - 1 {
-                    self.guard.check()?;
-                }
-                let at_ms = grid.at(step);
-                let end_ms = range.end_ms(at_ms);
-                let start_ms = end_ms - range.range_ms;
-                // Both ends belong to the window, as in Prometheus 2. Windows only move on.
-                from += advance(&stretch.samples[from..], |s| s.at_ms < start_ms);
-                to = to.max(from);
-                to += advance(&stretch.samples[to..], |s| s.at_ms <= end_ms);
-                let samples = &stretch.samples[from..to];
-                if samples.is_empty() {
-                    values.push(None);
-                    continue;
-                }
-                let args = ranged.args(step);
-                (ranged.check)(args)?;
-                let range_ms = range.range_ms;
-                let window = Window { samples, start_ms, end_ms, range_ms, at_ms, args };
-                values.push((ranged.function)(&window));
-            }
-            let points = Points { labels: stretch.labels, values };
-            if !points.is_empty() {
-                out.push(points);
-                self.bound(out.len(), grid)?;
-            }
-        }
-        Ok(out)
-    }
 }
-
-/// A function over a range, with its scalar arguments at each step.
-pub struct Ranged<'a> {
-    pub function: RangeFn,
-    pub check: fn([f64; 2]) -> Result<()>,
-    pub scalars: &'a [Vec<f64>],
-}
-
-impl Ranged<'_> {
-    fn args(&self, step: usize) -> [f64; 2] {
-        let arg = |index: usize| self.scalars.get(index).map_or(0.0, |values| values[step]);
-        [arg(0), arg(1)]
-    }
-}
-
-/// How many samples from the first on are behind: a few, mostly, so that they are walked first.
-fn advance(samples: &[Sample], behind: impl Fn(&Sample) -> bool) -> usize {
-    const WALKED: usize = 8;
-    let walked = samples.iter().take(WALKED).take_while(|sample| behind(sample)).count();
-    match walked {
-        WALKED => WALKED + samples[WALKED..].partition_point(behind),
-        _ => walked,
-    }
-}
-
-/// How often a long loop looks whether it should go on.
-const GUARD_STEPS: usize = 64;
 
 fn without_stale(series: &Selected) -> Stretch<'_> {
     let samples = if series.samples.iter().any(|s| is_stale(s.value)) {

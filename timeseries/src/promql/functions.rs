@@ -25,6 +25,19 @@ pub struct Window<'a> {
     pub at_ms: i64,
     /// The scalar arguments, for the functions that have them.
     pub args: [f64; 2],
+    /// With [`Needs::Resets`]: each value that a smaller one follows.
+    pub resets: &'a [f64],
+    /// With [`Needs::Largest`] or [`Needs::Smallest`]; NaN where all are.
+    pub best: f64,
+}
+
+/// What a function wants to know of a window without looking at all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    Nothing,
+    Resets,
+    Largest,
+    Smallest,
 }
 
 pub type RangeFn = fn(&Window<'_>) -> Option<f64>;
@@ -36,6 +49,7 @@ pub enum Function {
     /// Over a range vector.
     Range {
         function: RangeFn,
+        needs: Needs,
         keeps_name: bool,
         knows_the_step: bool,
         /// Whether scalar arguments are in their range.
@@ -219,16 +233,18 @@ pub fn named(name: &str) -> Result<(Function, Signature)> {
     Ok(match name {
         "holt_winters" | "double_exponential_smoothing" => {
             let smoothing = ranged(rate::double_exponential_smoothing);
-            let Function::Range { function, keeps_name, knows_the_step, .. } = smoothing else {
+            let Function::Range { function, needs, keeps_name, knows_the_step, .. } = smoothing
+            else {
                 unreachable!("ranged makes ranges")
             };
             let check = rate::check_smoothing;
-            let function = Function::Range { function, keeps_name, knows_the_step, check };
+            let function = Function::Range { function, needs, keeps_name, knows_the_step, check };
             (function, exact(&[Matrix, Scalar, Scalar]))
         }
         "predict_linear" => (
             Function::Range {
                 function: rate::predict_linear,
+                needs: Needs::Nothing,
                 keeps_name: false,
                 knows_the_step: true,
                 check: |_| Ok(()),
@@ -281,29 +297,35 @@ fn of_one(name: &str) -> Result<(Function, Signature)> {
 }
 
 fn ranged(function: RangeFn) -> Function {
-    Function::Range { function, keeps_name: false, knows_the_step: false, check: |_| Ok(()) }
+    needing(Needs::Nothing, function)
+}
+
+fn needing(needs: Needs, function: RangeFn) -> Function {
+    let (keeps_name, knows_the_step) = (false, false);
+    Function::Range { function, needs, keeps_name, knows_the_step, check: |_| Ok(()) }
 }
 
 /// Over a range vector, with nothing else.
 fn over(name: &str) -> Option<Function> {
     let keeping = |function| Function::Range {
         function,
+        needs: Needs::Nothing,
         keeps_name: true,
         knows_the_step: false,
         check: |_| Ok(()),
     };
     Some(match name {
-        "rate" => ranged(rate::rate),
-        "increase" => ranged(rate::increase),
+        "rate" => needing(Needs::Resets, rate::rate),
+        "increase" => needing(Needs::Resets, rate::increase),
         "delta" => ranged(rate::delta),
         "irate" => ranged(rate::irate),
         "idelta" => ranged(rate::idelta),
         "deriv" => ranged(rate::deriv),
-        "resets" => ranged(rate::resets),
+        "resets" => needing(Needs::Resets, rate::resets),
         "changes" => ranged(rate::changes),
         "avg_over_time" => ranged(over_time::avg),
-        "min_over_time" => ranged(over_time::min),
-        "max_over_time" => ranged(over_time::max),
+        "min_over_time" => needing(Needs::Smallest, |window| Some(window.best)),
+        "max_over_time" => needing(Needs::Largest, |window| Some(window.best)),
         "sum_over_time" => ranged(over_time::sum),
         "count_over_time" => ranged(over_time::count),
         "present_over_time" => ranged(|_| Some(1.0)),

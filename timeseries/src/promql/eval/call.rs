@@ -8,7 +8,10 @@ use super::{
     Error, Evaluator, Function, Grid, Out, Points, Ranged, Result, calendar, distinct, histogram,
     joined, labels, number, without_name,
 };
-use crate::promql::plan::{Call, Node, Range, RangeSource};
+use crate::promql::{
+    functions::Needs,
+    plan::{Call, Node, Range, RangeSource},
+};
 
 impl Evaluator<'_> {
     pub(super) fn call(&self, call: &Call, grid: Grid) -> Result<Out> {
@@ -34,7 +37,12 @@ impl Evaluator<'_> {
                 Out::Vector(absent(labels::of_absent(&args[0]), &series, grid))
             }
             Function::AbsentOverTime => {
-                let present = Ranged { function: |_| Some(1.0), check: |_| Ok(()), scalars: &[] };
+                let present = Ranged {
+                    function: |_| Some(1.0),
+                    needs: Needs::Nothing,
+                    check: |_| Ok(()),
+                    scalars: &[],
+                };
                 let series = self.over_range(range_of(&args[0])?, grid, &present)?;
                 Out::Vector(absent(labels::of_absent(&args[0]), &series, grid))
             }
@@ -67,12 +75,13 @@ impl Evaluator<'_> {
                 }
                 Out::Vector(series)
             }
-            Function::Range { function, keeps_name, check, .. } => {
+            Function::Range { function, needs, keeps_name, check, .. } => {
                 let at = args.iter().position(|arg| matches!(arg, Node::Range(_))).unwrap_or(0);
                 let others = args.iter().enumerate().filter(|(i, _)| *i != at);
                 let scalars: Vec<Vec<f64>> =
                     others.map(|(_, arg)| self.scalar(arg, grid)).collect::<Result<_>>()?;
-                let function = Ranged { function: *function, check: *check, scalars: &scalars };
+                let (function, needs, check) = (*function, *needs, *check);
+                let function = Ranged { function, needs, check, scalars: &scalars };
                 let mut series = self.over_range(range_of(&args[at])?, grid, &function)?;
                 if !keeps_name {
                     series.iter_mut().for_each(|p| p.labels = without_name(&p.labels));

@@ -1,5 +1,7 @@
 //! Arithmetic as Go's `math` has it, where that differs from Rust's.
 
+use std::cmp::Ordering;
+
 /// Adds with Neumaier's compensation: returns the new sum and the new correction.
 pub fn add(increment: f64, sum: f64, correction: f64) -> (f64, f64) {
     let total = sum + increment;
@@ -60,13 +62,16 @@ pub fn quantile(q: f64, mut values: Vec<f64>) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    values.sort_by(|a, b| a.partial_cmp(b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan())));
-    let n = values.len() as f64;
-    let rank = q * (n - 1.0);
-    let lower = rank.floor().max(0.0);
-    let upper = (lower + 1.0).min(n - 1.0);
+    let order = |a: &f64, b: &f64| -> Ordering {
+        a.partial_cmp(b).unwrap_or_else(|| b.is_nan().cmp(&a.is_nan()))
+    };
+    let last = values.len() - 1;
+    let rank = q * last as f64;
     let weight = rank - rank.floor();
-    values[lower as usize] * (1.0 - weight) + values[upper as usize] * weight
+    let (_, lower, above) = values.select_nth_unstable_by((rank as usize).min(last), order);
+    let lower = *lower;
+    let upper = above.iter().copied().min_by(order).unwrap_or(lower);
+    lower * (1.0 - weight) + upper * weight
 }
 
 /// The functions that map a value to a value.

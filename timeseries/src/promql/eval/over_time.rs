@@ -5,7 +5,13 @@ use base::sample::Sample;
 use super::number;
 use crate::promql::functions::Window;
 
+/// The sum by the count, unless that is no finite number: then the mean as it grows, value by
+/// value, which does not overflow.
 pub fn avg(window: &Window<'_>) -> Option<f64> {
+    let total = total(window.samples);
+    if total.is_finite() {
+        return Some(total / window.samples.len() as f64);
+    }
     let (mut mean, mut count, mut correction) = (0.0, 0.0, 0.0);
     for sample in window.samples {
         count += 1.0;
@@ -18,11 +24,19 @@ pub fn avg(window: &Window<'_>) -> Option<f64> {
 }
 
 pub fn sum(window: &Window<'_>) -> Option<f64> {
-    let (mut sum, mut correction) = (0.0, 0.0);
-    for sample in window.samples {
-        (sum, correction) = number::add(sample.value, sum, correction);
+    Some(total(window.samples))
+}
+
+/// With what each addition loses added in the end.
+fn total(samples: &[Sample]) -> f64 {
+    let (mut sum, mut lost) = (0.0, 0.0);
+    for sample in samples {
+        let total: f64 = sum + sample.value;
+        let added = total - sum;
+        lost += (sum - (total - added)) + (sample.value - added);
+        sum = total;
     }
-    Some(if f64::is_infinite(sum) { sum } else { sum + correction })
+    if f64::is_infinite(sum) { sum } else { sum + lost }
 }
 
 pub fn count(window: &Window<'_>) -> Option<f64> {
@@ -31,16 +45,6 @@ pub fn count(window: &Window<'_>) -> Option<f64> {
 
 pub fn last(window: &Window<'_>) -> Option<f64> {
     window.samples.last().map(|sample| sample.value)
-}
-
-pub fn max(window: &Window<'_>) -> Option<f64> {
-    let values = window.samples.iter().map(|sample| sample.value);
-    values.reduce(|max, value| if value > max || max.is_nan() { value } else { max })
-}
-
-pub fn min(window: &Window<'_>) -> Option<f64> {
-    let values = window.samples.iter().map(|sample| sample.value);
-    values.reduce(|min, value| if value < min || min.is_nan() { value } else { min })
 }
 
 pub fn quantile(window: &Window<'_>) -> Option<f64> {

@@ -31,11 +31,7 @@ fn extrapolated(window: &Window<'_>, is_counter: bool, per_second: bool) -> Opti
     let [first, .., last] = window.samples else { return None };
     let mut result = last.value - first.value;
     if is_counter {
-        for pair in window.samples.windows(2) {
-            if pair[1].value < pair[0].value {
-                result += pair[0].value;
-            }
-        }
+        window.resets.iter().for_each(|before| result += before);
     }
     let mut to_start = seconds(first.at_ms - window.start_ms);
     let to_end = seconds(window.end_ms - last.at_ms);
@@ -70,8 +66,7 @@ pub fn idelta(window: &Window<'_>) -> Option<f64> {
 }
 
 pub fn resets(window: &Window<'_>) -> Option<f64> {
-    let resets = window.samples.windows(2).filter(|pair| pair[1].value < pair[0].value);
-    Some(resets.count() as f64)
+    Some(window.resets.len() as f64)
 }
 
 pub fn changes(window: &Window<'_>) -> Option<f64> {
