@@ -19,6 +19,7 @@ mod aggregate;
 mod binary;
 pub mod calendar;
 mod call;
+mod groups;
 mod heap;
 mod histogram;
 mod labels;

@@ -2,13 +2,19 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use base::sample::{Labels, NAME};
+use base::sample::Labels;
 
-use super::{Error, Evaluator, Grid, Points, Result, heap::Heap, joined, number};
+use super::{
+    Error, Evaluator, Grid, Points, Result,
+    groups::{By, Groups},
+    joined, number,
+};
 use crate::promql::plan::{Aggregate, AggregateOp, Param};
 
-/// The groups that series fall into, numbered by first appearance.
-struct Groups {
+mod top;
+
+/// The groups that series fall into.
+struct Grouped {
     labels: Vec<Arc<Labels>>,
     of_series: Vec<usize>,
 }
@@ -31,120 +37,79 @@ impl Evaluator<'_> {
         if let Param::Label(label) = &aggregate.param {
             return self.count_values(aggregate, label, series, grid);
         }
-        let groups = Groups::of(aggregate, &series);
+        let grouped = self.grouped(aggregate, &series)?;
         match (aggregate.op, param) {
             (AggregateOp::Topk | AggregateOp::Bottomk, Some(k)) => {
-                self.top(aggregate.op, &groups, series, &k, grid)
+                self.top(aggregate.op, &grouped, series, &k, grid)
             }
-            (AggregateOp::Quantile, Some(q)) => {
-                let column = |step: usize| {
-                    let mut values = vec![Vec::new(); groups.labels.len()];
-                    for (points, group) in series.iter().zip(&groups.of_series) {
-                        values[*group].extend(points.values[step]);
-                    }
-                    let some = values.into_iter().map(|values| {
-                        (!values.is_empty()).then(|| number::quantile(q[step], values))
-                    });
-                    some.collect()
-                };
-                self.columns(&groups, grid, column)
-            }
-            _ => self.columns(&groups, grid, |step| {
-                let mut running = vec![None; groups.labels.len()];
-                for (points, group) in series.iter().zip(&groups.of_series) {
-                    if let Some(value) = points.values[step] {
-                        add(aggregate.op, &mut running[*group], value);
-                    }
-                }
-                running.into_iter().map(|r| r.map(|r| finish(aggregate.op, r))).collect()
-            }),
+            (AggregateOp::Quantile, Some(q)) => self.quantiles(&grouped, &series, &q, grid),
+            (op, _) => self.folded(op, &grouped, &series, grid),
         }
     }
 
-    /// One series a group, from what each step gives for every group.
-    fn columns(
+    fn grouped(&self, aggregate: &Aggregate, series: &[Points]) -> Result<Grouped> {
+        let by = By { only: !aggregate.without, labels: &aggregate.labels };
+        let mut groups = Groups::default();
+        let of_series = groups.numbers(series, by, self.guard)?;
+        let mut labels: Vec<Arc<Labels>> = Vec::with_capacity(groups.count());
+        for (points, number) in series.iter().zip(&of_series) {
+            if *number == labels.len() {
+                labels.push(Arc::new(by.of(&points.labels)));
+            }
+        }
+        Ok(Grouped { labels, of_series })
+    }
+
+    /// Series by series, in their order, so that sums round as the reference's do.
+    fn folded(
         &self,
-        groups: &Groups,
+        op: AggregateOp,
+        grouped: &Grouped,
+        series: &[Points],
         grid: Grid,
-        column: impl Fn(usize) -> Vec<Option<f64>>,
+    ) -> Result<Vec<Points>> {
+        self.bound(grouped.labels.len(), grid)?;
+        let mut rows: Vec<Vec<Option<Running>>> =
+            vec![vec![None; grid.count]; grouped.labels.len()];
+        for (points, group) in series.iter().zip(&grouped.of_series) {
+            self.guard.check()?;
+            for (running, value) in rows[*group].iter_mut().zip(&points.values) {
+                if let Some(value) = value {
+                    add(op, running, *value);
+                }
+            }
+        }
+        let out = grouped.labels.iter().zip(rows).map(|(labels, row)| {
+            let values = row.into_iter().map(|r| r.map(|r| finish(op, r)));
+            Points { labels: labels.clone(), values: values.collect() }
+        });
+        joined(out.collect())
+    }
+
+    fn quantiles(
+        &self,
+        grouped: &Grouped,
+        series: &[Points],
+        q: &[f64],
+        grid: Grid,
     ) -> Result<Vec<Points>> {
         let empty = |labels: &Arc<Labels>| Points {
             labels: labels.clone(),
             values: vec![None; grid.count],
         };
-        let mut out: Vec<Points> = groups.labels.iter().map(empty).collect();
-        for step in 0..grid.count {
+        let mut out: Vec<Points> = grouped.labels.iter().map(empty).collect();
+        let mut values = vec![Vec::new(); out.len()];
+        for (step, q) in q.iter().enumerate() {
             self.guard.check()?;
-            for (points, value) in out.iter_mut().zip(column(step)) {
-                points.values[step] = value;
+            for (points, group) in series.iter().zip(&grouped.of_series) {
+                values[*group].extend(points.values[step]);
+            }
+            for (points, values) in out.iter_mut().zip(&mut values) {
+                points.values[step] = (!values.is_empty()).then(|| number::quantile(*q, values));
+                values.clear();
             }
         }
         joined(out)
-    }
-
-    fn top(
-        &self,
-        op: AggregateOp,
-        groups: &Groups,
-        series: Vec<Points>,
-        k: &[f64],
-        grid: Grid,
-    ) -> Result<Vec<Points>> {
-        let ascending = op == AggregateOp::Topk;
-        let worse = |a: &(f64, usize), b: &(f64, usize)| {
-            a.0.is_nan() || if ascending { a.0 < b.0 } else { a.0 > b.0 }
-        };
-        let mut kept: Vec<Vec<Option<f64>>> = vec![vec![None; grid.count]; series.len()];
-        let mut order = Vec::new();
-        for (step, k) in k.iter().enumerate() {
-            self.guard.check()?;
-            // Go's int64(f), and what it refuses.
-            if k.is_nan() || *k >= 9_223_372_036_854_775_807.0 || *k < -9_223_372_036_854_775_808.0
-            {
-                return Err(Error::Execution(format!("Scalar value {k} overflows int64")));
-            }
-            if *k < 1.0 {
-                continue;
-            }
-            let k = *k as usize;
-            let mut heaps: Vec<_> = groups.labels.iter().map(|_| Heap::new(worse)).collect();
-            for (index, group) in groups.of_series.iter().enumerate() {
-                let Some(value) = series[index].values[step] else { continue };
-                let heap = &mut heaps[*group];
-                let better = heap.worst().is_none_or(|worst| {
-                    worst.0.is_nan() || if ascending { worst.0 < value } else { worst.0 > value }
-                });
-                if heap.len() == k && better {
-                    heap.pop();
-                }
-                if heap.len() < k {
-                    heap.push((value, index));
-                }
-            }
-            for heap in heaps {
-                let mut best = heap.into_items();
-                // Best first, NaN last.
-                best.sort_by(|a, b| {
-                    let both = a.0.partial_cmp(&b.0);
-                    let both = both.map(|o| if ascending { o.reverse() } else { o });
-                    both.unwrap_or_else(|| a.0.is_nan().cmp(&b.0.is_nan()))
-                });
-                for (value, index) in best {
-                    kept[index][step] = Some(value);
-                    if grid.count == 1 {
-                        order.push(index);
-                    }
-                }
-            }
-        }
-        if grid.count > 1 {
-            order = (0..series.len()).collect();
-        }
-        let out = order.into_iter().map(|index| Points {
-            labels: series[index].labels.clone(),
-            values: std::mem::take(&mut kept[index]),
-        });
-        joined(out.collect())
     }
 
     fn count_values(
@@ -160,13 +125,13 @@ impl Evaluator<'_> {
         if !aggregate.without {
             grouping.push(label.to_owned());
         }
+        let by = By { only: !aggregate.without, labels: &grouping };
         for points in series {
             self.guard.check()?;
             for (step, value) in points.values.iter().enumerate() {
                 let Some(value) = value else { continue };
                 let with_value = Labels::clone(&points.labels).with(label, &shown(*value));
-                let key = group_labels(&with_value, aggregate.without, &grouping);
-                let index = *found.entry(key).or_insert_with_key(|key| {
+                let index = *found.entry(by.of(&with_value)).or_insert_with_key(|key| {
                     let values = vec![None; grid.count];
                     out.push(Points { labels: Arc::new(key.clone()), values });
                     out.len() - 1
@@ -180,30 +145,7 @@ impl Evaluator<'_> {
     }
 }
 
-impl Groups {
-    fn of(aggregate: &Aggregate, series: &[Points]) -> Self {
-        let mut numbers: HashMap<Labels, usize> = HashMap::new();
-        let mut groups = Self { labels: Vec::new(), of_series: Vec::with_capacity(series.len()) };
-        for points in series {
-            let key = group_labels(&points.labels, aggregate.without, &aggregate.labels);
-            let number = *numbers.entry(key).or_insert_with_key(|key| {
-                groups.labels.push(Arc::new(key.clone()));
-                groups.labels.len() - 1
-            });
-            groups.of_series.push(number);
-        }
-        groups
-    }
-}
-
-fn group_labels(labels: &Labels, without: bool, grouping: &[String]) -> Labels {
-    let named = |name: &str| grouping.iter().any(|label| label == name);
-    let kept = labels
-        .iter()
-        .filter(|(name, _)| if without { *name != NAME && !named(name) } else { named(name) });
-    Labels::new(kept.map(|(name, value)| (name.to_owned(), value.to_owned())))
-}
-
+#[inline]
 fn add(op: AggregateOp, running: &mut Option<Running>, value: f64) {
     let Some(r) = running else {
         let start = match op {

@@ -1,11 +1,18 @@
 //! Binary operators, between scalars, vectors, or one of each.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use base::sample::{Labels, NAME};
 
-use super::{Error, Evaluator, Grid, Out, Points, Result, joined, without_name};
-use crate::promql::plan::{Binary, BinaryOp, Many, Matching};
+use super::{
+    Error, Evaluator, Grid, Out, Points, Result,
+    groups::{By, Groups},
+    joined, without_name,
+};
+use crate::promql::plan::{Binary, BinaryOp, Many};
 
 impl Evaluator<'_> {
     pub(super) fn binary(&self, binary: &Binary, grid: Grid) -> Result<Out> {
@@ -38,23 +45,30 @@ impl Evaluator<'_> {
         mut rhs: Vec<Points>,
         grid: Grid,
     ) -> Result<Vec<Points>> {
-        let mut signatures = Signatures::default();
-        let left = signatures.of(&lhs, &binary.matching);
-        let right = signatures.of(&rhs, &binary.matching);
-        for step in 0..grid.count {
+        let by = By { only: binary.matching.on, labels: &binary.matching.labels };
+        let mut groups = Groups::default();
+        let left = groups.numbers(&lhs, by, self.guard)?;
+        let right = groups.numbers(&rhs, by, self.guard)?;
+        let (asked, of_asked, changed, of_changed) = match binary.op {
+            BinaryOp::Or => (&lhs, &left, &mut rhs, &right),
+            _ => (&rhs, &right, &mut lhs, &left),
+        };
+        self.bound(groups.count(), grid)?;
+        let mut there = vec![Vec::new(); groups.count()];
+        for (points, group) in asked.iter().zip(of_asked) {
             self.guard.check()?;
-            let (ours, theirs, changed, of_changed) = match binary.op {
-                BinaryOp::Or => (&lhs, &left, &mut rhs, &right),
-                _ => (&rhs, &right, &mut lhs, &left),
-            };
-            let mut there = vec![false; signatures.count()];
-            for (points, signature) in ours.iter().zip(theirs) {
-                there[*signature] |= points.values[step].is_some();
+            let row: &mut Vec<bool> = &mut there[*group];
+            row.resize(grid.count, false);
+            for (there, value) in row.iter_mut().zip(&points.values) {
+                *there |= value.is_some();
             }
-            let keeps = binary.op == BinaryOp::And;
-            for (points, signature) in changed.iter_mut().zip(of_changed) {
-                if there[*signature] != keeps {
-                    points.values[step] = None;
+        }
+        let keeps = binary.op == BinaryOp::And;
+        for (points, group) in changed.iter_mut().zip(of_changed) {
+            self.guard.check()?;
+            for (step, value) in points.values.iter_mut().enumerate() {
+                if there[*group].get(step).copied().unwrap_or(false) != keeps {
+                    *value = None;
                 }
             }
         }
@@ -74,9 +88,15 @@ impl Evaluator<'_> {
         // The "one" side is looked up, the "many" side walked through.
         let swapped = binary.matching.many == Many::Right;
         let (many, one) = if swapped { (rhs, lhs) } else { (lhs, rhs) };
-        let mut signatures = Signatures::default();
-        let of_many = signatures.of(&many, &binary.matching);
-        let of_one = signatures.of(&one, &binary.matching);
+        let by = By { only: binary.matching.on, labels: &binary.matching.labels };
+        let mut groups = Groups::default();
+        let of_many = groups.numbers(&many, by, self.guard)?;
+        let of_one = groups.numbers(&one, by, self.guard)?;
+        if let Some(pairs) = fixed_pairs(binary, &of_many, &of_one, groups.count())
+            && let Some(out) = self.in_pairs(binary, &many, &one, &pairs)?
+        {
+            return Ok(out);
+        }
         let mut pairs = Pairs::new(binary, &many, &one, grid);
         for step in 0..grid.count {
             self.guard.check()?;
@@ -85,7 +105,7 @@ impl Evaluator<'_> {
             {
                 continue;
             }
-            let mut holder = vec![None; signatures.count()];
+            let mut holder = vec![None; groups.count()];
             for (index, signature) in of_one.iter().enumerate() {
                 if one[index].values[step].is_none() {
                     continue;
@@ -94,7 +114,7 @@ impl Evaluator<'_> {
                     return Err(ambiguous(binary, &one[index].labels, &one[other].labels));
                 }
             }
-            let mut matched = vec![false; signatures.count()];
+            let mut matched = vec![false; groups.count()];
             for (index, signature) in of_many.iter().enumerate() {
                 let (Some(many_value), Some(holder)) =
                     (many[index].values[step], holder[*signature])
@@ -119,6 +139,62 @@ impl Evaluator<'_> {
         }
         joined(pairs.out)
     }
+}
+
+impl Evaluator<'_> {
+    /// Series by series; None where two pairs make the same labels.
+    fn in_pairs(
+        &self,
+        binary: &Binary,
+        many: &[Points],
+        one: &[Points],
+        pairs: &[Option<usize>],
+    ) -> Result<Option<Vec<Points>>> {
+        let swapped = binary.matching.many == Many::Right;
+        let mut out = Vec::with_capacity(many.len());
+        let mut seen = HashSet::with_capacity(many.len());
+        for (many, holder) in many.iter().zip(pairs) {
+            let Some(holder) = holder else { continue };
+            self.guard.check()?;
+            let one = &one[*holder];
+            let labels = Arc::new(result_labels(binary, &many.labels, &one.labels));
+            if !seen.insert(labels.clone()) {
+                return Ok(None);
+            }
+            let values = many.values.iter().zip(&one.values).map(|(many, one)| {
+                let (many, one) = ((*many)?, (*one)?);
+                if swapped { element(binary, one, many) } else { element(binary, many, one) }
+            });
+            let points = Points { labels, values: values.collect() };
+            if !points.is_empty() {
+                out.push(points);
+            }
+        }
+        Ok(Some(out))
+    }
+}
+
+/// Which series of the "one" side each of the "many" side meets, if that is the same at all steps:
+/// where no two series of the "one" side share a group, nor of the other where each may have one.
+fn fixed_pairs(
+    binary: &Binary,
+    of_many: &[usize],
+    of_one: &[usize],
+    groups: usize,
+) -> Option<Vec<Option<usize>>> {
+    let mut holder = vec![None; groups];
+    for (index, group) in of_one.iter().enumerate() {
+        if holder[*group].replace(index).is_some() {
+            return None;
+        }
+    }
+    if binary.matching.many == Many::Neither {
+        let mut taken = vec![false; groups];
+        if of_many.iter().any(|group| std::mem::replace(&mut taken[*group], true)) {
+            return None;
+        }
+    }
+    Some(of_many.iter().map(|group| holder[*group]).collect())
 }
 
 /// The results, one series for each pair's labels.
@@ -165,31 +241,6 @@ impl<'a> Pairs<'a> {
     }
 }
 
-/// Equal label sets, as far as a matching looks at them, get equal numbers.
-#[derive(Default)]
-struct Signatures(HashMap<Labels, usize>);
-
-impl Signatures {
-    fn of(&mut self, series: &[Points], matching: &Matching) -> Vec<usize> {
-        let number = |points: &Points| {
-            let next = self.0.len();
-            *self.0.entry(matched_labels(&points.labels, matching)).or_insert(next)
-        };
-        series.iter().map(number).collect()
-    }
-    fn count(&self) -> usize {
-        self.0.len()
-    }
-}
-
-fn matched_labels(labels: &Labels, matching: &Matching) -> Labels {
-    let named = |name: &str| matching.labels.iter().any(|label| label == name);
-    let kept = labels
-        .iter()
-        .filter(|(name, _)| if matching.on { named(name) } else { *name != NAME && !named(name) });
-    Labels::new(kept.map(|(name, value)| (name.to_owned(), value.to_owned())))
-}
-
 fn result_labels(binary: &Binary, many: &Labels, one: &Labels) -> Labels {
     let matching = &binary.matching;
     let mut labels = many.clone();
@@ -209,7 +260,8 @@ fn result_labels(binary: &Binary, many: &Labels, one: &Labels) -> Labels {
 
 fn ambiguous(binary: &Binary, a: &Labels, b: &Labels) -> Error {
     let side = if binary.matching.many == Many::Right { "left" } else { "right" };
-    let group = shown(&matched_labels(a, &binary.matching));
+    let by = By { only: binary.matching.on, labels: &binary.matching.labels };
+    let group = shown(&by.of(a));
     Error::Execution(format!(
         "found duplicate series for the match group {group} on the {side} hand-side of the \
          operation: [{}, {}];many-to-many matching not allowed: matching labels must be unique on \

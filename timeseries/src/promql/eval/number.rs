@@ -52,7 +52,7 @@ pub fn stays_infinite(mean: f64, value: f64) -> bool {
 }
 
 /// The quantile of values in any order: interpolated between the two nearest; NaN sorts first.
-pub fn quantile(q: f64, mut values: Vec<f64>) -> f64 {
+pub fn quantile(q: f64, values: &mut [f64]) -> f64 {
     if values.is_empty() || q.is_nan() {
         return f64::NAN;
     }

@@ -48,8 +48,8 @@ pub fn last(window: &Window<'_>) -> Option<f64> {
 }
 
 pub fn quantile(window: &Window<'_>) -> Option<f64> {
-    let values = window.samples.iter().map(|sample| sample.value).collect();
-    Some(number::quantile(window.args[0], values))
+    let mut values: Vec<f64> = window.samples.iter().map(|sample| sample.value).collect();
+    Some(number::quantile(window.args[0], &mut values))
 }
 
 pub fn stddev(window: &Window<'_>) -> Option<f64> {
@@ -76,13 +76,13 @@ pub fn first(window: &Window<'_>) -> Option<f64> {
 
 /// The median of the distances from the median; NaN where a value is.
 pub fn mad(window: &Window<'_>) -> Option<f64> {
-    let values: Vec<f64> = window.samples.iter().map(|sample| sample.value).collect();
+    let mut values: Vec<f64> = window.samples.iter().map(|sample| sample.value).collect();
     if values.iter().any(|value| value.is_nan()) {
         return Some(f64::NAN);
     }
-    let median = number::quantile(0.5, values.clone());
-    let distances = values.into_iter().map(|value| (value - median).abs());
-    Some(number::quantile(0.5, distances.collect()))
+    let median = number::quantile(0.5, &mut values);
+    values.iter_mut().for_each(|value| *value = (*value - median).abs());
+    Some(number::quantile(0.5, &mut values))
 }
 
 fn seconds(sample: &Sample) -> f64 {
