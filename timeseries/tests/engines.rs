@@ -48,6 +48,12 @@ async fn over_victoria_metrics_the_suite_answers_as_over_the_embedded_engine() {
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let (process, outside) = started(Product::VictoriaMetrics, &scratch).await;
     let mut wanted = data::series();
+    // Whatever has more digits is rounded again when it merges its parts, between two questions.
+    for sample in wanted.iter_mut().flat_map(|series| &mut series.samples) {
+        if sample.value.is_finite() {
+            sample.value = format!("{:.9e}", sample.value).parse().expect("a number");
+        }
+    }
     write(&outside, &wanted).await;
     process.flush();
     for series in &mut wanted {
