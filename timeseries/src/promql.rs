@@ -187,16 +187,17 @@ impl Engine {
         }
     }
 
-    async fn fetch(&self, plan: &Plan, grid: Grid) -> Result<Vec<Vec<Selected>>> {
+    /// By selector.
+    async fn fetch(&self, plan: &Plan, grid: Grid) -> Result<Vec<Arc<Vec<Selected>>>> {
         let spans = plan.spans(grid.start_ms, grid.end_ms(), self.lookback_ms());
         let mut left = self.options.max_samples;
         let mut series = 0;
-        let mut data = Vec::with_capacity(spans.len());
-        for (matchers, span) in plan.selectors.iter().zip(spans) {
+        let mut data = vec![Arc::default(); spans.len()];
+        for read in plan.reads(&spans) {
             let select = Select {
-                matchers: matchers.clone(),
-                start_ms: span.start_ms,
-                end_ms: span.end_ms,
+                matchers: plan.selectors[read.selectors[0]].clone(),
+                start_ms: read.span.start_ms,
+                end_ms: read.span.end_ms,
                 max_samples: left,
             };
             let selected = self.store.select(select).await.map_err(|error| match error {
@@ -211,7 +212,8 @@ impl Engine {
                 return Err(Error::TooManySeries { limit: self.options.max_series });
             }
             left -= selected.iter().map(|series| series.samples.len()).sum::<usize>().min(left);
-            data.push(selected);
+            let selected = Arc::new(selected);
+            read.selectors.into_iter().for_each(|index| data[index] = selected.clone());
         }
         Ok(data)
     }

@@ -79,7 +79,7 @@ pub struct Stretch<'a> {
 
 pub struct Evaluator<'a> {
     /// By [`Selector::data`].
-    pub data: &'a [Vec<Selected>],
+    pub data: &'a [Arc<Vec<Selected>>],
     pub lookback_ms: i64,
     pub held: Held,
     pub guard: &'a Guard,
@@ -195,7 +195,7 @@ impl<'a> Evaluator<'a> {
         grid: Grid,
         value: fn(&Sample) -> f64,
     ) -> Result<Vec<Points>> {
-        let all = &self.data[selector.data];
+        let all = self.data[selector.data].as_slice();
         self.bound(all.len(), grid)?;
         let samples: usize = all.iter().map(|series| series.samples.len()).sum();
         let (guard, lookback_ms) = (self.guard, self.lookback_ms);

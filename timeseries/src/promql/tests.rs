@@ -130,7 +130,8 @@ async fn limits_answer_with_their_number() {
     assert!(matches!(wide, Err(Error::TooManyPoints { limit: 100 })), "{wide:?}");
     let few_series = with(EngineOptions { max_series: 3, ..EngineOptions::default() });
     assert!(few_series.query(&Scope::ALL, "cpu", NOW_MS).await.is_ok());
-    let error = few_series.query(&Scope::ALL, "cpu or cpu", NOW_MS).await.unwrap_err();
+    let error =
+        few_series.query(&Scope::ALL, "cpu or {__name__=~\"cpu\"}", NOW_MS).await.unwrap_err();
     assert!(matches!(error, Error::TooManySeries { limit: 3 }), "{error}");
     let range = |start, end, step| engine.query_range(&Scope::ALL, "1", start, end, step);
     assert!(range(0, 99, 1).await.is_ok());

@@ -37,12 +37,8 @@ impl Evaluator<'_> {
                 Out::Vector(absent(labels::of_absent(&args[0]), &series, grid))
             }
             Function::AbsentOverTime => {
-                let present = Ranged {
-                    function: |_| Some(1.0),
-                    needs: Needs::Nothing,
-                    check: |_| Ok(()),
-                    scalars: &[],
-                };
+                let (needs, check) = (Needs::Nothing, |_: [f64; 2]| Ok(()));
+                let present = Ranged { function: |_| Some(1.0), needs, check, scalars: &[] };
                 let series = self.over_range(range_of(&args[0])?, grid, &present)?;
                 Out::Vector(absent(labels::of_absent(&args[0]), &series, grid))
             }
@@ -75,20 +71,25 @@ impl Evaluator<'_> {
                 }
                 Out::Vector(series)
             }
-            Function::Range { function, needs, keeps_name, check, .. } => {
-                let at = args.iter().position(|arg| matches!(arg, Node::Range(_))).unwrap_or(0);
-                let others = args.iter().enumerate().filter(|(i, _)| *i != at);
-                let scalars: Vec<Vec<f64>> =
-                    others.map(|(_, arg)| self.scalar(arg, grid)).collect::<Result<_>>()?;
-                let (function, needs, check) = (*function, *needs, *check);
-                let function = Ranged { function, needs, check, scalars: &scalars };
-                let mut series = self.over_range(range_of(&args[at])?, grid, &function)?;
-                if !keeps_name {
-                    series.iter_mut().for_each(|p| p.labels = without_name(&p.labels));
-                }
-                Out::Vector(distinct(series)?)
-            }
+            Function::Range { .. } => Out::Vector(self.ranged(call, grid)?),
         })
+    }
+
+    fn ranged(&self, call: &Call, grid: Grid) -> Result<Vec<Points>> {
+        let Function::Range { function, needs, keeps_name, check, .. } = call.function else {
+            unreachable!("the caller has seen that it is one")
+        };
+        let is_range = |arg: &Node| matches!(arg, Node::Range(_));
+        let others = call.args.iter().filter(|arg| !is_range(arg));
+        let scalars: Vec<Vec<f64>> =
+            others.map(|arg| self.scalar(arg, grid)).collect::<Result<_>>()?;
+        let ranged = Ranged { function, needs, check, scalars: &scalars };
+        let at = call.args.iter().position(is_range).unwrap_or(0);
+        let mut series = self.over_range(range_of(&call.args[at])?, grid, &ranged)?;
+        if !keeps_name {
+            series.iter_mut().for_each(|points| points.labels = without_name(&points.labels));
+        }
+        distinct(series)
     }
 
     /// Value by value, with the step's index; the metric's name goes.

@@ -1,5 +1,7 @@
 //! Which span of time each selector needs.
 
+use std::collections::BTreeMap;
+
 use super::{Node, Param, Plan, Range, RangeSource};
 
 /// Both ends belong to it; milliseconds.
@@ -9,7 +11,41 @@ pub struct Span {
     pub end_ms: i64,
 }
 
+/// One selection, for all the selectors that ask for the same series at about the same time.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Read {
+    pub span: Span,
+    /// Indices of selectors; the first one's matchers are all of theirs.
+    pub selectors: Vec<usize>,
+}
+
 impl Plan {
+    /// What to read for these spans: equal selectors whose spans overlap share one.
+    pub fn reads(&self, spans: &[Span]) -> Vec<Read> {
+        let mut equal: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
+        for (index, matchers) in self.selectors.iter().enumerate() {
+            let key = matchers.iter().map(ToString::to_string).collect();
+            equal.entry(key).or_default().push(index);
+        }
+        let mut reads = Vec::with_capacity(equal.len());
+        for mut selectors in equal.into_values() {
+            selectors.sort_by_key(|index| spans[*index].start_ms);
+            let mut last: Option<Read> = None;
+            for index in selectors {
+                let span = spans[index];
+                match &mut last {
+                    Some(read) if span.start_ms <= read.span.end_ms => {
+                        read.span.end_ms = read.span.end_ms.max(span.end_ms);
+                        read.selectors.push(index);
+                    }
+                    _ => reads.extend(last.replace(Read { span, selectors: vec![index] })),
+                }
+            }
+            reads.extend(last);
+        }
+        reads
+    }
+
     /// By selector, for evaluation at instants from `start_ms` to `end_ms`.
     pub fn spans(&self, start_ms: i64, end_ms: i64, lookback_ms: i64) -> Vec<Span> {
         let mut spans = vec![Span { start_ms: 0, end_ms: -1 }; self.selectors.len()];

@@ -99,6 +99,24 @@ fn a_selector_needs_just_its_span() {
 }
 
 #[test]
+fn equal_selectors_are_read_once_where_their_spans_meet() {
+    let reads = |expr: &str| {
+        let plan = compile(expr, &Scope::ALL, 1_000_000, 2_000_000).expect(expr);
+        let spans = plan.spans(1_000_000, 2_000_000, 300_000);
+        let reads = plan.reads(&spans).into_iter();
+        reads.map(|r| (r.span.start_ms, r.span.end_ms, r.selectors)).collect::<Vec<_>>()
+    };
+    assert_eq!(reads("x / x"), [(700_000, 2_000_000, vec![0, 1])]);
+    assert_eq!(reads("rate(x[10m]) / x"), [(400_000, 2_000_000, vec![0, 1])]);
+    assert_eq!(
+        reads("x - x offset 1d"),
+        [(-85_700_000, -84_400_000, vec![1]), (700_000, 2_000_000, vec![0])]
+    );
+    assert_eq!(reads("x{a=\"1\"} / x{a=~\"1\"}").len(), 2);
+    assert_eq!(reads("x{a=\"1\"} / x{a=\"1\\\",b=\\\"2\"}").len(), 2);
+}
+
+#[test]
 fn a_scope_stands_in_every_selector() {
     let id = base::id::TenantId::new();
     let expr = "a + on () b{tenant=\"x\"} or sum_over_time(c[5m:1m]) unless absent(d @ 3) \
