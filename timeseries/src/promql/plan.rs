@@ -30,7 +30,7 @@ pub const SUBQUERY_STEP_MS: i64 = 60_000;
 /// Reads an expression for evaluation from `start_ms` to `end_ms`.
 pub fn compile(expr: &str, scope: &Scope, start_ms: i64, end_ms: i64) -> Result<Plan> {
     let tree = parse(expr)?;
-    if [start_ms, end_ms].iter().any(|ms| ms.unsigned_abs() > syntax::DURATION_MAX_MS as u64) {
+    if [start_ms, end_ms].iter().any(|ms| ms.unsigned_abs() > syntax::TIME_MAX_MS as u64) {
         return Err(Error::BadData("the time of the query is out of range".to_owned()));
     }
     let mut planner = Planner { scope, start_ms, end_ms, selectors: Vec::new() };

@@ -15,7 +15,7 @@ mod selector;
 pub mod text;
 
 pub use print::pretty;
-pub use text::DURATION_MAX_MS;
+pub use text::TIME_MAX_MS;
 
 #[cfg(test)]
 mod tests;

@@ -146,8 +146,6 @@ const PIECES: &[&str] = &[
     "(",
     ")",
     "(?:",
-    "(?i)",
-    "(?s)",
     "(?i:",
     "(?P<n>",
     "(?P<>",
@@ -253,6 +251,10 @@ pub fn pattern(random: &mut Random) -> String {
         let text = TEXTS[random.below(TEXTS.len() as u64) as usize];
         let keep = random.below(text.chars().count() as u64 + 1) as usize;
         pattern.extend(text.chars().take(keep).filter(|c| c.is_alphanumeric()));
+    }
+    if random.below(5) == 0 {
+        // In front only: Go lets flags stand between a repetition and what it repeats again.
+        pattern.insert_str(0, ["(?i)", "(?s)", "(?i-s)"][random.below(3) as usize]);
     }
     for _ in 0..=random.below(4) {
         pattern.push_str(PIECES[random.below(PIECES.len() as u64) as usize]);

@@ -45,7 +45,7 @@ impl Evaluator<'_> {
             Function::HistogramQuantile => {
                 let quantiles = self.scalar(&args[0], grid)?;
                 let buckets = self.vector(&args[1], grid)?;
-                Out::Vector(joined(histogram::quantiles(&quantiles, buckets))?)
+                Out::Vector(joined(histogram::quantiles(&quantiles, buckets, self.guard)?)?)
             }
             Function::Sort { descending } => {
                 let mut series = self.vector(&args[0], grid)?;
@@ -57,12 +57,12 @@ impl Evaluator<'_> {
             Function::LabelReplace(replace) => {
                 let replace = replace.as_deref().expect("the planner put it there");
                 let series = self.vector(&args[0], grid)?;
-                Out::Vector(joined(labels::replace(series, replace))?)
+                Out::Vector(joined(labels::replace(series, replace, self.guard)?)?)
             }
             Function::LabelJoin(join) => {
                 let join = join.as_deref().expect("the planner put it there");
                 let series = self.vector(&args[0], grid)?;
-                Out::Vector(joined(labels::join(series, join))?)
+                Out::Vector(joined(labels::join(series, join, self.guard)?)?)
             }
             Function::SortByLabel { descending, labels } => {
                 let mut series = self.vector(&args[0], grid)?;

@@ -4,8 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use base::sample::Labels;
 
-use super::{Points, without_name};
-use crate::promql::syntax::text;
+use super::{Points, Result, without_name};
+use crate::promql::{guard::Guard, syntax::text};
 
 const LE: &str = "le";
 
@@ -19,7 +19,7 @@ struct Bucket {
 type BucketSeries = (f64, Vec<Option<f64>>);
 
 /// One series a histogram; elements without a numeric `le` are no buckets and are left out.
-pub fn quantiles(quantiles: &[f64], buckets: Vec<Points>) -> Vec<Points> {
+pub fn quantiles(quantiles: &[f64], buckets: Vec<Points>, guard: &Guard) -> Result<Vec<Points>> {
     let mut found: HashMap<Labels, usize> = HashMap::new();
     let mut histograms: Vec<(Arc<Labels>, Vec<BucketSeries>)> = Vec::new();
     for points in buckets {
@@ -33,6 +33,7 @@ pub fn quantiles(quantiles: &[f64], buckets: Vec<Points>) -> Vec<Points> {
         histograms[index].1.push((bound, points.values));
     }
     let series = histograms.into_iter().map(|(labels, buckets)| {
+        guard.check()?;
         let values = quantiles.iter().enumerate().map(|(step, q)| {
             let at_step = buckets.iter().filter_map(|(upper_bound, values)| {
                 Some(Bucket { upper_bound: *upper_bound, count: values[step]? })
@@ -40,7 +41,7 @@ pub fn quantiles(quantiles: &[f64], buckets: Vec<Points>) -> Vec<Points> {
             let at_step: Vec<Bucket> = at_step.collect();
             (!at_step.is_empty()).then(|| quantile(*q, at_step))
         });
-        Points { labels, values: values.collect() }
+        Ok(Points { labels, values: values.collect() })
     });
     series.collect()
 }

@@ -5,22 +5,23 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 use base::sample::Labels;
 use regex::Captures;
 
-use super::{Points, call::is_name};
+use super::{Points, Result, call::is_name};
 use crate::promql::{
     functions::{Join, Replace},
+    guard::Guard,
     plan::Node,
 };
 
-pub fn replace(series: Vec<Points>, replace: &Replace) -> Vec<Points> {
-    relabel(series, |labels| {
+pub fn replace(series: Vec<Points>, replace: &Replace, guard: &Guard) -> Result<Vec<Points>> {
+    relabel(series, guard, |labels| {
         let from = labels.get(&replace.from).unwrap_or_default();
         let captures = replace.regex.captures(from)?;
         Some(labels.clone().with(&replace.to, &expand(&replace.replacement, &captures)))
     })
 }
 
-pub fn join(series: Vec<Points>, join: &Join) -> Vec<Points> {
-    relabel(series, |labels| {
+pub fn join(series: Vec<Points>, join: &Join, guard: &Guard) -> Result<Vec<Points>> {
+    relabel(series, guard, |labels| {
         let values: Vec<&str> =
             join.from.iter().map(|from| labels.get(from).unwrap_or_default()).collect();
         Some(labels.clone().with(&join.to, &values.join(&join.separator)))
@@ -28,10 +29,17 @@ pub fn join(series: Vec<Points>, join: &Join) -> Vec<Points> {
 }
 
 /// None leaves the labels as they are.
-fn relabel(series: Vec<Points>, change: impl Fn(&Labels) -> Option<Labels>) -> Vec<Points> {
-    let changed = series.into_iter().map(|points| match change(&points.labels) {
-        Some(labels) => Points { labels: Arc::new(labels), ..points },
-        None => points,
+fn relabel(
+    series: Vec<Points>,
+    guard: &Guard,
+    change: impl Fn(&Labels) -> Option<Labels>,
+) -> Result<Vec<Points>> {
+    let changed = series.into_iter().map(|points| {
+        guard.check()?;
+        Ok(match change(&points.labels) {
+            Some(labels) => Points { labels: Arc::new(labels), ..points },
+            None => points,
+        })
     });
     changed.collect()
 }
@@ -60,13 +68,13 @@ pub fn of_absent(arg: &Node) -> Labels {
 
 /// By the values of labels, numbers in them by their size; then by all labels.
 pub fn sort(series: &mut [Points], by: &[String], descending: bool) {
+    fn value<'p>(points: &'p Points, label: &str) -> &'p str {
+        points.labels.get(label).unwrap_or_default()
+    }
     series.sort_by(|a, b| {
-        let value = |points: &Points, label: &str| -> String {
-            points.labels.get(label).unwrap_or_default().to_owned()
-        };
-        let differ = by.iter().map(|label| natural(&value(a, label), &value(b, label)));
-        let order =
-            differ.fold(Ordering::Equal, Ordering::then).then_with(|| a.labels.cmp(&b.labels));
+        let differ = by.iter().map(|label| natural(value(a, label), value(b, label)));
+        let order = differ.fold(Ordering::Equal, Ordering::then);
+        let order = order.then_with(|| a.labels.cmp(&b.labels));
         if descending { order.reverse() } else { order }
     });
 }

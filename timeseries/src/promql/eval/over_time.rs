@@ -5,13 +5,9 @@ use base::sample::Sample;
 use super::number;
 use crate::promql::functions::Window;
 
-/// The sum by the count, unless that is no finite number: then the mean as it grows, value by
-/// value, which does not overflow.
+/// The mean as it grows, value by value, as the reference has it to the last digit: where a rounding
+/// function or a comparison stands around it, that digit can decide.
 pub fn avg(window: &Window<'_>) -> Option<f64> {
-    let total = total(window.samples);
-    if total.is_finite() {
-        return Some(total / window.samples.len() as f64);
-    }
     let (mut mean, mut count, mut correction) = (0.0, 0.0, 0.0);
     for sample in window.samples {
         count += 1.0;

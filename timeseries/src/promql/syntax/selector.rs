@@ -131,7 +131,7 @@ impl Parser<'_> {
             return self.error(format!("bad number {:?}", token.text));
         };
         let ms = (if negative { -seconds } else { seconds } * 1000.0).round();
-        if ms.is_nan() || ms.abs() > text::DURATION_MAX_MS as f64 {
+        if ms.is_nan() || ms.abs() > text::TIME_MAX_MS as f64 {
             return self.error("the timestamp after @ is out of range");
         }
         Ok(ms as i64)

@@ -3,8 +3,10 @@
 
 use std::fmt::Write as _;
 
-/// Durations and instants beyond it (292 years, what fits a count of nanoseconds) are refused.
-pub const DURATION_MAX_MS: i64 = i64::MAX / 1_000_000;
+/// Instants beyond it (285,000 years) can't be meant.
+pub const TIME_MAX_MS: i64 = 1 << 53;
+/// Durations beyond it (292 years, what fits a count of nanoseconds) are refused.
+const DURATION_MAX_MS: i64 = i64::MAX / 1_000_000;
 
 const UNITS_MS: [(&str, i64); 7] = [
     ("y", 365 * 86_400_000),
