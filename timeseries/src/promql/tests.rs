@@ -260,3 +260,37 @@ async fn later_functions_answer_as_they_are_documented() {
     assert_eq!(names("sort_by_label_desc(m, \"none\", \"n\")").await, ["b", "a10", "a9"]);
     assert_eq!(names("last_over_time(m{n=\"b\"}[1m])").await, ["b"]);
 }
+
+/// Where Prometheus 2.42 answers a range otherwise than its instants one by one, and later versions
+/// and we do not.
+#[tokio::test]
+async fn a_range_answers_as_its_instants_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = vec![cpu("t", "0", 1.0), cpu("t", "1", 5.0)];
+    let engine = engine(dir.path(), data, EngineOptions::default()).await;
+    for expr in [
+        "predict_linear(cpu[5m] @ 1699999900, 60)",
+        "quantile_over_time(time() % 2 / 2, cpu[5m] @ 1699999900)",
+        "holt_winters(cpu[5m:30s] @ 1699999900, 0.1 + time() % 2 / 2, 0.5)",
+        "timestamp(cpu @ 1699999900 offset 1m)",
+        "topk(1 + scalar(sum(cpu)) % 2, cpu @ 1699999900)",
+        "quantile(time() % 3 / 2, cpu @ 1699999900)",
+        "count_values by (tenant, instance, __name__) (\"v\", cpu)",
+        "sum(rate(cpu[1m]))",
+    ] {
+        let (start_ms, step_ms) = (NOW_MS - 300_000, 31_000);
+        let range = engine.query_range(&Scope::ALL, expr, start_ms, NOW_MS, step_ms).await;
+        let Value::Matrix(range) = range.unwrap() else { panic!("{expr}") };
+        assert!(!range.is_empty(), "{expr}");
+        for at_ms in (start_ms..=NOW_MS).step_by(step_ms as usize) {
+            let instant = engine.query(&Scope::ALL, expr, at_ms).await.unwrap();
+            let Value::Vector(mut instant) = instant else { panic!("{expr}") };
+            instant.sort_by(|a, b| a.metric.cmp(&b.metric));
+            let of_range = range.iter().filter_map(|one| {
+                let value = *one.values.iter().find(|point| point.at_ms == at_ms)?;
+                Some(crate::value::InstantSeries { metric: one.metric.clone(), value })
+            });
+            assert_eq!(of_range.collect::<Vec<_>>(), instant, "{expr} at {at_ms}");
+        }
+    }
+}
