@@ -15,7 +15,7 @@ use base::sample::Labels;
 use tokio::sync::Semaphore;
 
 use self::{
-    eval::{Evaluator, Grid, Held, Out, Points},
+    eval::{Evaluator, Grid, Held, Metric, Out, Points},
     guard::Guard,
     plan::{Kind, Node, Plan},
 };
@@ -116,7 +116,7 @@ impl Engine {
                 Out::Vector(series) => {
                     let series = series.into_iter().filter_map(|points| {
                         let value = Point { at_ms, value: points.values[0]? };
-                        Some(InstantSeries { metric: Labels::clone(&points.labels), value })
+                        Some(InstantSeries { metric: points.labels.to_labels(), value })
                     });
                     Value::Vector(series.collect())
                 }
@@ -147,7 +147,7 @@ impl Engine {
                 Out::Vector(series) => series,
                 Out::Scalar(values) => {
                     let values = values.into_iter().map(Some).collect();
-                    vec![Points { labels: Arc::default(), values }]
+                    vec![Points { labels: Metric::default(), values }]
                 }
             };
             series.sort_by(|a, b| a.labels.cmp(&b.labels));
@@ -321,7 +321,7 @@ fn raw(evaluator: &Evaluator<'_>, range: &plan::Range, grid: Grid) -> Result<Val
         let inside = stretch.samples.iter().filter(|s| (start_ms..=end_ms).contains(&s.at_ms));
         let values: Vec<Point> = inside.map(|s| Point { at_ms: s.at_ms, value: s.value }).collect();
         if !values.is_empty() {
-            series.push(RangeSeries { metric: Labels::clone(&stretch.labels), values });
+            series.push(RangeSeries { metric: stretch.labels.to_labels(), values });
         }
     }
     Ok(Value::Matrix(series))
@@ -330,5 +330,5 @@ fn raw(evaluator: &Evaluator<'_>, range: &plan::Range, grid: Grid) -> Result<Val
 fn to_range_series(points: &Points, grid: Grid) -> RangeSeries {
     let values = points.values.iter().enumerate();
     let values = values.filter_map(|(i, v)| Some(Point { at_ms: grid.at(i), value: (*v)? }));
-    RangeSeries { metric: Labels::clone(&points.labels), values: values.collect() }
+    RangeSeries { metric: points.labels.to_labels(), values: values.collect() }
 }

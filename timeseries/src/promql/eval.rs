@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, cell::Cell, collections::HashMap, sync::Arc};
 
-use base::sample::{Labels, NAME, Sample, is_stale};
+use base::sample::{NAME, Sample, is_stale};
 
 use super::{
     functions::Function,
@@ -23,12 +23,14 @@ mod groups;
 mod heap;
 mod histogram;
 mod labels;
+mod metric;
 pub mod number;
 pub mod over_time;
 mod parallel;
 pub mod rate;
 mod window;
 
+pub use metric::Metric;
 use window::{Ranged, advance};
 
 /// The instants of an evaluation.
@@ -54,7 +56,7 @@ impl Grid {
 /// One series of a vector: a value, or none, at each step.
 #[derive(Debug, Clone)]
 pub struct Points {
-    pub labels: Arc<Labels>,
+    pub labels: Metric,
     pub values: Vec<Option<f64>>,
 }
 
@@ -73,7 +75,7 @@ pub enum Out {
 
 /// A series of a range vector before it is cut into windows.
 pub struct Stretch<'a> {
-    pub labels: Arc<Labels>,
+    pub labels: Metric,
     pub samples: Cow<'a, [Sample]>,
 }
 
@@ -176,10 +178,10 @@ impl<'a> Evaluator<'a> {
             Out::Scalar(values) => Out::Scalar(values.into_iter().map(|v| -v).collect()),
             Out::Vector(series) => {
                 let negated = series.into_iter().map(|points| Points {
-                    labels: without_name(&points.labels),
+                    labels: points.labels,
                     values: points.values.into_iter().map(|v| v.map(|v| -v)).collect(),
                 });
-                Out::Vector(distinct(negated.collect())?)
+                Out::Vector(distinct(without_names(negated.collect()))?)
             }
         })
     }
@@ -211,7 +213,7 @@ impl<'a> Evaluator<'a> {
                 let fresh = newest.at_ms >= look_ms - lookback_ms;
                 (fresh && !is_stale(newest.value)).then(|| value(newest))
             });
-            Ok(Points { labels: series.labels.clone(), values: values.collect() })
+            Ok(Points { labels: series.labels.clone().into(), values: values.collect() })
         })?;
         Ok(series.into_iter().filter(|points| !points.is_empty()).collect())
     }
@@ -254,7 +256,7 @@ fn without_stale(series: &Selected) -> Stretch<'_> {
     } else {
         Cow::Borrowed(series.samples.as_slice())
     };
-    Stretch { labels: series.labels.clone(), samples }
+    Stretch { labels: series.labels.clone().into(), samples }
 }
 
 fn to_stretch(points: Points, grid: Grid) -> Stretch<'static> {
@@ -263,11 +265,19 @@ fn to_stretch(points: Points, grid: Grid) -> Stretch<'static> {
     Stretch { labels: points.labels, samples: Cow::Owned(samples.collect()) }
 }
 
-pub fn without_name(labels: &Arc<Labels>) -> Arc<Labels> {
-    match labels.get(NAME) {
-        Some(_) => Arc::new(Labels::clone(labels).without(NAME)),
-        None => labels.clone(),
-    }
+/// Takes the metrics' names away; [`distinct`] or [`joined`] has to look at what comes of it, unless
+/// they were all the same.
+pub struct Nameless {
+    series: Vec<Points>,
+    had_one_name: bool,
+}
+
+pub fn without_names(mut series: Vec<Points>) -> Nameless {
+    let mut names = series.iter().map(|points| points.labels.get(NAME));
+    let first = names.next();
+    let had_one_name = first.is_none_or(|first| names.all(|name| name == first));
+    series.iter_mut().for_each(|points| points.labels = points.labels.without_name());
+    Nameless { series, had_one_name }
 }
 
 fn same_labels() -> Error {
@@ -275,7 +285,11 @@ fn same_labels() -> Error {
 }
 
 /// Refuses two series of the same labels.
-pub fn distinct(series: Vec<Points>) -> Result<Vec<Points>> {
+pub fn distinct(nameless: Nameless) -> Result<Vec<Points>> {
+    let Nameless { series, had_one_name } = nameless;
+    if had_one_name {
+        return Ok(series);
+    }
     let mut seen = std::collections::HashSet::with_capacity(series.len());
     if series.iter().all(|points| seen.insert(&points.labels)) {
         return Ok(series);
@@ -283,9 +297,19 @@ pub fn distinct(series: Vec<Points>) -> Result<Vec<Points>> {
     Err(same_labels())
 }
 
+/// Joins what is the same without its name, as [`joined`] does.
+pub fn joined_nameless(nameless: Nameless) -> Result<Vec<Points>> {
+    let Nameless { mut series, had_one_name } = nameless;
+    if had_one_name {
+        series.retain(|points| !points.is_empty());
+        return Ok(series);
+    }
+    joined(series)
+}
+
 /// Joins series of the same labels, and refuses two values of them at one step. Empty ones go.
 pub fn joined(series: Vec<Points>) -> Result<Vec<Points>> {
-    let mut by_labels: HashMap<Arc<Labels>, usize> = HashMap::with_capacity(series.len());
+    let mut by_labels: HashMap<Metric, usize> = HashMap::with_capacity(series.len());
     let mut out: Vec<Points> = Vec::with_capacity(series.len());
     for points in series.into_iter().filter(|points| !points.is_empty()) {
         let Some(before) = by_labels.get(&points.labels) else {

@@ -1,11 +1,11 @@
 //! Aggregations: across the series of a vector, step by step.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use base::sample::Labels;
 
 use super::{
-    Error, Evaluator, Grid, Points, Result,
+    Error, Evaluator, Grid, Metric, Points, Result,
     groups::{By, Groups},
     joined, number,
 };
@@ -15,7 +15,7 @@ mod top;
 
 /// The groups that series fall into.
 struct Grouped {
-    labels: Vec<Arc<Labels>>,
+    labels: Vec<Metric>,
     of_series: Vec<usize>,
 }
 
@@ -51,10 +51,10 @@ impl Evaluator<'_> {
         let by = By { only: !aggregate.without, labels: &aggregate.labels };
         let mut groups = Groups::default();
         let of_series = groups.numbers(series, by, self.guard)?;
-        let mut labels: Vec<Arc<Labels>> = Vec::with_capacity(groups.count());
+        let mut labels: Vec<Metric> = Vec::with_capacity(groups.count());
         for (points, number) in series.iter().zip(&of_series) {
             if *number == labels.len() {
-                labels.push(Arc::new(by.of(&points.labels)));
+                labels.push(by.of(points.labels.iter()).into());
             }
         }
         Ok(Grouped { labels, of_series })
@@ -93,10 +93,8 @@ impl Evaluator<'_> {
         q: &[f64],
         grid: Grid,
     ) -> Result<Vec<Points>> {
-        let empty = |labels: &Arc<Labels>| Points {
-            labels: labels.clone(),
-            values: vec![None; grid.count],
-        };
+        let empty =
+            |labels: &Metric| Points { labels: labels.clone(), values: vec![None; grid.count] };
         let mut out: Vec<Points> = grouped.labels.iter().map(empty).collect();
         let mut values = vec![Vec::new(); out.len()];
         for (step, q) in q.iter().enumerate() {
@@ -130,10 +128,10 @@ impl Evaluator<'_> {
             self.guard.check()?;
             for (step, value) in points.values.iter().enumerate() {
                 let Some(value) = value else { continue };
-                let with_value = Labels::clone(&points.labels).with(label, &shown(*value));
-                let index = *found.entry(by.of(&with_value)).or_insert_with_key(|key| {
+                let with_value = points.labels.to_labels().with(label, &shown(*value));
+                let index = *found.entry(by.of(with_value.iter())).or_insert_with_key(|key| {
                     let values = vec![None; grid.count];
-                    out.push(Points { labels: Arc::new(key.clone()), values });
+                    out.push(Points { labels: key.clone().into(), values });
                     out.len() - 1
                 });
                 let count = &mut out[index].values[step];

@@ -1,11 +1,11 @@
 //! Binary operators, between scalars, vectors, or one of each.
 
-use base::sample::{Labels, NAME};
+use base::sample::Labels;
 
 use super::{
-    Error, Evaluator, Grid, Out, Points, Result,
+    Error, Evaluator, Grid, Metric, Out, Points, Result,
     groups::{By, Groups},
-    joined, without_name,
+    joined, joined_nameless, without_names,
 };
 use crate::promql::plan::{Binary, BinaryOp, Many};
 
@@ -140,12 +140,15 @@ impl Evaluator<'_> {
     }
 }
 
-fn result_labels(binary: &Binary, many: &Labels, one: &Labels) -> Labels {
+fn result_labels(binary: &Binary, many: &Metric, one: &Metric) -> Metric {
     let matching = &binary.matching;
-    let mut labels = many.clone();
-    if binary.op.drops_name() || binary.returns_bool {
-        labels = labels.without(NAME);
+    let drops_name = binary.op.drops_name() || binary.returns_bool;
+    let many = if drops_name { many.without_name() } else { many.clone() };
+    let every_label = matching.many == Many::Neither && !matching.on && matching.labels.is_empty();
+    if matching.include.is_empty() && (matching.many != Many::Neither || every_label) {
+        return many;
     }
+    let mut labels = many.to_labels();
     if matching.many == Many::Neither {
         let named = |name: &str| matching.labels.iter().any(|label| label == name);
         let kept = labels.iter().filter(|(name, _)| named(name) == matching.on);
@@ -154,24 +157,25 @@ fn result_labels(binary: &Binary, many: &Labels, one: &Labels) -> Labels {
     for name in &matching.include {
         labels = labels.with(name, one.get(name).unwrap_or_default());
     }
-    if binary.returns_bool { labels.without(NAME) } else { labels }
+    let metric = Metric::from(labels);
+    if binary.returns_bool { metric.without_name() } else { metric }
 }
 
-fn ambiguous(binary: &Binary, a: &Labels, b: &Labels) -> Error {
+fn ambiguous(binary: &Binary, a: &Metric, b: &Metric) -> Error {
     let side = if binary.matching.many == Many::Right { "left" } else { "right" };
     let by = By { only: binary.matching.on, labels: &binary.matching.labels };
-    let group = shown(&by.of(a));
+    let group = shown(by.of(a.iter()).iter());
     Error::Execution(format!(
         "found duplicate series for the match group {group} on the {side} hand-side of the \
          operation: [{}, {}];many-to-many matching not allowed: matching labels must be unique on \
          one side",
-        shown(a),
-        shown(b)
+        shown(a.iter()),
+        shown(b.iter())
     ))
 }
 
-fn shown(labels: &Labels) -> String {
-    let pairs: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v:?}")).collect();
+fn shown<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
+    let pairs: Vec<String> = labels.map(|(k, v)| format!("{k}={v:?}")).collect();
     format!("{{{}}}", pairs.join(", "))
 }
 
@@ -191,10 +195,14 @@ fn with_scalar(
             element(binary, l, r).map(|result| if filters { value } else { result })
         });
         let values = values.collect();
-        let labels = if drops_name { without_name(&points.labels) } else { points.labels.clone() };
-        Points { labels, values }
+        Points { labels: points.labels, values }
     });
-    joined(series.collect())
+    let mut series: Vec<Points> = series.collect();
+    if drops_name {
+        return joined_nameless(without_names(series));
+    }
+    series.retain(|points| !points.is_empty());
+    Ok(series)
 }
 
 /// None where a comparison filters the element out.

@@ -1,12 +1,10 @@
 //! Calls of functions.
 
-use std::sync::Arc;
-
 use base::sample::{Labels, NAME};
 
 use super::{
-    Error, Evaluator, Function, Grid, Out, Points, Ranged, Result, calendar, distinct, histogram,
-    joined, labels, number, without_name,
+    Error, Evaluator, Function, Grid, Metric, Out, Points, Ranged, Result, calendar, distinct,
+    histogram, joined, joined_nameless, labels, number, without_names,
 };
 use crate::promql::{
     functions::Needs,
@@ -24,7 +22,7 @@ impl Evaluator<'_> {
             Function::Scalar => Out::Scalar(the_only_one(&self.vector(&args[0], grid)?, grid)),
             Function::Vector => {
                 let values = self.scalar(&args[0], grid)?.into_iter().map(Some).collect();
-                Out::Vector(vec![Points { labels: Arc::default(), values }])
+                Out::Vector(vec![Points { labels: Metric::default(), values }])
             }
             Function::Map(map) => Out::Vector(self.map(&args[0], grid, |v, _| Some(map(v)))?),
             Function::Calendar(part) => Out::Vector(self.calendar(args, *part, grid)?),
@@ -85,11 +83,8 @@ impl Evaluator<'_> {
             others.map(|arg| self.scalar(arg, grid)).collect::<Result<_>>()?;
         let ranged = Ranged { function, needs, check, scalars: &scalars };
         let at = call.args.iter().position(is_range).unwrap_or(0);
-        let mut series = self.over_range(range_of(&call.args[at])?, grid, &ranged)?;
-        if !keeps_name {
-            series.iter_mut().for_each(|points| points.labels = without_name(&points.labels));
-        }
-        distinct(series)
+        let series = self.over_range(range_of(&call.args[at])?, grid, &ranged)?;
+        if keeps_name { Ok(series) } else { distinct(without_names(series)) }
     }
 
     /// Value by value, with the step's index; the metric's name goes.
@@ -102,11 +97,11 @@ impl Evaluator<'_> {
         let series = self.vector(arg, grid)?.into_iter().map(|points| {
             let values = points.values.into_iter().enumerate();
             Points {
-                labels: without_name(&points.labels),
+                labels: points.labels,
                 values: values.map(|(i, value)| value.and_then(|v| map(v, i))).collect(),
             }
         });
-        joined(series.collect())
+        joined_nameless(without_names(series.collect()))
     }
 
     /// The functions with scalars beside the vector.
@@ -134,16 +129,14 @@ impl Evaluator<'_> {
         }
         let seconds = (0..grid.count).map(|i| grid.at(i) / 1000);
         let values = seconds.map(|at| Some(part(&calendar::Civil::at(at)))).collect();
-        Ok(vec![Points { labels: Arc::default(), values }])
+        Ok(vec![Points { labels: Metric::default(), values }])
     }
 
     /// Of a selector the samples' own instants, of anything else the steps'.
     fn timestamp(&self, arg: &Node, grid: Grid) -> Result<Vec<Points>> {
         if let Node::Selector(selector) = arg {
-            let mut series =
-                self.look_back(selector, grid, |sample| sample.at_ms as f64 / 1000.0)?;
-            series.iter_mut().for_each(|points| points.labels = without_name(&points.labels));
-            return joined(series);
+            let series = self.look_back(selector, grid, |sample| sample.at_ms as f64 / 1000.0)?;
+            return joined_nameless(without_names(series));
         }
         self.map(arg, grid, |_, i| Some(grid.at(i) as f64 / 1000.0))
     }
@@ -170,7 +163,7 @@ fn the_only_one(series: &[Points], grid: Grid) -> Vec<f64> {
 /// 1 at the steps where no series has a value.
 fn absent(labels: Labels, series: &[Points], grid: Grid) -> Vec<Points> {
     let at = |step: usize| series.iter().all(|p| p.values[step].is_none()).then_some(1.0);
-    let points = Points { labels: Arc::new(labels), values: (0..grid.count).map(at).collect() };
+    let points = Points { labels: labels.into(), values: (0..grid.count).map(at).collect() };
     if points.is_empty() { Vec::new() } else { vec![points] }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use base::sample::{Labels, NAME};
 
-use super::{Points, Result};
+use super::{Metric, Points, Result};
 use crate::promql::guard::Guard;
 
 /// Which labels count: these only, or all but these and the name.
@@ -28,8 +28,8 @@ impl By<'_> {
     }
 
     /// The labels that count.
-    pub fn of(&self, labels: &Labels) -> Labels {
-        let kept = labels.iter().filter(|(name, _)| self.counts(name));
+    pub fn of<'l>(&self, labels: impl Iterator<Item = (&'l str, &'l str)>) -> Labels {
+        let kept = labels.filter(|(name, _)| self.counts(name));
         Labels::new(kept.map(|(name, value)| (name.to_owned(), value.to_owned())))
     }
 }
@@ -39,7 +39,7 @@ impl Groups {
         self.numbers.len()
     }
 
-    pub fn number(&mut self, labels: &Labels, by: By<'_>) -> usize {
+    fn number(&mut self, labels: &Metric, by: By<'_>) -> usize {
         self.key.clear();
         // No text has this byte, so that none runs into the next.
         const END: u8 = 0xff;

@@ -1,10 +1,10 @@
 //! `histogram_quantile` of classic histograms: cumulative buckets with an `le` label.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use base::sample::Labels;
 
-use super::{Points, Result, without_name};
+use super::{Metric, Points, Result};
 use crate::promql::{guard::Guard, syntax::text};
 
 const LE: &str = "le";
@@ -21,13 +21,13 @@ type BucketSeries = (f64, Vec<Option<f64>>);
 /// One series a histogram; elements without a numeric `le` are no buckets and are left out.
 pub fn quantiles(quantiles: &[f64], buckets: Vec<Points>, guard: &Guard) -> Result<Vec<Points>> {
     let mut found: HashMap<Labels, usize> = HashMap::new();
-    let mut histograms: Vec<(Arc<Labels>, Vec<BucketSeries>)> = Vec::new();
+    let mut histograms: Vec<(Metric, Vec<BucketSeries>)> = Vec::new();
     for points in buckets {
         let bound = points.labels.get(LE).and_then(text::float);
         let Some(bound) = bound else { continue };
-        let labels = Labels::clone(&points.labels).without(LE);
+        let labels = points.labels.to_labels().without(LE);
         let index = *found.entry(labels.clone()).or_insert_with(|| {
-            histograms.push((without_name(&Arc::new(labels)), Vec::new()));
+            histograms.push((Metric::from(labels).without_name(), Vec::new()));
             histograms.len() - 1
         });
         histograms[index].1.push((bound, points.values));

@@ -1,11 +1,11 @@
 //! Functions of labels.
 
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::{cmp::Ordering, collections::HashMap};
 
 use base::sample::Labels;
 use regex::Captures;
 
-use super::{Points, Result, call::is_name};
+use super::{Metric, Points, Result, call::is_name};
 use crate::promql::{
     functions::{Join, Replace},
     guard::Guard,
@@ -16,7 +16,7 @@ pub fn replace(series: Vec<Points>, replace: &Replace, guard: &Guard) -> Result<
     relabel(series, guard, |labels| {
         let from = labels.get(&replace.from).unwrap_or_default();
         let captures = replace.regex.captures(from)?;
-        Some(labels.clone().with(&replace.to, &expand(&replace.replacement, &captures)))
+        Some(labels.to_labels().with(&replace.to, &expand(&replace.replacement, &captures)))
     })
 }
 
@@ -24,7 +24,7 @@ pub fn join(series: Vec<Points>, join: &Join, guard: &Guard) -> Result<Vec<Point
     relabel(series, guard, |labels| {
         let values: Vec<&str> =
             join.from.iter().map(|from| labels.get(from).unwrap_or_default()).collect();
-        Some(labels.clone().with(&join.to, &values.join(&join.separator)))
+        Some(labels.to_labels().with(&join.to, &values.join(&join.separator)))
     })
 }
 
@@ -32,12 +32,12 @@ pub fn join(series: Vec<Points>, join: &Join, guard: &Guard) -> Result<Vec<Point
 fn relabel(
     series: Vec<Points>,
     guard: &Guard,
-    change: impl Fn(&Labels) -> Option<Labels>,
+    change: impl Fn(&Metric) -> Option<Labels>,
 ) -> Result<Vec<Points>> {
     let changed = series.into_iter().map(|points| {
         guard.check()?;
         Ok(match change(&points.labels) {
-            Some(labels) => Points { labels: Arc::new(labels), ..points },
+            Some(labels) => Points { labels: labels.into(), ..points },
             None => points,
         })
     });

@@ -1,13 +1,8 @@
 //! Pairs of series, one from each side of an operator, and their results.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{HashMap, HashSet};
 
-use base::sample::Labels;
-
-use super::{Binary, Error, Evaluator, Grid, Many, Points, Result, element, result_labels};
+use super::{Binary, Error, Evaluator, Grid, Many, Metric, Points, Result, element, result_labels};
 
 impl Evaluator<'_> {
     /// Series by series; None where two pairs make the same labels.
@@ -25,7 +20,7 @@ impl Evaluator<'_> {
             let Some(holder) = holder else { continue };
             self.guard.check()?;
             let one = &one[*holder];
-            let labels = Arc::new(result_labels(binary, &many.labels, &one.labels));
+            let labels = result_labels(binary, &many.labels, &one.labels);
             if !seen.insert(labels.clone()) {
                 return Ok(None);
             }
@@ -73,7 +68,7 @@ pub struct Pairs<'a> {
     grid: Grid,
     /// Where the result of a pair goes.
     places: HashMap<(usize, usize), usize>,
-    by_labels: HashMap<Arc<Labels>, usize>,
+    by_labels: HashMap<Metric, usize>,
     pub out: Vec<Points>,
 }
 
@@ -88,7 +83,7 @@ impl<'a> Pairs<'a> {
             Some(place) => *place,
             None => {
                 let (many_labels, one_labels) = (&self.many[many].labels, &self.one[one].labels);
-                let labels = Arc::new(result_labels(self.binary, many_labels, one_labels));
+                let labels = result_labels(self.binary, many_labels, one_labels);
                 let place = *self.by_labels.entry(labels.clone()).or_insert(self.out.len());
                 if place == self.out.len() {
                     self.out.push(Points { labels, values: vec![None; self.grid.count] });
