@@ -107,8 +107,25 @@ pub fn format_value(value: f64) -> String {
             };
             format!("{digits}e{sign}{exponent:0>2}")
         }
-        _ => value.to_string(),
+        _ => shortest(value),
     }
+}
+
+/// The shortest text that reads back, without an exponent. Of two that are equally near Go takes
+/// the one with the even last digit, and Rust the upper one.
+pub(crate) fn shortest(value: f64) -> String {
+    const DIGITS_OF_TIES: usize = 16;
+    let text = value.to_string();
+    let odd = text.ends_with(['1', '3', '5', '7', '9']);
+    if !odd || text.len() < DIGITS_OF_TIES || !text.contains('.') {
+        return text;
+    }
+    let mut lower = text.clone().into_bytes();
+    lower.last_mut().into_iter().for_each(|last| *last -= 1);
+    let lower = String::from_utf8(lower).unwrap_or_default();
+    let exact = format!("{value:.60}");
+    let tie = exact.strip_prefix(lower.as_str()).and_then(|rest| rest.strip_prefix('5'));
+    if tie.is_some_and(|rest| rest.bytes().all(|b| b == b'0')) { lower } else { text }
 }
 
 pub fn parse_value(text: &str) -> Option<f64> {

@@ -43,7 +43,8 @@ impl fmt::Display for Placed<'_> {
         let before = &input[..input.floor_char_boundary(error.at)];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-        write!(f, "{line}:{column}: parse error: {}", error.why)
+        let why = &error.why;
+        write!(f, "the expression can't be parsed: {why} (line {line}, column {column})")
     }
 }
 

@@ -54,7 +54,8 @@ const OVER: &[&str] = &[
     "absent_over_time",
 ];
 const AGGREGATIONS: &[&str] = &["sum", "avg", "min", "max", "count", "stddev", "stdvar", "group"];
-const ARITHMETIC: &[&str] = &["+", "-", "*", "/", "%", "^", "atan2"];
+/// General powers and `atan2` are in the table: like curves, they may differ in the last digit.
+const ARITHMETIC: &[&str] = &["+", "-", "*", "/", "%", "^ 2 *"];
 const COMPARISONS: &[&str] = &["==", "!=", ">", "<", ">=", "<="];
 const NUMBERS: &[&str] =
     &["0", "1", "2", "-1", "0.5", "1e3", "NaN", "Inf", "-Inf", "1e-5", "0x1F", "30", "-2.5"];
@@ -127,7 +128,9 @@ impl Generator<'_> {
             1..=3 => format!("{}({})", self.of(OVER), self.range(depth)),
             4 => self.range_with_scalars(depth),
             5..=6 => format!("{}({})", self.of(MAPS), self.vector(depth)),
-            7 => format!("round({}({}), 0.001)", self.of(CURVES), self.selector()),
+            7 => {
+                format!("round(clamp({}({}), -1e6, 1e6), 0.001)", self.of(CURVES), self.selector())
+            }
             8..=9 => self.aggregation(depth),
             10..=11 => self.with_scalar(depth),
             12..=14 => self.between_vectors(depth),
@@ -316,7 +319,7 @@ impl Generator<'_> {
             1 => "time()".to_owned(),
             2 => "pi()".to_owned(),
             3 => {
-                let op = self.of(&["+", "-", "*", "/", "%", "^", "> bool", "== bool"]);
+                let op = self.of(&["+", "-", "*", "/", "%", "> bool", "== bool"]);
                 format!("({} {op} {})", self.scalar(depth - 1), self.scalar(depth - 1))
             }
             4 => format!("-{}", self.scalar(depth - 1)),

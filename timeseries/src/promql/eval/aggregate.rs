@@ -185,6 +185,6 @@ fn shown(value: f64) -> String {
     match value {
         f64::INFINITY => "+Inf".to_owned(),
         f64::NEG_INFINITY => "-Inf".to_owned(),
-        value => value.to_string(),
+        value => crate::value::shortest(value),
     }
 }

@@ -12,8 +12,9 @@ use crate::promql::{
     plan::Range,
 };
 
-/// How often a long loop looks whether it should go on.
-const GUARD_STEPS: usize = 64;
+/// A long loop looks whether it should go on after so many samples (about a millisecond's), each
+/// step counted as one more.
+const GUARD_SAMPLES: usize = 100_000;
 
 /// A function over a range, with its scalar arguments at each step.
 pub struct Ranged<'a> {
@@ -62,10 +63,12 @@ fn values(
     guard.check()?;
     let mut kept = Kept::new(ranged.needs, samples);
     let mut values = Vec::with_capacity(grid.count);
-    let (mut from, mut to) = (0, 0);
+    let (mut from, mut to, mut unguarded) = (0, 0, 0);
     for step in 0..grid.count {
-        if step % GUARD_STEPS == GUARD_STEPS - 1 {
+        unguarded += 1 + to - from;
+        if unguarded > GUARD_SAMPLES {
             guard.check()?;
+            unguarded = 0;
         }
         let at_ms = grid.at(step);
         let end_ms = range.end_ms(at_ms);
