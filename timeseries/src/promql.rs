@@ -18,6 +18,7 @@ use self::{
     eval::{Evaluator, Grid, Held, Metric, Out, Points},
     guard::Guard,
     plan::{Kind, Node, Plan},
+    stats::{Counters, Running},
 };
 use crate::{
     error::{Error, Result},
@@ -33,6 +34,7 @@ mod eval;
 mod functions;
 mod guard;
 mod plan;
+mod stats;
 mod syntax;
 
 #[cfg(test)]
@@ -41,6 +43,7 @@ mod tests;
 pub use browse::Cardinality;
 pub use functions::{LATER as LATER_FUNCTIONS, NAMES as FUNCTIONS};
 pub use plan::{DEPTH_MAX, EXPR_MAX_BYTES, format};
+pub use stats::QueryStats;
 
 /// Points of one series in a range query, as Prometheus has it.
 pub const RANGE_POINTS_MAX: i64 = 11_000;
@@ -84,12 +87,18 @@ pub struct Engine {
     store: Arc<dyn Store>,
     options: Arc<EngineOptions>,
     places: Arc<Semaphore>,
+    counters: Arc<Counters>,
 }
 
 impl Engine {
     pub fn new(store: Arc<dyn Store>, options: EngineOptions) -> Self {
         let places = Arc::new(Semaphore::new(options.concurrency.max(1)));
-        Self { store, options: Arc::new(options), places }
+        Self { store, options: Arc::new(options), places, counters: Arc::default() }
+    }
+
+    /// How queries ended.
+    pub fn stats(&self) -> QueryStats {
+        self.counters.stats()
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -157,8 +166,18 @@ impl Engine {
         .await
     }
 
-    /// Reads what the plan needs, then evaluates off the runtime's threads.
     async fn run(
+        &self,
+        plan: Plan,
+        grid: Grid,
+        finish: impl FnOnce(&Evaluator<'_>, &Node, Grid) -> Result<Value> + Send + 'static,
+    ) -> Result<Value> {
+        let running = Running::begin(&self.counters);
+        running.end(self.read_and_evaluate(plan, grid, finish).await)
+    }
+
+    /// Reads what the plan needs, then evaluates off the runtime's threads.
+    async fn read_and_evaluate(
         &self,
         plan: Plan,
         grid: Grid,

@@ -133,6 +133,8 @@ async fn limits_answer_with_their_number() {
     let error =
         few_series.query(&Scope::ALL, "cpu or {__name__=~\"cpu\"}", NOW_MS).await.unwrap_err();
     assert!(matches!(error, Error::TooManySeries { limit: 3 }), "{error}");
+    assert_eq!(few_series.stats().too_many_series, 1);
+    assert_eq!(engine.stats().too_many_samples, 2);
     let range = |start, end, step| engine.query_range(&Scope::ALL, "1", start, end, step);
     assert!(range(0, 99, 1).await.is_ok());
     let too_fine = range(0, RANGE_POINTS_MAX + 1, 1).await.unwrap_err().to_string();
@@ -189,12 +191,22 @@ impl Store for Silent {
     }
 }
 
+fn polled_once<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+    future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+}
+
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_not_waited_for() {
     let options = EngineOptions { timeout: Duration::from_millis(20), ..EngineOptions::default() };
     let engine = Engine::new(Arc::new(Silent), options);
     let error = engine.query(&Scope::ALL, "up", 0).await.unwrap_err();
     assert!(matches!(error, Error::Timeout { limit_ms: 20 }), "{error}");
+    assert_eq!(engine.stats().too_long, 1);
+    let mut given_up = Box::pin(engine.query(&Scope::ALL, "up", 0));
+    assert!(polled_once(given_up.as_mut()).is_pending());
+    assert_eq!(engine.stats().running, 1);
+    drop(given_up);
+    assert_eq!((engine.stats().running, engine.stats().canceled), (0, 1));
 }
 
 #[tokio::test]
