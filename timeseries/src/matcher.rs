@@ -1,5 +1,5 @@
 //! Label matchers, with Prometheus' meaning: a missing label is an empty value, and a regular
-//! expression must match the whole value.
+//! expression (of RE2, see `re2`) must match the whole value.
 
 use std::fmt;
 

@@ -1,13 +1,21 @@
-//! PromQL over any store: plan, read, evaluate.
+//! PromQL over any store: parse, plan, read, evaluate.
 //!
 //! ```text
 //! text ── syntax ── plan (types, scope, time spans) ──> selectors ── Store::select ──> samples
 //!                      └──────────────── tree ─────────────────> eval ──> Value
 //! ```
 //!
+//! | Module | Holds |
+//! | --- | --- |
+//! | `syntax` | text to a tree and back: tokens, grammar, Prometheus' layout |
+//! | `functions` | the functions by name, with their types |
+//! | `plan` | the typed tree; which series and spans of time it needs; the scope |
+//! | `eval` | values at every step: selectors, windows, functions, operators, aggregations |
+//! | `guard`, `stats` | when a query has to end; how queries ended |
+//!
 //! The reference is Prometheus 2.42; a test compares the two value for value. What the evaluator
-//! does not know is refused by name while planning, never answered wrongly. Not known: native
-//! histograms, experimental functions and aggregations, `or` between matchers, `fill`.
+//! does not know is refused by name while planning, never answered wrongly. docs/promql.md lists
+//! what is supported, what is refused, and what is different on purpose.
 
 use std::{sync::Arc, time::Duration};
 
