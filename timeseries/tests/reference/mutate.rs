@@ -150,7 +150,6 @@ const PIECES: &[&str] = &[
     "(?P<n>",
     "(?P<>",
     "(?<n>",
-    "(?-i)",
     "(?i-s:",
     "(?x)",
     "(?",
@@ -254,7 +253,7 @@ pub fn pattern(random: &mut Random) -> String {
     }
     if random.below(5) == 0 {
         // In front only: Go lets flags stand between a repetition and what it repeats again.
-        pattern.insert_str(0, ["(?i)", "(?s)", "(?i-s)"][random.below(3) as usize]);
+        pattern.insert_str(0, ["(?i)", "(?s)", "(?i-s)", "(?-i)"][random.below(4) as usize]);
     }
     for _ in 0..=random.below(4) {
         pattern.push_str(PIECES[random.below(PIECES.len() as u64) as usize]);
