@@ -117,6 +117,7 @@ async fn limits_answer_with_their_number() {
         "sum_over_time(vector(1)[100y:1ms])",
         "count_over_time(vector(1)[2h:1m])",
         "sum_over_time(cpu[35m:1m])",
+        &format!("label_replace(cpu, \"x\", \"{}\", \"\", \"\")", "x".repeat(1600)),
         "sum_over_time((vector(time()) + vector(time()))[50m:1m])",
     ] {
         let error = few_points.query(&Scope::ALL, expr, NOW_MS).await.unwrap_err();
@@ -144,6 +145,21 @@ async fn limits_answer_with_their_number() {
     }
     let text = engine.query_range(&Scope::ALL, "cpu[5m]", 0, 1, 1).await.unwrap_err();
     assert!(text.to_string().contains("range vector"), "{text}");
+}
+
+#[tokio::test]
+async fn labels_that_double_at_each_call_are_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(dir.path(), vec![cpu("t", "0", 1.0)], EngineOptions::default()).await;
+    let ways = [
+        ("label_replace(", ", \"instance\", \"$1$1$1$1$1$1$1$1\", \"instance\", \"(.*)\")"),
+        ("label_join(", ", \"instance\", \"-\", \"instance\", \"instance\", \"instance\")"),
+    ];
+    for (open, close) in ways {
+        let expr = format!("{}cpu{}", open.repeat(40), close.repeat(40));
+        let error = engine.query(&Scope::ALL, &expr, NOW_MS).await.unwrap_err();
+        assert!(error.to_string().contains("longer than 1048576 bytes"), "{error}");
+    }
 }
 
 #[tokio::test]

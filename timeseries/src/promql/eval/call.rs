@@ -55,12 +55,12 @@ impl Evaluator<'_> {
             Function::LabelReplace(replace) => {
                 let replace = replace.as_deref().expect("the planner put it there");
                 let series = self.vector(&args[0], grid)?;
-                Out::Vector(joined(labels::replace(series, replace, self.guard)?)?)
+                Out::Vector(joined(labels::replace(series, replace, self)?)?)
             }
             Function::LabelJoin(join) => {
                 let join = join.as_deref().expect("the planner put it there");
                 let series = self.vector(&args[0], grid)?;
-                Out::Vector(joined(labels::join(series, join, self.guard)?)?)
+                Out::Vector(joined(labels::join(series, join, self)?)?)
             }
             Function::SortByLabel { descending, labels } => {
                 let mut series = self.vector(&args[0], grid)?;

@@ -5,41 +5,49 @@ use std::{cmp::Ordering, collections::HashMap};
 use base::sample::Labels;
 use regex::Captures;
 
-use super::{Metric, Points, Result, call::is_name};
+use super::{Error, Evaluator, Metric, Points, Result, call::is_name};
 use crate::promql::{
     functions::{Join, Replace},
-    guard::Guard,
     plan::Node,
 };
 
-pub fn replace(series: Vec<Points>, replace: &Replace, guard: &Guard) -> Result<Vec<Points>> {
-    relabel(series, guard, |labels| {
+pub fn replace(
+    series: Vec<Points>,
+    replace: &Replace,
+    evaluator: &Evaluator<'_>,
+) -> Result<Vec<Points>> {
+    relabel(series, evaluator, |labels| {
         let from = labels.get(&replace.from).unwrap_or_default();
-        let captures = replace.regex.captures(from)?;
-        Some(labels.to_labels().with(&replace.to, &expand(&replace.replacement, &captures)))
+        let Some(captures) = replace.regex.captures(from) else { return Ok(None) };
+        let value = expand(&replace.replacement, &captures)?;
+        Ok(Some(labels.to_labels().with(&replace.to, &value)))
     })
 }
 
-pub fn join(series: Vec<Points>, join: &Join, guard: &Guard) -> Result<Vec<Points>> {
-    relabel(series, guard, |labels| {
+pub fn join(series: Vec<Points>, join: &Join, evaluator: &Evaluator<'_>) -> Result<Vec<Points>> {
+    relabel(series, evaluator, |labels| {
         let values: Vec<&str> =
             join.from.iter().map(|from| labels.get(from).unwrap_or_default()).collect();
-        Some(labels.to_labels().with(&join.to, &values.join(&join.separator)))
+        let texts: usize = values.iter().map(|value| value.len()).sum();
+        short_enough(texts + values.len() * join.separator.len())?;
+        Ok(Some(labels.to_labels().with(&join.to, &values.join(&join.separator))))
     })
 }
 
-/// None leaves the labels as they are.
+/// None leaves the labels as they are. New texts count as values: a long one for each of many series
+/// takes memory as well.
 fn relabel(
     series: Vec<Points>,
-    guard: &Guard,
-    change: impl Fn(&Metric) -> Option<Labels>,
+    evaluator: &Evaluator<'_>,
+    change: impl Fn(&Metric) -> Result<Option<Labels>>,
 ) -> Result<Vec<Points>> {
+    let mut bytes = 0;
     let changed = series.into_iter().map(|points| {
-        guard.check()?;
-        Ok(match change(&points.labels) {
-            Some(labels) => Points { labels: labels.into(), ..points },
-            None => points,
-        })
+        evaluator.guard.check()?;
+        let Some(labels) = change(&points.labels)? else { return Ok(points) };
+        bytes += labels.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        evaluator.held.check(bytes / size_of::<Option<f64>>())?;
+        Ok(Points { labels: labels.into(), ..points })
     });
     changed.collect()
 }
@@ -106,7 +114,7 @@ fn chunk(text: &str) -> (&str, &str) {
 /// `$name`, `${name}` and `$$` in a replacement, as Go's `regexp` expands them: a name is letters,
 /// digits and underscores, as many as there are; what names no group is empty, and a dollar with
 /// no name behind it stays.
-fn expand(replacement: &str, captures: &Captures<'_>) -> String {
+fn expand(replacement: &str, captures: &Captures<'_>) -> Result<String> {
     let mut out = String::new();
     let mut rest = replacement;
     while let Some(at) = rest.find('$') {
@@ -125,6 +133,7 @@ fn expand(replacement: &str, captures: &Captures<'_>) -> String {
         match behind {
             Some(behind) if !name.is_empty() => {
                 out.push_str(group(name, captures));
+                short_enough(out.len())?;
                 rest = behind;
             }
             _ => {
@@ -134,7 +143,18 @@ fn expand(replacement: &str, captures: &Captures<'_>) -> String {
         }
     }
     out.push_str(rest);
-    out
+    Ok(out)
+}
+
+/// Of one label that a query makes: nested calls can double it each time.
+const LABEL_MAX_BYTES: usize = 1 << 20;
+
+fn short_enough(bytes: usize) -> Result<()> {
+    if bytes > LABEL_MAX_BYTES {
+        let why = format!("a label would be longer than {LABEL_MAX_BYTES} bytes");
+        return Err(Error::Execution(why));
+    }
+    Ok(())
 }
 
 fn group<'h>(name: &str, captures: &Captures<'h>) -> &'h str {
