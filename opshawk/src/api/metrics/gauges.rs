@@ -13,7 +13,7 @@ use inventory::{
     hosts, instances, quotas,
     servers::{self, ObservedPower},
 };
-use prometheus::{GaugeVec, Opts, Registry, proto::MetricFamily};
+use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, proto::MetricFamily};
 
 use crate::api::{page::MAX_ITEMS, state::App};
 
@@ -112,6 +112,7 @@ pub async fn of_tenant(app: &App, id: TenantId) -> Result<Vec<MetricFamily>> {
 pub async fn of_all(app: &App) -> Result<Vec<MetricFamily>> {
     let gauges = Gauges(Registry::new());
     of_program(app, &gauges);
+    of_queries(app, &gauges);
     let mut conn = app.read().await?;
     of_machines(&mut conn, &gauges).await?;
     let of_tenants = TenantGauges::new(&gauges);
@@ -120,6 +121,28 @@ pub async fn of_all(app: &App) -> Result<Vec<MetricFamily>> {
         of_tenants.set(&mut conn, now, &tenant).await?;
     }
     Ok(gauges.0.gather())
+}
+
+/// PromQL: what came of the queries, rules' among them.
+fn of_queries(app: &App, gauges: &Gauges) {
+    let stats = app.engine.stats();
+    let help = "PromQL queries that ended, by how: answered, or stopped by which limit.";
+    let ended = IntCounterVec::new(Opts::new("opshawk_queries_total", help), &["outcome"])
+        .expect("the names are valid");
+    gauges.0.register(Box::new(ended.clone())).expect("each name is registered once");
+    for (outcome, count) in [
+        ("answered", stats.answered),
+        ("too_long", stats.too_long),
+        ("too_many_samples", stats.too_many_samples),
+        ("too_many_series", stats.too_many_series),
+        ("too_many_points", stats.too_many_points),
+        ("canceled", stats.canceled),
+        ("failed", stats.failed),
+    ] {
+        ended.with_label_values(&[outcome]).inc_by(count);
+    }
+    let running = gauges.vec("opshawk_queries_running", "Queries that run or wait.", &[]);
+    running.with_label_values::<&str>(&[]).set(stats.running as f64);
 }
 
 fn of_program(app: &App, gauges: &Gauges) {

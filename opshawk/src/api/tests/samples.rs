@@ -168,6 +168,7 @@ async fn metrics_tell_an_operator_all_and_a_member_its_own() {
         assert_eq!(all.status, 200);
         for name in [
             "opshawk_http_requests_total",
+            "opshawk_queries_total{outcome=\"answered\"}",
             "opshawk_reconciler_runs_total{reconciler=\"standing\"}",
             "opshawk_tenant_balance",
             "opshawk_tenant_quota_limit",
