@@ -276,4 +276,4 @@ impl<'a> Walk<'a, '_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -93,10 +93,10 @@ impl Head {
     }
 
     /// Makes a series in the shard of its hash, which the caller holds.
-    pub fn create(&self, shard: &mut Shard, hash: u64, key: &[u8], max_ms: Option<i64>) -> usize {
+    pub fn create(&self, shard: &mut Shard, hash: u64, key: &[u8]) -> usize {
         self.series.fetch_add(1, Relaxed);
         let wal_id = self.next_wal_id.fetch_add(1, Relaxed);
-        shard.create(hash, MemSeries::new(key.into(), wal_id, max_ms), |key| self.hash(key))
+        shard.create(hash, MemSeries::new(key.into(), wal_id), |key| self.hash(key))
     }
 
     /// Samples that were just put into a shard.

@@ -8,6 +8,10 @@ use base::{
 use super::{options::DAY_MS, *};
 use crate::Matcher;
 
+mod model;
+mod remote;
+mod safety;
+
 const NOW_MS: i64 = 20_000 * DAY_MS + DAY_MS / 2;
 
 fn clock() -> ManualClock {

@@ -105,6 +105,10 @@ impl Inner {
         };
         let segment = self.head.segment();
         let series = shard.series(at);
+        if !series.blocks_asked {
+            let newest_ms = self.newest_in_blocks(key, series.max_ms.unwrap_or(i64::MIN))?;
+            series.learn(newest_ms);
+        }
         for sample in samples {
             if !within(bounds, *sample, key, appended) {
                 continue;
@@ -181,8 +185,10 @@ impl Inner {
             });
             return Ok(None);
         }
-        let max_ms = self.newest_in_blocks(key, first_ms)?;
-        Ok(Some(self.head.create(shard, hash, key, max_ms)))
+        let newest_ms = self.newest_in_blocks(key, first_ms)?;
+        let at = self.head.create(shard, hash, key);
+        shard.series(at).learn(newest_ms);
+        Ok(Some(at))
     }
 
     /// The newest instant of a series that is new to the head, if a block could hold one that
@@ -287,7 +293,7 @@ pub(super) fn replay(log_dir: &Path, first_segment: u64, head: &Head) -> Result<
                 let mut shard = head.write(number);
                 let at = match shard.find_key(hash, key) {
                     Some(at) => at,
-                    None => head.create(&mut shard, hash, key, None),
+                    None => head.create(&mut shard, hash, key),
                 };
                 names.insert(id, (number, at));
             }

@@ -78,8 +78,8 @@ fn labels_are_rewritten_on_the_way_in() {
     assert_eq!(taken.samples, sent.samples);
 }
 
-#[test]
-fn metadata_and_exemplars_are_read_and_histograms_counted() {
+/// A body with two samples, metadata, an exemplar and a histogram.
+pub fn annotated(name: &str, at_ms: i64) -> Vec<u8> {
     let mut label = Vec::new();
     put_bytes(&mut label, 1, b"trace_id");
     put_bytes(&mut label, 2, b"abc");
@@ -88,18 +88,32 @@ fn metadata_and_exemplars_are_read_and_histograms_counted() {
     exemplar.push(2 << 3 | 1);
     exemplar.extend_from_slice(&2.5f64.to_le_bytes());
     exemplar.push(3 << 3);
-    put_varint(&mut exemplar, 77);
+    put_varint(&mut exemplar, at_ms as u64);
+    let mut named = Vec::new();
+    put_bytes(&mut named, 1, b"__name__");
+    put_bytes(&mut named, 2, name.as_bytes());
     let mut one = Vec::new();
+    put_bytes(&mut one, 1, &named);
     put_bytes(&mut one, 3, &exemplar);
     put_bytes(&mut one, 4, b"histogram");
     let mut metadata = vec![1 << 3, 1];
-    put_bytes(&mut metadata, 2, b"a");
+    put_bytes(&mut metadata, 2, name.as_bytes());
     put_bytes(&mut metadata, 4, b"what it is");
     put_bytes(&mut metadata, 5, b"bytes");
-    let mut request = message(&[series("a", 1)]);
+    let mut request = message(&[series(name, at_ms)]);
     put_bytes(&mut request, 1, &one);
     put_bytes(&mut request, 3, &metadata);
-    let body = Body::read(&squeeze(&request)).unwrap();
+    squeeze(&request)
+}
+
+/// The body of these series.
+pub fn encoded(series: &[Series]) -> Vec<u8> {
+    squeeze(&message(series))
+}
+
+#[test]
+fn metadata_and_exemplars_are_read_and_histograms_counted() {
+    let body = Body::read(&annotated("a", 77)).unwrap();
     assert_eq!((body.series().len(), body.histograms_dropped()), (2, 1));
     let text = str::to_owned;
     let (metric, kind, help, unit) =

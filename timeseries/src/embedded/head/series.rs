@@ -87,14 +87,25 @@ pub struct MemSeries {
     pub max_ms: Option<i64>,
     /// The value there, where it came by here.
     newest: Option<f64>,
+    /// Blocks were asked for what is newer: the log alone doesn't know.
+    pub blocks_asked: bool,
     fresh: Part,
     frozen: Option<Arc<Part>>,
 }
 
 impl MemSeries {
-    pub fn new(key: Arc<[u8]>, wal_id: u64, max_ms: Option<i64>) -> Self {
-        let (newest, fresh, frozen) = (None, Part::default(), None);
-        Self { key, wal_id, named_in: 0, max_ms, newest, fresh, frozen }
+    pub fn new(key: Arc<[u8]>, wal_id: u64) -> Self {
+        let (max_ms, newest, fresh, frozen) = (None, None, Part::default(), None);
+        Self { key, wal_id, named_in: 0, max_ms, newest, blocks_asked: false, fresh, frozen }
+    }
+
+    /// What blocks know of its newest instant.
+    pub fn learn(&mut self, newest_ms: Option<i64>) {
+        self.blocks_asked = true;
+        if newest_ms > self.max_ms {
+            self.max_ms = newest_ms;
+            self.newest = None;
+        }
     }
 
     pub fn judge(&self, sample: Sample, window_ms: i64) -> Verdict {
@@ -141,7 +152,8 @@ impl MemSeries {
 
     /// May have such a sample.
     pub fn is_in(&self, start_ms: i64, end_ms: i64) -> bool {
-        let overlaps = |part: &Part| part.first_ms() <= end_ms && part.last_ms() >= start_ms;
+        let overlaps =
+            |part: &Part| part.len() > 0 && part.first_ms() <= end_ms && part.last_ms() >= start_ms;
         overlaps(&self.fresh) || self.frozen.as_deref().is_some_and(overlaps)
     }
 

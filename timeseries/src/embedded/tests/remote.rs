@@ -1,0 +1,57 @@
+//! Remote write into the embedded store: borrowed labels, metadata, exemplars.
+
+use super::*;
+use crate::{
+    remote_write::{Body, Label, Relabel, Unchanged, tests::encoded},
+    store::Metadata,
+};
+
+#[derive(Debug)]
+struct Forced;
+
+impl Relabel for Forced {
+    fn relabel<'a>(&'a self, labels: &mut Vec<Label<'a>>) {
+        labels.push((b"host", b"alpha"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_taken_as_its_series_would_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let mut sent = vec![series("a", &[(0, 1.0), (1, f64::NAN)]), series("b", &[(0, 2.5)])];
+    let body = || Body::read(&encoded(&sent)).unwrap();
+    let appended = store.append_remote_write(body(), Arc::new(Forced)).await.unwrap();
+    assert_eq!(appended, Appended { written: 3, ..Appended::default() });
+    for one in &mut sent {
+        one.labels = one.labels.clone().with("host", "alpha");
+    }
+    let again = store.append(sent.clone()).await.unwrap();
+    assert_eq!(again, Appended { duplicates: 3, ..Appended::default() });
+    let bad = Body::read(&encoded(&[series("no name!", &[(0, 1.0)]), series("c", &[(0, 1.0)])]));
+    let appended = store.append_remote_write(bad.unwrap(), Arc::new(Unchanged)).await.unwrap();
+    assert_eq!((appended.written, appended.invalid), (1, 1));
+}
+
+#[tokio::test]
+async fn metadata_is_kept_over_a_restart_and_exemplars_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let body = crate::remote_write::tests::annotated("a", NOW_MS);
+    let body = Body::read(&body).unwrap();
+    store.append_remote_write(body.clone(), Arc::new(Forced)).await.unwrap();
+    store.append_remote_write(body, Arc::new(Forced)).await.unwrap();
+    let found = store.exemplars(all()).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].labels.get("host"), Some("alpha"));
+    assert_eq!(found[0].exemplars.len(), 1);
+    assert_eq!(found[0].exemplars[0].labels.get("trace_id"), Some("abc"));
+    let before = Select { end_ms: NOW_MS - 1, ..all() };
+    assert_eq!(store.exemplars(before).await.unwrap(), []);
+    store.close().await.unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let text = str::to_owned;
+    let (metric, kind, help, unit) =
+        (text("a"), text("counter"), text("what it is"), text("bytes"));
+    assert_eq!(store.metadata().await.unwrap(), [Metadata { metric, kind, help, unit }]);
+}

@@ -1,0 +1,281 @@
+//! Damage, deletion and retention: what is left is served, and writing goes on.
+
+use super::*;
+
+/// A tenant's series.
+fn owned(tenant: &str, name: &str, samples: &[(i64, f64)]) -> Series {
+    let one = series(name, samples);
+    Series { labels: one.labels.with(crate::scope::TENANT, tenant), ..one }
+}
+
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let numbered = files::numbered(&dir.join(LOG_DIR), "wal").unwrap();
+    numbered.into_iter().map(|(_, path)| path).collect()
+}
+
+/// A log of three segments with samples at 1 to 9, three frames each; and where each frame of the
+/// second one ends.
+async fn written_log(dir: &Path) -> Vec<u64> {
+    let mut store = open(dir, Options::default()).await;
+    let mut ends = Vec::new();
+    for i in 1..=9 {
+        store.append(vec![series("a", &[(i, i as f64)]), series("b", &[(i, 0.5)])]).await.unwrap();
+        if (4..=6).contains(&i) {
+            ends.push(std::fs::metadata(segments(dir).pop().unwrap()).unwrap().len());
+        }
+        if i == 3 || i == 6 {
+            // Each start begins a segment.
+            store.close().await.unwrap();
+            store = open(dir, Options::default()).await;
+        }
+    }
+    store.close().await.unwrap();
+    assert_eq!(segments(dir).len(), 3);
+    ends
+}
+
+/// Damages the second of three segments, and says which samples are left.
+async fn after_damage(damage: impl FnOnce(&Path, &mut Vec<u8>, &[u64])) -> (Vec<i64>, Stats) {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path();
+    let ends = written_log(dir).await;
+    let path = segments(dir).remove(1);
+    let mut bytes = std::fs::read(&path).unwrap();
+    damage(&path, &mut bytes, &ends);
+    if path.exists() {
+        std::fs::write(&path, bytes).unwrap();
+    }
+    let store = open(dir, Options::default()).await;
+    let stats = store.stats();
+    let left = content(&store).await;
+    for (_, samples) in &left {
+        assert_eq!(samples.len(), left[0].1.len());
+    }
+    let instants: Vec<i64> = left[0].1.iter().map(|(at, _)| *at).collect();
+    for (at, value) in &left[0].1 {
+        assert_eq!(*value, *at as f64);
+    }
+    // Writing goes on, and the next start finds no damage any more.
+    assert_eq!(store.append(vec![series("a", &[(100, 100.0)])]).await.unwrap().written, 1);
+    store.close().await.unwrap();
+    let store = open(dir, Options::default()).await;
+    assert_eq!(store.stats().damaged_log_parts, 0);
+    assert_eq!(content(&store).await[0].1.len(), instants.len() + 1);
+    (instants, stats)
+}
+
+/// A series is named in its segment's first frame: where that is gone, the samples behind it belong
+/// to nobody.
+const WITHOUT_FRAME_5: [i64; 8] = [1, 2, 3, 4, 6, 7, 8, 9];
+
+#[tokio::test]
+async fn a_truncated_log_keeps_all_before_and_behind() {
+    let (left, stats) = after_damage(|_, bytes, ends| bytes.truncate(ends[0] as usize + 5)).await;
+    assert_eq!(left, [1, 2, 3, 4, 7, 8, 9]);
+    assert_eq!((stats.damaged_log_parts, stats.damaged_log_bytes), (1, 5));
+}
+
+#[tokio::test]
+async fn garbage_in_the_log_keeps_all_before_and_behind() {
+    let garbage = |_: &Path, bytes: &mut Vec<u8>, ends: &[u64]| {
+        bytes[ends[0] as usize..ends[1] as usize].fill(0xaa);
+    };
+    let (left, stats) = after_damage(garbage).await;
+    assert_eq!((left.as_slice(), stats.damaged_log_parts), (&WITHOUT_FRAME_5[..], 1));
+}
+
+#[tokio::test]
+async fn a_bad_checksum_in_the_log_keeps_all_before_and_behind() {
+    let flip = |_: &Path, bytes: &mut Vec<u8>, ends: &[u64]| bytes[ends[0] as usize + 8] ^= 1;
+    let (left, stats) = after_damage(flip).await;
+    assert_eq!((left.as_slice(), stats.damaged_log_parts), (&WITHOUT_FRAME_5[..], 1));
+}
+
+#[tokio::test]
+async fn a_bad_length_in_the_log_keeps_all_before_and_behind() {
+    for length in [0u32, 1, 9999, u32::MAX] {
+        let set = |_: &Path, bytes: &mut Vec<u8>, ends: &[u64]| {
+            bytes[ends[0] as usize + 4..][..4].copy_from_slice(&length.to_le_bytes());
+        };
+        let (left, stats) = after_damage(set).await;
+        assert_eq!((left.as_slice(), stats.damaged_log_parts), (&WITHOUT_FRAME_5[..], 1));
+    }
+}
+
+#[tokio::test]
+async fn a_record_torn_in_its_middle_keeps_all_before_and_behind() {
+    let tear = |_: &Path, bytes: &mut Vec<u8>, ends: &[u64]| {
+        let (begin, end) = (ends[0] as usize, ends[1] as usize);
+        bytes.drain((begin + end) / 2..end);
+    };
+    let (left, stats) = after_damage(tear).await;
+    assert_eq!((left.as_slice(), stats.damaged_log_parts), (&WITHOUT_FRAME_5[..], 1));
+}
+
+#[tokio::test]
+async fn zeros_in_the_log_keep_all_before_and_behind() {
+    let zero = |_: &Path, bytes: &mut Vec<u8>, ends: &[u64]| {
+        bytes[ends[0] as usize..ends[1] as usize].fill(0);
+    };
+    let (left, stats) = after_damage(zero).await;
+    assert_eq!((left.as_slice(), stats.damaged_log_parts), (&WITHOUT_FRAME_5[..], 1));
+    // From the naming frame on: the rest of the segment is nobody's, and counted.
+    let zero = |_: &Path, bytes: &mut Vec<u8>, ends: &[u64]| {
+        bytes[20..ends[0] as usize].fill(0);
+    };
+    let (left, stats) = after_damage(zero).await;
+    assert_eq!((left.as_slice(), stats.unnamed_samples), (&[1, 2, 3, 7, 8, 9][..], 4));
+}
+
+#[tokio::test]
+async fn a_missing_segment_keeps_the_others() {
+    let remove = |path: &Path, _: &mut Vec<u8>, _: &[u64]| std::fs::remove_file(path).unwrap();
+    let (left, stats) = after_damage(remove).await;
+    assert_eq!((left.as_slice(), stats.damaged_log_parts), (&[1, 2, 3, 7, 8, 9][..], 1));
+}
+
+#[tokio::test]
+async fn a_block_found_damaged_while_it_is_read_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    for (name, at) in [("a", 0), ("b", 0), ("a", 1)] {
+        store.append(vec![series(name, &[(at, at as f64)])]).await.unwrap();
+        store.flush().await.unwrap();
+    }
+    let path = block_path(&dir.path().join(BLOCK_DIR), 1);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // In the first frame, behind the magic and its checksum.
+    bytes[12] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let rest = vec![("a".to_owned(), vec![(1, 1.0)]), ("b".to_owned(), vec![(0, 0.0)])];
+    assert_eq!(content(&store).await, rest);
+    assert_eq!(store.stats().damaged_blocks, 1);
+    store.maintain().await.unwrap();
+    assert!(!path.exists() && path.with_extension("blk.damaged").exists());
+    assert_eq!(content(&store).await, rest);
+    store.close().await.unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    assert_eq!((content(&store).await, store.stats().damaged_blocks), (rest, 0));
+}
+
+#[tokio::test]
+async fn a_merge_leaves_out_a_damaged_block() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { merge_fan_in: 3, ..Options::default() };
+    let store = open(dir.path(), options).await;
+    for at in 0..4 {
+        if at == 2 {
+            let path = block_path(&dir.path().join(BLOCK_DIR), 2);
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[12] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }
+        store.append(vec![series("a", &[(at, 1.5)])]).await.unwrap();
+        store.flush().await.unwrap();
+        store.maintain().await.unwrap();
+    }
+    assert_eq!(content(&store).await[0].1, [(0, 1.5), (2, 1.5), (3, 1.5)]);
+    let stats = store.stats();
+    assert_eq!((stats.damaged_blocks, stats.merges, stats.blocks), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_block_whose_file_is_gone_is_reported_and_the_rest_is_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    for name in ["a", "b"] {
+        store.append(vec![series(name, &[(0, 1.0)])]).await.unwrap();
+        store.flush().await.unwrap();
+    }
+    store.close().await.unwrap();
+    std::fs::remove_file(block_path(&dir.path().join(BLOCK_DIR), 2)).unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    assert_eq!(content(&store).await, [("a".to_owned(), vec![(0, 1.0)])]);
+    assert_eq!(store.stats().damaged_blocks, 1);
+}
+
+fn named(name: &str) -> Vec<Matcher> {
+    vec![Matcher::equal("__name__", name)]
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_gone_at_once_and_from_the_disk_after_a_merge() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let samples: Vec<_> = (0..10).map(|i| (i, i as f64)).collect();
+    store.append(vec![series("a", &samples), series("b", &samples)]).await.unwrap();
+    store.delete(named("a"), NOW_MS + 3, NOW_MS + 7).await.unwrap();
+    store.delete(named("b"), i64::MIN, i64::MAX).await.unwrap();
+    let left: Vec<_> = samples.iter().copied().filter(|(at, _)| !(3..=7).contains(at)).collect();
+    let expected = vec![("a".to_owned(), left.clone())];
+    assert_eq!(content(&store).await, expected);
+    assert_eq!(store.label_values("__name__", all()).await.unwrap(), ["a"]);
+    // What is written afterwards stays.
+    let again = store.append(vec![series("b", &[(20, 20.0)])]).await.unwrap();
+    assert_eq!(again.written, 1);
+    store.close().await.unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let with_new = vec![("a".to_owned(), left), ("b".to_owned(), vec![(20, 20.0)])];
+    assert_eq!(content(&store).await, with_new);
+    store.maintain().await.unwrap();
+    assert_eq!(content(&store).await, with_new);
+    assert_eq!(store.inner.manifest.lock().unwrap().tombstones, []);
+    for (_, path) in files::numbered(&dir.path().join(BLOCK_DIR), "blk").unwrap() {
+        let block = Block::open(path, 0, 0).unwrap();
+        assert!(block.read_index().unwrap().find(&named("b")).is_empty());
+    }
+    let error = store.delete(vec![Matcher::equal("x", "")], 0, 1).await.unwrap_err();
+    assert!(matches!(error, Error::BadData(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_tenants_own_retention_takes_its_series_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        tenant_retention: vec![("t1".to_owned(), Duration::from_secs(2 * 24 * 3600))],
+        ..Options::default()
+    };
+    let store = open(dir.path(), options).await;
+    let days = [(-3 * DAY_MS, 1.0), (-DAY_MS, 2.0)];
+    store.append(vec![owned("t1", "a", &days), owned("t2", "b", &days)]).await.unwrap();
+    store.flush().await.unwrap();
+    let expected = vec![("a".to_owned(), vec![(-DAY_MS, 2.0)]), ("b".to_owned(), days.to_vec())];
+    assert_eq!(content(&store).await, expected);
+    store.maintain().await.unwrap();
+    assert_eq!(content(&store).await, expected);
+    let oldest = store.inner.blocks().iter().min_by_key(|b| b.first_ms).cloned().unwrap();
+    let index = oldest.read_index().unwrap();
+    assert!(index.find(&named("a")).is_empty() && !index.find(&named("b")).is_empty());
+}
+
+#[tokio::test]
+async fn retention_by_size_takes_the_oldest_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    for day in (1..5).rev() {
+        store.append(vec![series(&format!("d{day}"), &[(-day * DAY_MS, 1.0)])]).await.unwrap();
+        store.flush().await.unwrap();
+    }
+    let bytes = store.stats().block_bytes;
+    store.close().await.unwrap();
+    let options = Options { retention_bytes: Some(bytes / 2 + 10), ..Options::default() };
+    let store = open(dir.path(), options).await;
+    store.maintain().await.unwrap();
+    let names: Vec<_> = content(&store).await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["d1", "d2"]);
+    assert_eq!(store.stats().expired_blocks, 2);
+}
+
+#[tokio::test]
+async fn a_merge_under_way_holds_up_no_flush() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    store.append(vec![series("a", &[(0, 1.0)])]).await.unwrap();
+    let inner = store.inner.clone();
+    let flush = move || {
+        let _merging = inner.merging.lock().unwrap();
+        inner.keep_up().and_then(|()| inner.flush())
+    };
+    tokio::task::spawn_blocking(flush).await.unwrap().unwrap();
+    assert_eq!((store.stats().flushes, store.stats().unflushed_samples), (1, 0));
+}
