@@ -100,7 +100,8 @@ fn parse_sample(line: &str, format: Format) -> Result<Line<'_>> {
         false => split_word(rest),
     };
     // What follows is an exemplar, which only OpenMetrics has.
-    if !rest.is_empty() && !(format == Format::OpenMetrics && rest.starts_with("# {")) {
+    let exemplar = format == Format::OpenMetrics && rest.starts_with("# {");
+    if !rest.is_empty() && !exemplar {
         return Err("something follows the timestamp");
     }
     let at_ms = (!at.is_empty()).then(|| parse_instant(at, format)).transpose()?;
