@@ -60,6 +60,7 @@ soak: build
 	OPSHAWK_SOAK=1 $(services) cargo test -p tests --test soak -- --nocapture
 	PROPTEST_CASES=$${OPSHAWK_SOAK_CASES:-50000} cargo test -p billing -p bmc -p timeseries --lib -- rating::plan ipmi:: codec remote_write
 	OPSHAWK_PROMQL_QUERIES=$${OPSHAWK_PROMQL_QUERIES:-30000} cargo test -p timeseries --test reference random -- --nocapture
+	OPSHAWK_SOAK_KILLS=$${OPSHAWK_SOAK_KILLS:-200} cargo test -p timeseries --test durability -- --nocapture
 	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_SEEDS:-300} $(services) cargo test -p billing scenarios::random -- --nocapture
 
 bench: require

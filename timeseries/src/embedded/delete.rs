@@ -84,6 +84,7 @@ impl Inner {
         next.store(&self.dir)?;
         self.show_tombstones(&next.tombstones);
         *manifest = next;
+        self.head.forget_newest(matchers);
         self.grown.notify_one();
         Ok(())
     }

@@ -129,6 +129,13 @@ impl Head {
         found
     }
 
+    /// After a deletion of samples of these series.
+    pub fn forget_newest(&self, matchers: &[Matcher]) {
+        for shard in 0..SHARDS {
+            self.write(shard).forget_newest(matchers);
+        }
+    }
+
     /// Freezes all that no block holds; what an earlier, failed flush froze comes with it. `rotate`
     /// runs while nobody can append: it names the segment for what comes next.
     pub fn freeze(&self, rotate: impl FnOnce() -> u64) -> Frozen {

@@ -213,6 +213,8 @@ impl Inner {
             for chunk in index.chunks_in(series, at_ms, at_ms) {
                 self.sound(block, reader.read(chunk, at_ms, at_ms, &mut found))?;
             }
+            // What was deleted is not there.
+            self.mask(block, &index, self.clock.now())?.apply(series, &mut found);
             if let Some(there) = found.first() {
                 return Ok(Verdict::against(sample, there.value));
             }

@@ -141,6 +141,11 @@ impl MemSeries {
         }
     }
 
+    /// After a deletion: whether its newest sample is still there, blocks know.
+    pub fn forget_newest(&mut self) {
+        self.newest = None;
+    }
+
     /// What no block holds, within the range.
     pub fn unflushed(&self, start_ms: i64, end_ms: i64) -> Vec<Sample> {
         let fresh = self.fresh.samples(start_ms, end_ms);

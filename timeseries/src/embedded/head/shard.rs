@@ -40,6 +40,13 @@ impl Shard {
         self.postings.find(matchers, key).into_iter().map(|at| &self.series[at as usize])
     }
 
+    pub(super) fn forget_newest(&mut self, matchers: &[Matcher]) {
+        let found = self.postings.find(matchers, |at| &*self.series[at as usize].key);
+        for at in found {
+            self.series[at as usize].forget_newest();
+        }
+    }
+
     pub(super) fn freeze(&mut self, all: &mut Frozen) {
         for series in &mut self.series {
             all.extend(series.freeze().map(|part| (series.key.clone(), part)));

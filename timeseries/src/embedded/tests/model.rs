@@ -77,8 +77,6 @@ async fn play(steps: Vec<Step>) {
                 if let Some(held) = model.get_mut(&name) {
                     held.retain(|at, _| !(from..=to).contains(at));
                 }
-                // What is deleted can't come back at the same instants before it left the disk.
-                store.maintain().await.unwrap();
             }
         }
         let expected: Vec<_> = model
