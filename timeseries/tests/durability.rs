@@ -183,3 +183,40 @@ async fn check(store: &Embedded, acknowledged: &Acknowledged) -> u64 {
     }
     next
 }
+
+/// A restart after `kill -9` replays what no block holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_a_million_samples_is_replayed_within_ten_seconds() {
+    const SAMPLES: usize = 1_000_000;
+    const BATCHES: usize = 20;
+    const SERIES_PER_BATCH: usize = 1000;
+    const READY_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let large = || Options { flush_samples: 4 * SAMPLES, ..options() };
+    let store = Embedded::open(scratch.path(), large(), clock()).await.expect("a store");
+    let each = SAMPLES / BATCHES / SERIES_PER_BATCH;
+    for batch in 0..BATCHES {
+        let series = (0..SERIES_PER_BATCH).map(|series| {
+            let sample = |i: usize| Sample {
+                at_ms: START_MS + STEP_MS * (batch * each + i) as i64,
+                value: (i * series) as f64 / 10.0,
+            };
+            let samples = (0..each).map(sample).collect();
+            Series { labels: labels(0, series as u64), samples }
+        });
+        store.append(series.collect()).await.expect("an append");
+    }
+    // No close: nothing is flushed.
+    drop(store);
+    let (store, took) = loop {
+        let began = std::time::Instant::now();
+        match Embedded::open(scratch.path(), large(), clock()).await {
+            // The background tasks of the one before let go of the directory a moment later.
+            Err(Error::Locked { .. }) => tokio::task::yield_now().await,
+            other => break (other.expect("a store"), began.elapsed()),
+        }
+    };
+    println!("ready after {took:?}");
+    assert_eq!(store.stats().unflushed_samples, SAMPLES);
+    assert!(took < READY_WITHIN, "ready after {took:?}");
+}
