@@ -34,6 +34,8 @@ pub const MAX_INPUT_BYTES_PER_S: usize = 64 * 1024;
 /// How long the last of what was printed may take to be read.
 const FLUSH_TIMEOUT_MS: u64 = 5_000;
 
+/// What was typed and not taken is offered again after so long.
+const TYPED_RETRY: Duration = Duration::from_millis(10);
 const OPEN_SCREEN: &str = "open the screen";
 const OPEN_SERIAL: &str = "open the serial port";
 
@@ -157,9 +159,7 @@ impl Pump {
         let timeout = match rest {
             // Rounded up, so that it does not turn idly.
             Some(rest) => PollTimeout::try_from(rest + Duration::from_millis(1)),
-            None if !self.typed.bytes.is_empty() => {
-                PollTimeout::try_from(Duration::from_millis(10))
-            }
+            None if !self.typed.bytes.is_empty() => PollTimeout::try_from(TYPED_RETRY),
             None => Ok(PollTimeout::NONE),
         };
         match poll(&mut fds, timeout.unwrap_or(PollTimeout::ZERO)) {

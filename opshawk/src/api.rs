@@ -107,6 +107,12 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(agents::download_image_file))
         .routes(routes!(streams::list_wanted_streams))
         .routes(routes!(streams::carry_stream))
+        .merge(prometheus_endpoints())
+        .routes(routes!(metrics::get_metrics))
+}
+
+fn prometheus_endpoints() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(prometheus::query, prometheus::query_form))
         .routes(routes!(prometheus::query_range, prometheus::query_range_form))
         .routes(routes!(prometheus::series, prometheus::series_form))
@@ -124,7 +130,6 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(prometheus::browse::format_query, prometheus::browse::format_query_form))
         .routes(routes!(prometheus::browse::tsdb))
         .routes(routes!(prometheus::remote_write))
-        .routes(routes!(metrics::get_metrics))
 }
 
 /// The description that is checked in as `openapi.json` and served at `/v1/openapi.json`.

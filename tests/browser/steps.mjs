@@ -281,6 +281,15 @@ export async function alert(desk, { as, name }) {
   throw new Error(`no alert ${name} on the page`);
 }
 
+/** What stands in the diagram's boxes. */
+export async function topology(desk, { as }) {
+  const page = desk.page(as);
+  await go(page, "Topology");
+  const boxes = page.locator(".react-flow__node");
+  await boxes.filter({ hasText: "web-1" }).first().waitFor();
+  return boxes.allInnerTexts();
+}
+
 export async function operations(desk, { as }) {
   const page = desk.page(as);
   await go(page, "Operations");

@@ -235,6 +235,9 @@ fn block_path(dir: &Path, number: u64) -> PathBuf {
 
 #[async_trait]
 impl Store for Embedded {
+    fn stats(&self) -> Option<Stats> {
+        Some(self.inner.stats())
+    }
     async fn append(&self, batch: Vec<Series>) -> Result<Appended> {
         self.append_batch(move |inner| Batch::of_series(&inner.head, &batch)).await
     }

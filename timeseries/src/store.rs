@@ -114,6 +114,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     async fn exemplars(&self, _request: Select) -> Result<Vec<Exemplars>> {
         Ok(Vec::new())
     }
+    /// Figures of the embedded engine; another one has metrics of its own.
+    fn stats(&self) -> Option<crate::embedded::Stats> {
+        None
+    }
     /// A copy in the new directory `dir` of all that was acknowledged before the call; a store can
     /// be opened on it.
     async fn snapshot(&self, dir: &Path) -> Result<()>;

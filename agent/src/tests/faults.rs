@@ -105,6 +105,9 @@ async fn live(uri: &str, fault: Fault) -> BTreeSet<Step> {
     }
     host.server.want(Vec::clear);
     super::bench::eventually("it is forgotten", || async { host.server.seen(id).is_none() }).await;
+    if !matches!(fault, Fault::None | Fault::Twice) {
+        assert!(*plan.struck.lock().unwrap(), "{fault:?} never struck");
+    }
     host.assert_nothing_left(id).await;
     host.assert_cached(&image);
 

@@ -1,5 +1,5 @@
-// Fails a build whose first load has become heavy: what every visitor waits for is the entry script
-// with all that it imports statically, and its style sheets.
+// Fails a build whose first load has become heavy: the entry script with all that it imports
+// statically. (The style sheet comes beside them and is not counted.)
 import type { Plugin } from "vite";
 
 export interface Budget {

@@ -1,6 +1,6 @@
 //! Act 9: the same in a browser.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ const TENANT: &str = "tenant";
 const OPERATOR_SEAT: &str = "operator";
 /// What the tenant makes and deletes with its mouse.
 const NAME: &str = "by-hand";
+/// A page that was open before shows what is new.
+const ASKED_ANEW_WITHIN: Duration = Duration::from_secs(10);
 /// Hours of an instance, so that a look around after the story is not cut off.
 const THIRD_TOPUP: &str = "200.00";
 
@@ -102,6 +104,12 @@ impl Story {
         let power = power.with_context(|| format!("no 'Power on' of metal-1 in {rows:?}"))?;
         ensure!(power[2] == "Succeeded", "{power}");
         self.say(format!("{} operations, the first: {}", rows.len(), cells(power)));
+
+        let boxes = browser.step("topology", json!({"as": OPERATOR_SEAT})).await?;
+        let boxes = boxes.as_array().context("no boxes in the diagram")?;
+        let holds = |name: &str| boxes.iter().filter_map(Value::as_str).any(|b| b.contains(name));
+        ensure!(["host-a", "web-1", "metal-1"].iter().all(|name| holds(name)), "{boxes:?}");
+        self.say(format!("the topology draws {} boxes, host-a with web-1 among them", boxes.len()));
         self.operator_asks_in_promql(browser).await
     }
 
@@ -187,13 +195,13 @@ impl Story {
 
         self.live_consoles(browser).await?;
 
-        // The page first shows what it knew when it was last open, and asks anew.
+        // The page first shows what it knew when it was last open, and asks anew at once.
         let started = Instant::now();
         let overview = loop {
             let overview = browser.step("overview", json!({"as": TENANT})).await?;
             match by_hand(&overview) {
                 Ok(()) => break overview,
-                Err(error) if started.elapsed() > LIMIT => return Err(error),
+                Err(error) if started.elapsed() > ASKED_ANEW_WITHIN => return Err(error),
                 Err(_) => tokio::time::sleep(wait::POLL_INTERVAL).await,
             }
         };

@@ -26,6 +26,11 @@ impl Gauges {
         self.0.register(Box::new(gauge.clone())).expect("each name is registered once");
         gauge
     }
+    fn counter(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        let counter = super::counter(name, help, labels);
+        self.0.register(Box::new(counter.clone())).expect("each name is registered once");
+        counter
+    }
 }
 
 /// What tenants use, pay and may have.
@@ -113,6 +118,7 @@ pub async fn of_all(app: &App) -> Result<Vec<MetricFamily>> {
     let gauges = Gauges(Registry::new());
     of_program(app, &gauges);
     of_queries(app, &gauges);
+    of_store(app, &gauges);
     let mut conn = app.read().await?;
     of_machines(&mut conn, &gauges).await?;
     let of_tenants = TenantGauges::new(&gauges);
@@ -123,13 +129,48 @@ pub async fn of_all(app: &App) -> Result<Vec<MetricFamily>> {
     Ok(gauges.0.gather())
 }
 
+/// The embedded store: how much it holds, and what it had to set aside.
+fn of_store(app: &App, gauges: &Gauges) {
+    let Some(stats) = app.store.stats() else { return };
+    for (name, help, value) in [
+        ("opshawk_store_active_series", "Series in memory.", stats.active_series as u64),
+        (
+            "opshawk_store_unflushed_samples",
+            "Samples that the log and memory alone hold.",
+            stats.unflushed_samples as u64,
+        ),
+        ("opshawk_store_log_bytes", "The log since the last flush.", stats.log_bytes),
+        ("opshawk_store_blocks", "Blocks.", stats.blocks as u64),
+        ("opshawk_store_block_bytes", "The blocks' files.", stats.block_bytes),
+    ] {
+        gauges.vec(name, help, &[]).with_label_values::<&str>(&[]).set(value as f64);
+    }
+    for (name, help, value) in [
+        ("opshawk_store_log_fsyncs_total", "Syncs of the log.", stats.log_fsyncs),
+        ("opshawk_store_flushes_total", "Flushes to blocks.", stats.flushes),
+        ("opshawk_store_failed_flushes_total", "Flushes that failed.", stats.failed_flushes),
+        ("opshawk_store_merges_total", "Merges of blocks.", stats.merges),
+        ("opshawk_store_expired_blocks_total", "Blocks that retention took.", stats.expired_blocks),
+        (
+            "opshawk_store_damaged_blocks_total",
+            "Blocks set aside because a checksum was wrong.",
+            stats.damaged_blocks,
+        ),
+        (
+            "opshawk_store_damaged_log_parts_total",
+            "Parts of the log set aside because they could not be read.",
+            stats.damaged_log_parts,
+        ),
+    ] {
+        gauges.counter(name, help, &[]).with_label_values::<&str>(&[]).inc_by(value);
+    }
+}
+
 /// PromQL: what came of the queries, rules' among them.
 fn of_queries(app: &App, gauges: &Gauges) {
     let stats = app.engine.stats();
     let help = "PromQL queries that ended, by how: answered, or stopped by which limit.";
-    let ended = IntCounterVec::new(Opts::new("opshawk_queries_total", help), &["outcome"])
-        .expect("the names are valid");
-    gauges.0.register(Box::new(ended.clone())).expect("each name is registered once");
+    let ended = gauges.counter("opshawk_queries_total", help, &["outcome"]);
     for (outcome, count) in [
         ("answered", stats.answered),
         ("too_long", stats.too_long),

@@ -32,8 +32,7 @@ struct Scene {
 
 impl Scene {
     /// Its instance does not run yet.
-    async fn new() -> Self {
-        let test = each().await.remove(0);
+    async fn new(test: TestServer) -> Self {
         let op = test.operator.clone();
         let (acme, member) = test.tenant("acme").await;
         let (_, agent) = test.host("alpha").await;
@@ -62,8 +61,8 @@ impl Scene {
         Self { test, member, agent, instance }
     }
 
-    async fn running() -> Self {
-        let mut scene = Self::new().await;
+    async fn running(test: TestServer) -> Self {
+        let mut scene = Self::new(test).await;
         scene.agent.converge(scene.test.server.app.clock.now()).await;
         scene
     }
@@ -130,169 +129,184 @@ async fn close_with(socket: &mut WebSocket, code: u16, reason: &str) {
 
 #[tokio::test]
 async fn a_console_is_its_own_tenants_and_a_running_guests() {
-    let mut scene = Scene::new().await;
-    let path = scene.path("serial");
-    let ask = |caller: &Caller| caller.request(Method::GET, &path);
-    // Told alike with and without an upgrade.
-    assert_eq!(refused(ask(&scene.member)).await, 409, "it does not run yet");
-    scene.member.get(&path).await.problem(409, "conflict", None);
-    scene.agent.converge(scene.test.server.app.clock.now()).await;
-    let answer = scene.member.get(&path).await;
-    assert_eq!(answer.headers["upgrade"], "websocket");
-    answer.problem(426, "upgrade-required", None);
+    for test in each().await {
+        let mut scene = Scene::new(test).await;
+        let path = scene.path("serial");
+        let ask = |caller: &Caller| caller.request(Method::GET, &path);
+        // Told alike with and without an upgrade.
+        assert_eq!(refused(ask(&scene.member)).await, 409, "it does not run yet");
+        scene.member.get(&path).await.problem(409, "conflict", None);
+        scene.agent.converge(scene.test.server.app.clock.now()).await;
+        let answer = scene.member.get(&path).await;
+        assert_eq!(answer.headers["upgrade"], "websocket");
+        answer.problem(426, "upgrade-required", None);
 
-    let (_, other) = scene.test.tenant("other").await;
-    assert_eq!(refused(ask(&other)).await, 404);
-    assert_eq!(refused(ask(&scene.test.nobody())).await, 401);
-    assert_eq!(refused(ask(&scene.agent.caller)).await, 403);
-    let cookie = set_up(&scene.test).await;
-    let browser = scene.test.nobody().with_cookie(&cookie);
-    assert_eq!(refused(ask(&browser)).await, 403, "a cookie alone may be anybody's page");
-    for origin in ["http://evil.example", "null"] {
-        assert_eq!(refused(ask(&browser).header("origin", origin)).await, 403, "{origin}");
-    }
-    assert_eq!(refused(ask(&browser).header("origin", &browser.base)).await, 101);
-    for protocol in ["binary", "base64, binary"] {
-        let offered = ask(&scene.member).header("sec-websocket-protocol", protocol);
-        let offered = offered.header("connection", "upgrade").header("upgrade", "websocket");
-        let offered = offered.header("sec-websocket-version", "13");
-        let answer = offered.header("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==").send().await;
-        let answer = answer.unwrap();
-        assert_eq!(answer.status(), 101);
-        assert_eq!(answer.headers()["sec-websocket-protocol"], "binary");
-    }
+        let (_, other) = scene.test.tenant("other").await;
+        assert_eq!(refused(ask(&other)).await, 404);
+        assert_eq!(refused(ask(&scene.test.nobody())).await, 401);
+        assert_eq!(refused(ask(&scene.agent.caller)).await, 403);
+        let cookie = set_up(&scene.test).await;
+        let browser = scene.test.nobody().with_cookie(&cookie);
+        assert_eq!(refused(ask(&browser)).await, 403, "a cookie alone may be anybody's page");
+        for origin in ["http://evil.example", "null"] {
+            assert_eq!(refused(ask(&browser).header("origin", origin)).await, 403, "{origin}");
+        }
+        assert_eq!(refused(ask(&browser).header("origin", &browser.base)).await, 101);
+        for protocol in ["binary", "base64, binary"] {
+            let offered = ask(&scene.member).header("sec-websocket-protocol", protocol);
+            let offered = offered.header("connection", "upgrade").header("upgrade", "websocket");
+            let offered = offered.header("sec-websocket-version", "13");
+            let answer =
+                offered.header("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==").send().await;
+            let answer = answer.unwrap();
+            assert_eq!(answer.status(), 101);
+            assert_eq!(answer.headers()["sec-websocket-protocol"], "binary");
+        }
 
-    // What was opened is in the audit trail, and nothing else.
-    let audit = scene.test.operator.get("/v1/audit").await.expect(200);
-    let opened: Vec<_> = audit["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|entry| entry["action"] == "instance.console")
-        .collect();
-    assert_eq!(opened.len(), 3, "{audit}");
-    assert!(opened.iter().all(|entry| entry["target_id"] == scene.instance.as_str()));
-    assert_eq!(opened[0]["detail"], json!({ "name": "web", "kind": "serial" }));
-    scene.test.server.stop().await;
+        // What was opened is in the audit trail, and nothing else.
+        let audit = scene.test.operator.get("/v1/audit").await.expect(200);
+        let opened: Vec<_> = audit["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| entry["action"] == "instance.console")
+            .collect();
+        assert_eq!(opened.len(), 3, "{audit}");
+        assert!(opened.iter().all(|entry| entry["target_id"] == scene.instance.as_str()));
+        assert_eq!(opened[0]["detail"], json!({ "name": "web", "kind": "serial" }));
+        scene.test.server.stop().await;
+    }
 }
 
 #[tokio::test]
 async fn who_looks_and_the_hosts_agent_are_joined() {
-    let scene = Scene::running().await;
-    let none = scene.agent.caller.get("/v1/agent/streams").await.expect(200);
-    assert_eq!(none, json!({ "items": [] }));
-    let mut user = open(&scene.member, &scene.path("screen")).await;
-    let wanted = scene.wanted().await.items.remove(0);
-    assert_eq!(wanted.instance_id.to_string(), scene.instance);
-    assert_eq!(wanted.kind, StreamKind::Screen);
+    for test in each().await {
+        let scene = Scene::running(test).await;
+        let none = scene.agent.caller.get("/v1/agent/streams").await.expect(200);
+        assert_eq!(none, json!({ "items": [] }));
+        let mut user = open(&scene.member, &scene.path("screen")).await;
+        let wanted = scene.wanted().await.items.remove(0);
+        assert_eq!(wanted.instance_id.to_string(), scene.instance);
+        assert_eq!(wanted.kind, StreamKind::Screen);
 
-    // The host's agent only, as a WebSocket, and once.
-    let path = format!("/v1/agent/streams/{}", wanted.id);
-    let (_, stranger) = scene.test.host("beta").await;
-    let none = stranger.get("/v1/agent/streams").await.expect(200);
-    assert_eq!(none, json!({ "items": [] }));
-    assert_eq!(refused(stranger.request(Method::GET, &path)).await, 404);
-    assert_eq!(refused(scene.member.request(Method::GET, &path)).await, 403);
-    scene.agent.caller.get(&path).await.problem(426, "upgrade-required", None);
-    let mut host = open(&scene.agent.caller, &path).await;
-    assert_eq!(refused(scene.agent.caller.request(Method::GET, &path)).await, 404);
+        // The host's agent only, as a WebSocket, and once.
+        let path = format!("/v1/agent/streams/{}", wanted.id);
+        let (_, stranger) = scene.test.host("beta").await;
+        let none = stranger.get("/v1/agent/streams").await.expect(200);
+        assert_eq!(none, json!({ "items": [] }));
+        assert_eq!(refused(stranger.request(Method::GET, &path)).await, 404);
+        assert_eq!(refused(scene.member.request(Method::GET, &path)).await, 403);
+        scene.agent.caller.get(&path).await.problem(426, "upgrade-required", None);
+        let mut host = open(&scene.agent.caller, &path).await;
+        assert_eq!(refused(scene.agent.caller.request(Method::GET, &path)).await, 404);
 
-    host.send(bytes("RFB 003.008\n")).await.unwrap();
-    assert_eq!(next(&mut user).await, bytes("RFB 003.008\n"));
-    user.send(bytes("RFB 003.008\n")).await.unwrap();
-    assert_eq!(next(&mut host).await, bytes("RFB 003.008\n"));
-    // Much, both ways at once.
-    let large = Message::Binary(vec![7; MAX_MESSAGE_BYTES].into());
-    for _ in 0..4 {
-        let (up, down) = tokio::join!(user.send(large.clone()), host.send(large.clone()));
-        up.and(down).unwrap();
-        let got = tokio::join!(next(&mut user), next(&mut host));
-        assert!(got.0 == large && got.1 == large);
+        host.send(bytes("RFB 003.008\n")).await.unwrap();
+        assert_eq!(next(&mut user).await, bytes("RFB 003.008\n"));
+        user.send(bytes("RFB 003.008\n")).await.unwrap();
+        assert_eq!(next(&mut host).await, bytes("RFB 003.008\n"));
+        // Much, both ways at once.
+        let large = Message::Binary(vec![7; MAX_MESSAGE_BYTES].into());
+        for _ in 0..4 {
+            let (up, down) = tokio::join!(user.send(large.clone()), host.send(large.clone()));
+            up.and(down).unwrap();
+            let got = tokio::join!(next(&mut user), next(&mut host));
+            assert!(got.0 == large && got.1 == large);
+        }
+        // Who looked leaves.
+        user.close(None).await.unwrap();
+        assert_eq!(closed(&mut host).await.0, close::NORMAL);
+        scene.test.server.stop().await;
     }
-    // Who looked leaves.
-    user.close(None).await.unwrap();
-    assert_eq!(closed(&mut host).await.0, close::NORMAL);
-    scene.test.server.stop().await;
 }
 
 #[tokio::test]
 async fn an_end_says_why() {
-    let scene = Scene::running().await;
-    // What the agent says is passed on, as far as it may say it.
-    for (code, passed) in [
-        (close::NORMAL, close::NORMAL),
-        (close::TAKEN_OVER, close::TAKEN_OVER),
-        (close::FAILED, close::FAILED),
-        (close::POLICY, close::FAILED),
-    ] {
+    for test in each().await {
+        let scene = Scene::running(test).await;
+        // What the agent says is passed on, as far as it may say it.
+        for (code, passed) in [
+            (close::NORMAL, close::NORMAL),
+            (close::TAKEN_OVER, close::TAKEN_OVER),
+            (close::FAILED, close::FAILED),
+            (close::POLICY, close::FAILED),
+        ] {
+            let (mut user, mut host) = scene.joined("serial").await;
+            // Its last words come before the end.
+            host.send(bytes("last words")).await.unwrap();
+            close_with(&mut host, code, "so it is").await;
+            assert_eq!(next(&mut user).await, bytes("last words"));
+            assert_eq!(closed(&mut user).await, (passed, "so it is".to_owned()));
+        }
+        // An agent that is killed says nothing.
+        let (mut user, host) = scene.joined("serial").await;
+        drop(host);
+        assert_eq!(closed(&mut user).await.0, close::TRY_AGAIN);
+        // Not what the protocol is.
         let (mut user, mut host) = scene.joined("serial").await;
-        // Its last words come before the end.
-        host.send(bytes("last words")).await.unwrap();
-        close_with(&mut host, code, "so it is").await;
-        assert_eq!(next(&mut user).await, bytes("last words"));
-        assert_eq!(closed(&mut user).await, (passed, "so it is".to_owned()));
-    }
-    // An agent that is killed says nothing.
-    let (mut user, host) = scene.joined("serial").await;
-    drop(host);
-    assert_eq!(closed(&mut user).await.0, close::TRY_AGAIN);
-    // Not what the protocol is.
-    let (mut user, mut host) = scene.joined("serial").await;
-    user.send(Message::Text("ls".into())).await.unwrap();
-    assert_eq!(closed(&mut user).await.0, close::UNSUPPORTED);
-    assert_eq!(closed(&mut host).await.0, close::UNSUPPORTED);
-    let (mut user, _host) = scene.joined("serial").await;
-    user.send(Message::Binary(vec![0; MAX_MESSAGE_BYTES + 1].into())).await.unwrap();
-    assert_eq!(closed(&mut user).await.0, close::TOO_LARGE);
+        user.send(Message::Text("ls".into())).await.unwrap();
+        assert_eq!(closed(&mut user).await.0, close::UNSUPPORTED);
+        assert_eq!(closed(&mut host).await.0, close::UNSUPPORTED);
+        let (mut user, _host) = scene.joined("serial").await;
+        user.send(Message::Binary(vec![0; MAX_MESSAGE_BYTES + 1].into())).await.unwrap();
+        assert_eq!(closed(&mut user).await.0, close::TOO_LARGE);
 
-    // A server that stops says so to both.
-    let (mut user, mut host) = scene.joined("serial").await;
-    scene.test.server.stop().await;
-    assert_eq!(closed(&mut user).await.0, close::RESTART);
-    assert_eq!(closed(&mut host).await.0, close::RESTART);
+        // A server that stops says so to both.
+        let (mut user, mut host) = scene.joined("serial").await;
+        scene.test.server.stop().await;
+        assert_eq!(closed(&mut user).await.0, close::RESTART);
+        assert_eq!(closed(&mut host).await.0, close::RESTART);
+    }
 }
 
 #[tokio::test]
 async fn where_no_agent_comes_nobody_waits_for_long() {
-    let scene = Scene::running().await;
-    let mut user = open(&scene.member, &scene.path("serial")).await;
-    let (code, reason) = closed(&mut user).await;
-    assert_eq!(code, close::TRY_AGAIN);
-    assert!(reason.contains("did not come within 10 s"), "{reason}");
-    assert_eq!(scene.test.server.app.streams.count(), 0);
-    scene.test.server.stop().await;
+    for test in each().await {
+        let scene = Scene::running(test).await;
+        let mut user = open(&scene.member, &scene.path("serial")).await;
+        let (code, reason) = closed(&mut user).await;
+        assert_eq!(code, close::TRY_AGAIN);
+        assert!(reason.contains("did not come within 10 s"), "{reason}");
+        assert_eq!(scene.test.server.app.streams.count(), 0);
+        scene.test.server.stop().await;
+    }
 }
 
 #[tokio::test]
 async fn a_token_that_is_revoked_looks_no_longer() {
-    let scene = Scene::running().await;
-    let (mut user, mut host) = scene.joined("serial").await;
-    let tokens = scene.test.operator.get("/v1/tokens").await.expect(200);
-    let all = tokens["items"].as_array().unwrap();
-    let program = all.iter().find(|token| token["name"] == "program").unwrap();
-    let path = format!("/v1/tokens/{}", program["id"].as_str().unwrap());
-    assert_eq!(scene.test.operator.delete(&path).await.status, 204);
-    assert_eq!(closed(&mut user).await.0, close::POLICY);
-    assert_eq!(closed(&mut host).await.0, close::POLICY);
-    scene.test.server.stop().await;
+    for test in each().await {
+        let scene = Scene::running(test).await;
+        let (mut user, mut host) = scene.joined("serial").await;
+        let tokens = scene.test.operator.get("/v1/tokens").await.expect(200);
+        let all = tokens["items"].as_array().unwrap();
+        let program = all.iter().find(|token| token["name"] == "program").unwrap();
+        let path = format!("/v1/tokens/{}", program["id"].as_str().unwrap());
+        assert_eq!(scene.test.operator.delete(&path).await.status, 204);
+        assert_eq!(closed(&mut user).await.0, close::POLICY);
+        assert_eq!(closed(&mut host).await.0, close::POLICY);
+        scene.test.server.stop().await;
+    }
 }
 
 #[tokio::test]
 async fn an_instance_has_so_many_consoles_and_no_more() {
-    let scene = Scene::running().await;
-    let path = scene.path("screen");
-    let mut all = Vec::new();
-    for _ in 0..8 {
-        all.push(open(&scene.member, &path).await);
-    }
-    assert_eq!(refused(scene.member.request(Method::GET, &path)).await, 409);
-    // One that ends makes room.
-    let wanted = scene.wanted().await;
-    let carried = format!("/v1/agent/streams/{}", wanted.items[0].id);
-    let mut host = open(&scene.agent.caller, &carried).await;
-    close_with(&mut host, close::NORMAL, "the guest has stopped").await;
-    eventually("room for one", async || (scene.test.server.app.streams.count() < 8).then_some(()))
+    for test in each().await {
+        let scene = Scene::running(test).await;
+        let path = scene.path("screen");
+        let mut all = Vec::new();
+        for _ in 0..8 {
+            all.push(open(&scene.member, &path).await);
+        }
+        assert_eq!(refused(scene.member.request(Method::GET, &path)).await, 409);
+        // One that ends makes room.
+        let wanted = scene.wanted().await;
+        let carried = format!("/v1/agent/streams/{}", wanted.items[0].id);
+        let mut host = open(&scene.agent.caller, &carried).await;
+        close_with(&mut host, close::NORMAL, "the guest has stopped").await;
+        eventually("room for one", async || {
+            (scene.test.server.app.streams.count() < 8).then_some(())
+        })
         .await;
-    all.push(open(&scene.member, &path).await);
-    scene.test.server.stop().await;
+        all.push(open(&scene.member, &path).await);
+        scene.test.server.stop().await;
+    }
 }

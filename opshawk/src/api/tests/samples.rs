@@ -44,86 +44,88 @@ async fn an_agent_speaks_for_itself_alone_and_a_member_sees_its_own() {
 
 #[tokio::test]
 async fn prometheus_s_clients_read_what_they_know() {
-    let test = each().await.remove(0);
-    let op = &test.operator;
-    assert_eq!(write(op, &[series(&test, "m", &[("a", "b")], 2.5)]).await.status, 204);
-    let form = op.request(Method::POST, "/prometheus/api/v1/query").form(&[("query", "m * 2")]);
-    let answer = op.send(form).await.expect(200);
-    assert_eq!(answer["status"], "success");
-    assert_eq!(answer["data"]["result"][0]["value"][1], "5");
-    let values = op.get("/prometheus/api/v1/label/a/values").await.expect(200);
-    assert_eq!(values["data"], json!(["b"]));
-    let found = op.get("/prometheus/api/v1/series?match[]=m").await.expect(200);
-    assert_eq!(found["data"], json!([{ "__name__": "m", "a": "b" }]));
-    let now = test.server.app.clock.now().ms() / 1000;
-    let range = format!("query=m&start={}&end={now}&step=30s", now - 60);
-    let matrix = op.get(&format!("/prometheus/api/v1/query_range?{range}")).await.expect(200);
-    assert_eq!(matrix["data"]["resultType"], "matrix");
+    for test in each().await {
+        let op = &test.operator;
+        assert_eq!(write(op, &[series(&test, "m", &[("a", "b")], 2.5)]).await.status, 204);
+        let form = op.request(Method::POST, "/prometheus/api/v1/query").form(&[("query", "m * 2")]);
+        let answer = op.send(form).await.expect(200);
+        assert_eq!(answer["status"], "success");
+        assert_eq!(answer["data"]["result"][0]["value"][1], "5");
+        let values = op.get("/prometheus/api/v1/label/a/values").await.expect(200);
+        assert_eq!(values["data"], json!(["b"]));
+        let found = op.get("/prometheus/api/v1/series?match[]=m").await.expect(200);
+        assert_eq!(found["data"], json!([{ "__name__": "m", "a": "b" }]));
+        let now = test.server.app.clock.now().ms() / 1000;
+        let range = format!("query=m&start={}&end={now}&step=30s", now - 60);
+        let matrix = op.get(&format!("/prometheus/api/v1/query_range?{range}")).await.expect(200);
+        assert_eq!(matrix["data"]["resultType"], "matrix");
 
-    let wrong = op.get("/prometheus/api/v1/query?query=sum(").await.expect(400);
-    assert_eq!((&wrong["status"], &wrong["errorType"]), (&json!("error"), &json!("bad_data")));
-    op.get("/prometheus/api/v1/query").await.expect(400);
-    op.get("/prometheus/api/v1/query?query=m&time=soon").await.expect(400);
-    let garbage = op.request(Method::POST, "/prometheus/api/v1/write").body("no snappy");
-    assert_eq!(op.send(garbage).await.expect(400)["errorType"], "bad_data");
+        let wrong = op.get("/prometheus/api/v1/query?query=sum(").await.expect(400);
+        assert_eq!((&wrong["status"], &wrong["errorType"]), (&json!("error"), &json!("bad_data")));
+        op.get("/prometheus/api/v1/query").await.expect(400);
+        op.get("/prometheus/api/v1/query?query=m&time=soon").await.expect(400);
+        let garbage = op.request(Method::POST, "/prometheus/api/v1/write").body("no snappy");
+        assert_eq!(op.send(garbage).await.expect(400)["errorType"], "bad_data");
 
-    let build = op.get("/prometheus/api/v1/status/buildinfo").await.expect(200);
-    assert!(build["data"]["version"].as_str().unwrap().starts_with("2."));
-    for path in ["rules", "alerts", "targets"] {
-        let answer = op.get(&format!("/prometheus/api/v1/{path}")).await.expect(200);
-        assert_eq!(answer["status"], "success", "{path}");
+        let build = op.get("/prometheus/api/v1/status/buildinfo").await.expect(200);
+        assert!(build["data"]["version"].as_str().unwrap().starts_with("2."));
+        for path in ["rules", "alerts", "targets"] {
+            let answer = op.get(&format!("/prometheus/api/v1/{path}")).await.expect(200);
+            assert_eq!(answer["status"], "success", "{path}");
+        }
+        test.server.stop().await;
     }
-    test.server.stop().await;
 }
 
 #[tokio::test]
 async fn what_there_is_to_query_is_told_to_whom_it_belongs() {
-    let test = each().await.remove(0);
-    let op = &test.operator;
-    let (_, member) = test.tenant("acme").await;
-    let sent = [series(&test, "jobs_total", &[("a", "b")], 2.5), series(&test, "m", &[], 1.0)];
-    assert_eq!(write(op, &sent).await.status, 204);
+    for test in each().await {
+        let op = &test.operator;
+        let (_, member) = test.tenant("acme").await;
+        let sent = [series(&test, "jobs_total", &[("a", "b")], 2.5), series(&test, "m", &[], 1.0)];
+        assert_eq!(write(op, &sent).await.status, 204);
 
-    let ask = async |caller: &Caller, path: &str| {
-        caller.get(&format!("/prometheus/api/v1/{path}")).await.expect(200)["data"].take()
-    };
-    let counted = ask(op, "status/tsdb?limit=10000").await;
-    for (list, name) in [
-        ("seriesCountByLabelValuePair", "a=b"),
-        ("seriesCountByMetricName", "jobs_total"),
-        ("labelValueCountByLabelName", "a"),
-        ("memoryInBytesByLabelName", "a"),
-    ] {
-        let entry = json!({ "name": name, "value": 1 });
-        assert!(counted[list].as_array().unwrap().contains(&entry), "{list}: {counted}");
+        let ask = async |caller: &Caller, path: &str| {
+            caller.get(&format!("/prometheus/api/v1/{path}")).await.expect(200)["data"].take()
+        };
+        let counted = ask(op, "status/tsdb?limit=10000").await;
+        for (list, name) in [
+            ("seriesCountByLabelValuePair", "a=b"),
+            ("seriesCountByMetricName", "jobs_total"),
+            ("labelValueCountByLabelName", "a"),
+            ("memoryInBytesByLabelName", "a"),
+        ] {
+            let entry = json!({ "name": name, "value": 1 });
+            assert!(counted[list].as_array().unwrap().contains(&entry), "{list}: {counted}");
+        }
+        assert!(counted["headStats"]["numSeries"].as_u64().unwrap() >= 2, "{counted}");
+        let counted = ask(op, "status/tsdb?limit=1").await;
+        assert_eq!(counted["seriesCountByLabelValuePair"].as_array().unwrap().len(), 1);
+        assert_eq!(ask(&member, "status/tsdb").await["headStats"]["numSeries"], 0);
+
+        let body = metadata_body("jobs_total", "Jobs done.");
+        let request = op.request(Method::POST, "/prometheus/api/v1/write").body(body);
+        assert_eq!(op.send(request).await.status, 204);
+        let told = ask(op, "metadata?metric=jobs_total").await;
+        assert_eq!(
+            told,
+            json!({ "jobs_total": [{ "type": "counter", "help": "Jobs done.", "unit": "" }] })
+        );
+        assert_eq!(ask(&member, "metadata").await, json!({}));
+        assert_eq!(ask(op, "metadata?limit=0").await, json!({}));
+        op.get("/prometheus/api/v1/metadata?limit=some").await.expect(400);
+
+        assert_eq!(ask(op, "query_exemplars?query=jobs_total").await, json!([]));
+        op.get("/prometheus/api/v1/query_exemplars?query=sum(").await.expect(400);
+        let formatted = ask(&member, "format_query?query=sum(a)by(b)").await;
+        assert_eq!(formatted, "sum by (b) (a)");
+        op.get("/prometheus/api/v1/format_query?query=sum(").await.expect(400);
+
+        // Grafana's health check.
+        let sum = ask(op, "query?query=1%2B1&time=4").await;
+        assert_eq!(sum, json!({ "resultType": "scalar", "result": [4, "2"] }));
+        test.server.stop().await;
     }
-    assert!(counted["headStats"]["numSeries"].as_u64().unwrap() >= 2, "{counted}");
-    let counted = ask(op, "status/tsdb?limit=1").await;
-    assert_eq!(counted["seriesCountByLabelValuePair"].as_array().unwrap().len(), 1);
-    assert_eq!(ask(&member, "status/tsdb").await["headStats"]["numSeries"], 0);
-
-    let body = metadata_body("jobs_total", "Jobs done.");
-    let request = op.request(Method::POST, "/prometheus/api/v1/write").body(body);
-    assert_eq!(op.send(request).await.status, 204);
-    let told = ask(op, "metadata?metric=jobs_total").await;
-    assert_eq!(
-        told,
-        json!({ "jobs_total": [{ "type": "counter", "help": "Jobs done.", "unit": "" }] })
-    );
-    assert_eq!(ask(&member, "metadata").await, json!({}));
-    assert_eq!(ask(op, "metadata?limit=0").await, json!({}));
-    op.get("/prometheus/api/v1/metadata?limit=some").await.expect(400);
-
-    assert_eq!(ask(op, "query_exemplars?query=jobs_total").await, json!([]));
-    op.get("/prometheus/api/v1/query_exemplars?query=sum(").await.expect(400);
-    let formatted = ask(&member, "format_query?query=sum(a)by(b)").await;
-    assert_eq!(formatted, "sum by (b) (a)");
-    op.get("/prometheus/api/v1/format_query?query=sum(").await.expect(400);
-
-    // Grafana's health check.
-    let sum = ask(op, "query?query=1%2B1&time=4").await;
-    assert_eq!(sum, json!({ "resultType": "scalar", "result": [4, "2"] }));
-    test.server.stop().await;
 }
 
 /// A body of remote write with one family's metadata: a counter.
@@ -137,26 +139,27 @@ fn metadata_body(metric: &str, help: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_writer_is_told_how_much_was_taken_and_whether_to_come_again() {
-    let test = each().await.remove(0);
-    let op = &test.operator;
-    let good = series(&test, "m", &[("a", "b")], 2.5);
-    let mut early = series(&test, "m", &[("a", "c")], 1.0);
-    early.samples[0].at_ms += 24 * 3_600_000;
-    let answer = write(op, &[good, early]).await;
-    assert_eq!(answer.headers["x-prometheus-remote-write-samples-written"], "1");
-    let error = answer.expect(400);
-    let message = error["error"].as_str().unwrap();
-    assert!(message.starts_with("1 of 2 samples were written; the first"), "{message}");
+    for test in each().await {
+        let op = &test.operator;
+        let good = series(&test, "m", &[("a", "b")], 2.5);
+        let mut early = series(&test, "m", &[("a", "c")], 1.0);
+        early.samples[0].at_ms += 24 * 3_600_000;
+        let answer = write(op, &[good, early]).await;
+        assert_eq!(answer.headers["x-prometheus-remote-write-samples-written"], "1");
+        let error = answer.expect(400);
+        let message = error["error"].as_str().unwrap();
+        assert!(message.starts_with("1 of 2 samples were written; the first"), "{message}");
 
-    for (name, value) in [
-        ("content-encoding", "gzip"),
-        ("content-type", "application/json"),
-        ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
-    ] {
-        let request = op.request(Method::POST, "/prometheus/api/v1/write").header(name, value);
-        assert_eq!(op.send(request.body("x")).await.status, 415, "{name}: {value}");
+        for (name, value) in [
+            ("content-encoding", "gzip"),
+            ("content-type", "application/json"),
+            ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+        ] {
+            let request = op.request(Method::POST, "/prometheus/api/v1/write").header(name, value);
+            assert_eq!(op.send(request.body("x")).await.status, 415, "{name}: {value}");
+        }
+        test.server.stop().await;
     }
-    test.server.stop().await;
 }
 
 #[tokio::test]
@@ -169,6 +172,7 @@ async fn metrics_tell_an_operator_all_and_a_member_its_own() {
         for name in [
             "opshawk_http_requests_total",
             "opshawk_queries_total{outcome=\"answered\"}",
+            "opshawk_store_damaged_blocks_total 0",
             "opshawk_reconciler_runs_total{reconciler=\"standing\"}",
             "opshawk_tenant_balance",
             "opshawk_tenant_quota_limit",
