@@ -271,62 +271,64 @@ async fn lists_are_read_page_by_page() {
 
 #[tokio::test]
 async fn a_member_hears_its_own_changes_as_they_happen() {
-    let test = each().await.remove(0);
-    let (acme, member) = test.tenant("acme").await;
-    let (other, _) = test.tenant("other").await;
-    let stream = member.request(Method::GET, "/v1/events").send().await.unwrap();
-    assert_eq!(stream.headers()["content-type"], "text/event-stream");
-    let mut chunks = stream.bytes_stream();
-    let mut heard = String::new();
-    while !heard.contains("event: hello") {
-        heard.push_str(&String::from_utf8_lossy(&chunks.next().await.unwrap().unwrap()));
-    }
-    for tenant in [&other, &acme] {
-        let path = format!("/v1/tenants/{tenant}/topups");
-        test.operator.post(&path, &json!({ "amount": "1" })).await.expect(201);
-    }
-    while !heard.contains(&acme) {
-        heard.push_str(&String::from_utf8_lossy(&chunks.next().await.unwrap().unwrap()));
-    }
-    assert!(heard.contains("event: change"), "{heard}");
-    assert!(heard.contains("\"topic\":\"money\""), "{heard}");
-    assert!(!heard.contains(&other), "{heard}");
-    // A server that drains ends the stream.
-    test.server.app.stopping.cancel();
-    while let Some(chunk) = chunks.next().await {
-        chunk.unwrap();
+    for test in each().await {
+        let (acme, member) = test.tenant("acme").await;
+        let (other, _) = test.tenant("other").await;
+        let stream = member.request(Method::GET, "/v1/events").send().await.unwrap();
+        assert_eq!(stream.headers()["content-type"], "text/event-stream");
+        let mut chunks = stream.bytes_stream();
+        let mut heard = String::new();
+        while !heard.contains("event: hello") {
+            heard.push_str(&String::from_utf8_lossy(&chunks.next().await.unwrap().unwrap()));
+        }
+        for tenant in [&other, &acme] {
+            let path = format!("/v1/tenants/{tenant}/topups");
+            test.operator.post(&path, &json!({ "amount": "1" })).await.expect(201);
+        }
+        while !heard.contains(&acme) {
+            heard.push_str(&String::from_utf8_lossy(&chunks.next().await.unwrap().unwrap()));
+        }
+        assert!(heard.contains("event: change"), "{heard}");
+        assert!(heard.contains("\"topic\":\"money\""), "{heard}");
+        assert!(!heard.contains(&other), "{heard}");
+        // A server that drains ends the stream.
+        test.server.app.stopping.cancel();
+        while let Some(chunk) = chunks.next().await {
+            chunk.unwrap();
+        }
     }
 }
 
 #[tokio::test]
 async fn a_bmc_that_does_not_answer_is_unknown_with_a_remedy() {
     // The BMC client's patience makes this slow: one database is enough.
-    let test = each().await.remove(0);
-    let op = &test.operator;
-    // A port that nobody listens on.
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap().to_string();
-    drop(socket);
-    let body = json!({
-        "name": "rack-1", "bmc_address": address, "bmc_user": "admin", "bmc_password": "secret",
-    });
-    let server = op.post("/v1/servers", &body).await.expect(201);
-    assert!(!server.to_string().contains("secret"));
-    let path = format!("/v1/servers/{}", text(&server["id"]));
-    let seen = eventually("the BMC was asked", async || {
-        let server = op.get(&path).await.expect(200);
-        server["observed_at"].is_string().then_some(server)
-    })
-    .await;
-    assert_eq!(seen["power"], "unknown");
-    assert!(seen["reason"].is_string() && seen["remedy"].is_string(), "{seen}");
-    let wrong = json!({ "action": "reset" });
-    op.post(&format!("{path}/power"), &wrong).await.problem(400, "invalid", Some("action"));
-    let power = op.post(&format!("{path}/power"), &json!({ "action": "on" })).await.expect(202);
-    assert_eq!(power["kind"], "server.power_on");
-    assert_eq!(op.delete(&path).await.status, 204);
-    op.get(&path).await.problem(404, "not-found", None);
-    test.server.stop().await;
+    for test in each().await {
+        let op = &test.operator;
+        // A port that nobody listens on.
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        drop(socket);
+        let body = json!({
+            "name": "rack-1", "bmc_address": address, "bmc_user": "admin", "bmc_password": "secret",
+        });
+        let server = op.post("/v1/servers", &body).await.expect(201);
+        assert!(!server.to_string().contains("secret"));
+        let path = format!("/v1/servers/{}", text(&server["id"]));
+        let seen = eventually("the BMC was asked", async || {
+            let server = op.get(&path).await.expect(200);
+            server["observed_at"].is_string().then_some(server)
+        })
+        .await;
+        assert_eq!(seen["power"], "unknown");
+        assert!(seen["reason"].is_string() && seen["remedy"].is_string(), "{seen}");
+        let wrong = json!({ "action": "reset" });
+        op.post(&format!("{path}/power"), &wrong).await.problem(400, "invalid", Some("action"));
+        let power = op.post(&format!("{path}/power"), &json!({ "action": "on" })).await.expect(202);
+        assert_eq!(power["kind"], "server.power_on");
+        assert_eq!(op.delete(&path).await.status, 204);
+        op.get(&path).await.problem(404, "not-found", None);
+        test.server.stop().await;
+    }
 }
 
 #[tokio::test]
