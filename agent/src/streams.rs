@@ -24,13 +24,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     server::{POLL_WAIT_S, Server},
-    wire::{MAX_STREAMS_PER_HOST, StreamKind, StreamWanted, close},
+    wire::{End, MAX_STREAMS_PER_HOST, StreamKind, StreamWanted, close},
     worker::Shared,
 };
 
 mod copy;
 
-use copy::{End, Line};
+use copy::Line;
 
 const MIN_RETRY_MS: u64 = 250;
 const MAX_RETRY_MS: u64 = 5_000;

@@ -227,6 +227,22 @@ pub const PING_INTERVAL_MS: u64 = 20_000;
 /// A side that gave none for so long is gone.
 pub const SILENCE_LIMIT_MS: u64 = 60_000;
 
+/// Why a console ended, for whoever looked: one of [`close`]'s codes, and words that a close frame has room for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    pub code: u16,
+    pub reason: String,
+}
+
+impl End {
+    pub fn new(code: u16, reason: impl Into<String>) -> Self {
+        let mut reason = reason.into();
+        let fits = (0..=close::MAX_REASON_BYTES).rev().find(|at| reason.is_char_boundary(*at));
+        reason.truncate(fits.unwrap_or(0));
+        Self { code, reason }
+    }
+}
+
 /// Why a stream ended, as a WebSocket's close code (RFC 6455, section 7.4) with a reason in words.
 pub mod close {
     /// The guest stopped, or whoever looked has left.

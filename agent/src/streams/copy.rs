@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{
 
 use crate::{
     websocket::WebSocket,
-    wire::{SILENCE_LIMIT_MS, close},
+    wire::{End, SILENCE_LIMIT_MS, close},
 };
 
 /// The most that goes into one message.
@@ -28,22 +28,6 @@ const CHUNK_BYTES: usize = 32 * 1024;
 const SILENCE_LIMIT: Duration = Duration::from_millis(SILENCE_LIMIT_MS);
 /// How long a goodbye may take.
 const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
-
-/// Why a console ended, for whoever looked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct End {
-    pub code: u16,
-    pub reason: String,
-}
-
-impl End {
-    pub fn new(code: u16, reason: impl Into<String>) -> Self {
-        let mut reason = reason.into();
-        let fits = (0..=close::MAX_REASON_BYTES).rev().find(|at| reason.is_char_boundary(*at));
-        reason.truncate(fits.unwrap_or(0));
-        Self { code, reason }
-    }
-}
 
 /// The server's end of a console.
 pub struct Line {

@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use agent::wire::{MAX_MESSAGE_BYTES, StreamKind, StreamWanted, StreamsWanted, close};
+use agent::wire::{End, MAX_MESSAGE_BYTES, StreamKind, StreamWanted, StreamsWanted, close};
 use axum::{
     extract::{
         State,
@@ -45,7 +45,6 @@ mod broker;
 mod relay;
 
 use broker::{Asked, Place};
-use relay::End;
 
 /// Agents' sockets, as they meet who waits for them.
 pub type Broker = broker::Broker<WebSocket>;

@@ -1,10 +1,12 @@
 //! More expressions: each function over a subquery and with each modifier, odd data, and every way
 //! to write things.
 
+use super::table::RANGE_FUNCTIONS;
+
 pub fn expressions() -> Vec<String> {
     let lists = [DATA, WRITING, MATCHING, MODIFIERS, HISTOGRAMS, SETS, FUNCTIONS];
     let mut all: Vec<String> = lists.concat().into_iter().map(str::to_owned).collect();
-    for function in OVER {
+    for function in RANGE_FUNCTIONS {
         all.push(format!("{function}(passing[10m])"));
         all.push(format!("{function}(temperature[10m:1m])"));
         all.push(format!("{function}(rate(requests_total[2m])[10m:37s] offset 1m)"));
@@ -43,27 +45,6 @@ pub fn expressions() -> Vec<String> {
     }
     all
 }
-
-const OVER: &[&str] = &[
-    "rate",
-    "increase",
-    "delta",
-    "irate",
-    "idelta",
-    "deriv",
-    "resets",
-    "changes",
-    "avg_over_time",
-    "min_over_time",
-    "max_over_time",
-    "sum_over_time",
-    "count_over_time",
-    "last_over_time",
-    "present_over_time",
-    "stddev_over_time",
-    "stdvar_over_time",
-    "absent_over_time",
-];
 
 const CALENDAR: &[&str] = &[
     "minute",

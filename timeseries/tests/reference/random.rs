@@ -5,7 +5,10 @@
 //! beside `offset` inside of `timestamp` (the offset is lost), and a parameter of an aggregation
 //! that changes while its operand stands still (the first step's is taken).
 
-use super::data::{MIDDLE_MS, Random};
+use super::{
+    data::{MIDDLE_MS, Random},
+    table::RANGE_FUNCTIONS,
+};
 
 const MAPS: &[&str] = &[
     "abs",
@@ -32,26 +35,6 @@ const MAPS: &[&str] = &[
 const CURVES: &[&str] = &[
     "exp", "ln", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
     "tanh", "asinh", "acosh", "atanh",
-];
-const OVER: &[&str] = &[
-    "rate",
-    "increase",
-    "delta",
-    "irate",
-    "idelta",
-    "deriv",
-    "resets",
-    "changes",
-    "avg_over_time",
-    "min_over_time",
-    "max_over_time",
-    "sum_over_time",
-    "count_over_time",
-    "last_over_time",
-    "present_over_time",
-    "stddev_over_time",
-    "stdvar_over_time",
-    "absent_over_time",
 ];
 const AGGREGATIONS: &[&str] = &["sum", "avg", "min", "max", "count", "stddev", "stdvar", "group"];
 /// General powers and `atan2` are in the table: like curves, they may differ in the last digit.
@@ -125,7 +108,7 @@ impl Generator<'_> {
         let Some(depth) = depth.checked_sub(1) else { return self.selector() };
         match self.below(20) {
             0 => self.selector(),
-            1..=3 => format!("{}({})", self.of(OVER), self.range(depth)),
+            1..=3 => format!("{}({})", self.of(RANGE_FUNCTIONS), self.range(depth)),
             4 => self.range_with_scalars(depth),
             5..=6 => format!("{}({})", self.of(MAPS), self.vector(depth)),
             7 => {

@@ -46,7 +46,8 @@ pub fn expressions() -> Vec<String> {
 /// query, against what `@` says; later versions hold it still, and so do we.
 pub const INSTANT_ONLY: &[&str] = &["predict_linear(temperature[10m] @ 1700003000, 600)"];
 
-const RANGE_FUNCTIONS: &[&str] = &[
+/// Those of a range vector alone.
+pub const RANGE_FUNCTIONS: &[&str] = &[
     "rate",
     "increase",
     "delta",

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use agent::wire::{PING_INTERVAL_MS, SILENCE_LIMIT_MS, close};
+use agent::wire::{End, PING_INTERVAL_MS, SILENCE_LIMIT_MS, close};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use bytes::Bytes;
 use futures::{
@@ -20,25 +20,9 @@ const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
 const SILENCE_LIMIT: Duration = Duration::from_millis(SILENCE_LIMIT_MS);
 const PING_INTERVAL: Duration = Duration::from_millis(PING_INTERVAL_MS);
 
-/// Why a console ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct End {
-    pub code: u16,
-    pub reason: String,
-}
-
-impl End {
-    pub fn new(code: u16, reason: impl Into<String>) -> Self {
-        let mut reason = reason.into();
-        let fits = (0..=close::MAX_REASON_BYTES).rev().find(|at| reason.is_char_boundary(*at));
-        reason.truncate(fits.unwrap_or(0));
-        Self { code, reason }
-    }
-
-    fn frame(&self) -> Message {
-        let reason = self.reason.as_str().into();
-        Message::Close(Some(CloseFrame { code: self.code, reason }))
-    }
+fn frame(end: &End) -> Message {
+    let reason = end.reason.as_str().into();
+    Message::Close(Some(CloseFrame { code: end.code, reason }))
 }
 
 /// How one side's part came to its end.
@@ -144,12 +128,12 @@ fn broken(error: axum::Error) -> Side {
 
 async fn goodbye(to: &mut SplitSink<WebSocket, Message>, end: &End) {
     // It may be gone already.
-    let _ = tokio::time::timeout(GOODBYE_LIMIT, to.send(end.frame())).await;
+    let _ = tokio::time::timeout(GOODBYE_LIMIT, to.send(frame(end))).await;
 }
 
 /// To one that was not joined to another yet.
 pub async fn say_goodbye(socket: &mut WebSocket, end: &End) {
-    let _ = tokio::time::timeout(GOODBYE_LIMIT, socket.send(end.frame())).await;
+    let _ = tokio::time::timeout(GOODBYE_LIMIT, socket.send(frame(end))).await;
 }
 
 #[cfg(test)]
