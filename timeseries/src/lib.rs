@@ -19,6 +19,7 @@
 pub mod embedded;
 mod error;
 mod matcher;
+mod memory;
 pub mod outside;
 mod promql;
 pub mod remote_write;
@@ -33,7 +34,7 @@ pub use matcher::Matcher;
 pub use outside::Outside;
 pub use promql::{
     Cardinality, DEPTH_MAX, EXPR_MAX_BYTES, Engine, EngineOptions, FUNCTIONS, LATER_FUNCTIONS,
-    RANGE_POINTS_MAX, SELECTORS_MAX, SERIES_MAX, format,
+    QueryStats, RANGE_POINTS_MAX, SELECTORS_MAX, format,
 };
 pub use scope::{Scope, TENANT};
 pub use store::{Appended, Exemplar, Exemplars, Metadata, Select, Selected, Store};

@@ -229,7 +229,7 @@ impl Store for Outside {
     /// The engine says yes or no to a batch as a whole: what it took counts as written.
     async fn append(&self, mut batch: Vec<Series>) -> Result<Appended> {
         let mut appended = Appended::default();
-        batch.retain(|series| match validate::check_labels(&series.labels) {
+        batch.retain(|series| match validate::check_classic_labels(&series.labels) {
             Ok(()) => true,
             Err(reason) => {
                 appended.invalid += series.samples.len();

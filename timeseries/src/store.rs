@@ -21,6 +21,9 @@ pub struct Select {
     pub end_ms: i64,
     /// More than this is [`crate::Error::TooManySamples`].
     pub max_samples: usize,
+    /// What is found may take about so much memory, its labels included; more is
+    /// [`crate::Error::TooMuchMemory`].
+    pub max_bytes: usize,
 }
 
 /// One series' samples in a range, in order of time, stale markers included.
@@ -46,13 +49,19 @@ pub struct Appended {
     pub invalid: usize,
     /// Samples of new series over the limit of active ones.
     pub over_limit: usize,
+    /// Samples of new series over their tenant's limit of active ones.
+    pub over_tenant_limit: usize,
     /// One example, for whoever sent it.
     pub first_error: Option<String>,
 }
 
 impl Appended {
     pub fn rejected(&self) -> usize {
-        self.conflicts + self.too_old + self.too_new + self.invalid + self.over_limit
+        self.conflicts + self.too_old + self.too_new + self.invalid + self.over_limits()
+    }
+    /// What there may be room for when other series have ended.
+    pub fn over_limits(&self) -> usize {
+        self.over_limit + self.over_tenant_limit
     }
 }
 

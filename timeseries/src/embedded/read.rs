@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    memory,
     store::{Select, Selected},
 };
 
@@ -47,9 +48,10 @@ impl Inner {
     pub(super) fn select(&self, request: &Select) -> Result<Vec<Selected>> {
         self.check_open()?;
         let (start, end) = (request.start_ms, request.end_ms);
-        let head = self.head.select(&request.matchers, start, end);
+        let mut head = self.head.select(&request.matchers, start, end);
+        self.hide_expired(&mut head);
         let sources = self.sources(start, end)?;
-        let budget = Budget::new(request.max_samples);
+        let budget = Budget::new(request);
         let mut plans: HashMap<Vec<u8>, Plan, foldhash::fast::FixedState> = HashMap::default();
         let mut estimate = 0;
         let mut key = Vec::new();
@@ -67,6 +69,7 @@ impl Inner {
                 match plans.get_mut(&key) {
                     Some(plan) => plan.parts.push(part),
                     None => {
+                        budget.take_series(&key)?;
                         plans.insert(key.clone(), Plan { parts: vec![part], ..Plan::default() });
                     }
                 }
@@ -74,6 +77,9 @@ impl Inner {
         }
         for (key, samples) in head {
             budget.take(samples.len())?;
+            if !plans.contains_key(&*key) {
+                budget.take_series(&key)?;
+            }
             plans.entry_ref(&*key).or_default().head = samples;
         }
         let mut plans: Vec<_> = plans.into_iter().collect();
@@ -183,7 +189,9 @@ impl Inner {
     fn keys(&self, request: &Select) -> Result<BTreeSet<Vec<u8>>> {
         self.check_open()?;
         let (start, end) = (request.start_ms, request.end_ms);
+        let budget = Budget::new(request);
         let head = self.head.keys(&request.matchers, start, end);
+        head.iter().try_for_each(|key| budget.take_series(key))?;
         let mut all: BTreeSet<_> = head.into_iter().map(|key| key.to_vec()).collect();
         let mut key = Vec::new();
         for source in self.sources(start, end)? {
@@ -197,6 +205,7 @@ impl Inner {
                 if index.chunks_in(series, start, end).any(|chunk| inside(chunk.column)) {
                     index.key(series, &mut key);
                     if !all.contains(&key) {
+                        budget.take_series(&key)?;
                         all.insert(key.clone());
                     }
                 }
@@ -228,19 +237,38 @@ impl Inner {
 
 /// Shared by the threads of one selection.
 struct Budget {
-    left: AtomicUsize,
-    limit: usize,
+    samples_left: AtomicUsize,
+    bytes_left: AtomicUsize,
+    max_samples: usize,
+    max_bytes: usize,
 }
 
 impl Budget {
-    fn new(limit: usize) -> Self {
-        Self { left: AtomicUsize::new(limit), limit }
+    fn new(request: &Select) -> Self {
+        let (max_samples, max_bytes) = (request.max_samples, request.max_bytes);
+        let (samples_left, bytes_left) =
+            (AtomicUsize::new(max_samples), AtomicUsize::new(max_bytes));
+        Self { samples_left, bytes_left, max_samples, max_bytes }
     }
     fn take(&self, samples: usize) -> Result<()> {
-        let less = |left: usize| left.checked_sub(samples);
-        match self.left.fetch_update(Relaxed, Relaxed, less) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::TooManySamples { limit: self.limit }),
+        if !subtract(&self.samples_left, samples) {
+            return Err(Error::TooManySamples { limit: self.max_samples });
         }
+        self.take_bytes(memory::of_samples(samples))
     }
+    /// A series, without its samples.
+    fn take_series(&self, key: &[u8]) -> Result<()> {
+        self.take_bytes(memory::of_series(key::count(key), key.len()))
+    }
+    fn take_bytes(&self, bytes: usize) -> Result<()> {
+        if subtract(&self.bytes_left, bytes) {
+            return Ok(());
+        }
+        Err(Error::TooMuchMemory { limit_bytes: self.max_bytes })
+    }
+}
+
+/// False where it would go below zero.
+fn subtract(left: &AtomicUsize, count: usize) -> bool {
+    left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(count)).is_ok()
 }
