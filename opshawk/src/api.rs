@@ -129,7 +129,8 @@ fn prometheus_endpoints() -> OpenApiRouter<App> {
         ))
         .routes(routes!(prometheus::browse::format_query, prometheus::browse::format_query_form))
         .routes(routes!(prometheus::browse::tsdb))
-        .routes(routes!(prometheus::remote_write))
+        .routes(routes!(prometheus::write::remote_write))
+        .routes(routes!(prometheus::admin::delete_series))
 }
 
 /// The description that is checked in as `openapi.json` and served at `/v1/openapi.json`.

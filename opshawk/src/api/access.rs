@@ -148,6 +148,7 @@ pub const RULES: &[Rule] = &[
     rule(POST, "/prometheus/api/v1/format_query", Users),
     rule(GET, "/prometheus/api/v1/status/tsdb", Users),
     rule(POST, "/prometheus/api/v1/write", OperatorsAndAgents),
+    rule(POST, "/prometheus/api/v1/admin/tsdb/delete_series", Operators),
     rule(GET, "/metrics", Users),
     rule(GET, "/healthz", Nobody),
     rule(GET, "/readyz", Nobody),

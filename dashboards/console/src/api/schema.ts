@@ -38,6 +38,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/prometheus/api/v1/admin/tsdb/delete_series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deletes the samples that any of the selectors (`match[]`) finds from `start` to `end`; without
+         *     them, of all time. At once from every answer, from the disk when their blocks are rewritten.
+         */
+        post: operations["delete_series"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/prometheus/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -265,7 +285,8 @@ export interface paths {
         put?: never;
         /**
          * Takes samples: remote write 1.0 (snappy-compressed protobuf). 204: all are durable; 400: some
-         *     can never be taken, the others are durable; 429 and 503: send it again.
+         *     can never be taken, the others are durable; 413: send fewer at once; 429: new series are beyond
+         *     a limit, the others' samples are durable; 503: send it again.
          */
         post: operations["remote_write"];
         delete?: never;
@@ -2182,6 +2203,38 @@ export interface operations {
                 content: {
                     "text/plain": string;
                 };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_series: {
+        parameters: {
+            query?: {
+                /** @description Series selectors; may be repeated. */
+                "match[]"?: string[];
+                start?: string;
+                end?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {
