@@ -100,7 +100,8 @@ fn parse_comment(text: &str, format: Format) -> Result<Line<'_>> {
         "HELP" | "TYPE" | "UNIT" => split_word(rest),
         _ => return Ok(Line::Nothing),
     };
-    if !is_metric_name(metric) && !(metric.len() > 2 && metric.starts_with('"')) {
+    let quoted = metric.len() > 2 && metric.starts_with('"');
+    if !(quoted || is_metric_name(metric)) {
         return Err("it describes what is no metric name");
     }
     // A name in quotes stays in them: it is shown, and nothing is looked up by it.

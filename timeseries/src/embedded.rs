@@ -3,6 +3,7 @@
 //! ```text
 //! append ── judge ──> log (group fsync) ──> acknowledged
 //!             └─────> head (memory) ── flush ──> block of a day ── merge ──> larger block ── retention
+//! backfill ── judge ──> block of a day ──> acknowledged
 //! select <─────────── head + blocks, merged by series and instant
 //! ```
 //!
@@ -39,21 +40,23 @@ use base::{
 };
 use tokio::sync::{Notify, watch};
 
+pub use self::{
+    backfill::{BACKFILL_DAY_MAX_BLOCKS, BACKFILL_MAX_SAMPLES},
+    options::{LogSync, Options},
+    stats::Stats,
+};
 use self::{
     batch::Batch, block::Block, cache::IndexCache, head::Head, manifest::Manifest, notes::Notes,
     wal::Wal,
-};
-pub use self::{
-    options::{LogSync, Options},
-    stats::Stats,
 };
 use crate::{
     error::{Error, Result},
     matcher::Matcher,
     remote_write::{Body, Relabel},
-    store::{Appended, Exemplars, Metadata, Select, Selected, Store},
+    store::{Appended, Backfilled, Exemplars, Metadata, Select, Selected, Store},
 };
 
+mod backfill;
 mod batch;
 pub mod block;
 mod cache;
@@ -247,6 +250,10 @@ impl Store for Embedded {
             Batch::of_body(&inner.head, &body, &*relabel)
         })
         .await
+    }
+    async fn backfill(&self, batch: Vec<Series>) -> Result<Backfilled> {
+        let inner = self.inner.clone();
+        blocking(move || inner.backfill(&batch)).await
     }
     async fn select(&self, request: Select) -> Result<Vec<Selected>> {
         let inner = self.inner.clone();

@@ -65,6 +65,15 @@ impl Appended {
     }
 }
 
+/// What became of a batch of history.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backfilled {
+    pub appended: Appended,
+    /// The first of the batch that was rejected, where the engine tells: its series, and its
+    /// sample there. `appended.first_error` says why.
+    pub first_rejected: Option<(usize, usize)>,
+}
+
 /// A sample with a pointer to an example of what it counts, such as a trace's id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exemplar {
@@ -101,6 +110,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// metadata and exemplars are kept where the engine can.
     async fn append_remote_write(&self, body: Body, relabel: Arc<dyn Relabel>) -> Result<Appended> {
         self.append(body.to_series(&*relabel)).await
+    }
+    /// Takes history: samples of any age within the retention, in any order, however new those are
+    /// that their series has. What is there already stays. At most
+    /// [`crate::embedded::BACKFILL_MAX_SAMPLES`] at once.
+    async fn backfill(&self, batch: Vec<Series>) -> Result<Backfilled> {
+        Ok(Backfilled { appended: self.append(batch).await?, first_rejected: None })
     }
     /// Sorted by labels; series without a sample in the range are left out.
     async fn select(&self, request: Select) -> Result<Vec<Selected>>;

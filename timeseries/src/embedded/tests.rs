@@ -8,6 +8,7 @@ use base::{
 use super::{options::DAY_MS, *};
 use crate::Matcher;
 
+mod backfill;
 mod limits;
 mod model;
 mod remote;
