@@ -3,8 +3,12 @@
 
 mod authorisation;
 mod consoles;
+mod deletion;
 mod description;
 mod hostile;
+mod leaks;
+mod limits;
+mod owned;
 mod samples;
 mod sessions;
 mod story;
