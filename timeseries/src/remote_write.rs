@@ -209,6 +209,9 @@ impl<'a> Walk<'a, '_> {
                 (3, Field::Bytes(metadata)) if self.body.metadata.len() < METADATA_MAX => {
                     self.body.metadata.extend(wire::metadata(metadata)?);
                 }
+                (1, _) | (3, Field::Varint(_) | Field::Fixed64(_) | Field::Fixed32) => {
+                    return Err(bad("a field of the request has a wrong type"));
+                }
                 _ => {}
             }
         }
@@ -242,7 +245,10 @@ impl<'a> Walk<'a, '_> {
                     let row = self.body.rows.len();
                     self.body.exemplars.push((row, wire::exemplar(exemplar)?));
                 }
-                (4, _) => self.body.histograms += 1,
+                (4, Field::Bytes(_)) => self.body.histograms += 1,
+                (1 | 2 | 4, _) | (3, Field::Varint(_) | Field::Fixed64(_) | Field::Fixed32) => {
+                    return Err(bad("a field of a series has a wrong type"));
+                }
                 _ => {}
             }
         }
