@@ -87,7 +87,7 @@ impl Default for EngineOptions {
             max_samples: 20_000_000,
             max_series: 1_000_000,
             max_points: 20_000_000,
-            max_memory: 512 << 20,
+            max_memory: 1 << 30,
             concurrency: 20,
         }
     }

@@ -165,7 +165,7 @@ impl Default for Query {
             max_samples: 20_000_000,
             max_series: 1_000_000,
             max_points: 20_000_000,
-            max_memory_mib: 512,
+            max_memory_mib: 1024,
             concurrency: 20,
         }
     }

@@ -43,6 +43,16 @@ async fn samples_labels_values_and_answers_are_all_held_in_bounds() {
     assert!(small.query(all, "sum_over_time(vector(1)[30m:1m])", NOW_MS).await.is_ok());
     let made = "sum_over_time(vector(1)[5h:1m])";
     assert!(is_memory(small.query(all, made, NOW_MS).await, 2000));
+    // One series of distinct values becomes as many series.
+    let steps = |engine: &Engine| {
+        let engine = engine.clone();
+        async move {
+            let expr = "count_values(\"v\", vector(time()))";
+            engine.query_range(&Scope::ALL, expr, NOW_MS - 999_000, NOW_MS, 1000).await
+        }
+    };
+    assert!(is_memory(steps(&with_memory(&engine, 10 << 20).await).await, 10 << 20));
+    assert!(steps(&with_memory(&engine, 30 << 20).await).await.is_ok());
     // An answer: 200 values of 16 bytes, which would fit, and their text, which doesn't.
     let answer = with_memory(&engine, 10_000).await;
     let range = |expr: &'static str| answer.query_range(all, expr, NOW_MS - 199_000, NOW_MS, 1000);
