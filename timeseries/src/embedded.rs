@@ -47,7 +47,7 @@ pub use self::{
 };
 use self::{
     batch::Batch, block::Block, cache::IndexCache, head::Head, manifest::Manifest, notes::Notes,
-    wal::Wal,
+    read::Asked, wal::Wal,
 };
 use crate::{
     error::{Error, Result},
@@ -163,6 +163,16 @@ impl Embedded {
         self.inner.stats()
     }
 
+    /// Reads until somebody has the answer, or nobody waits for it any more.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner, &Asked) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let inner = self.inner.clone();
+        let (asked, _asking) = read::asked();
+        blocking(move || read(&inner, &asked)).await
+    }
+
     async fn append_batch(
         &self,
         batch: impl FnOnce(&Inner) -> Batch + Send + 'static,
@@ -256,20 +266,17 @@ impl Store for Embedded {
         blocking(move || inner.backfill(&batch)).await
     }
     async fn select(&self, request: Select) -> Result<Vec<Selected>> {
-        let inner = self.inner.clone();
-        blocking(move || inner.select(&request)).await
+        self.read(move |inner, asked| inner.select(&request, asked)).await
     }
     async fn series(&self, request: Select) -> Result<Vec<Arc<Labels>>> {
-        let inner = self.inner.clone();
-        blocking(move || inner.series(&request)).await
+        self.read(move |inner, asked| inner.series(&request, asked)).await
     }
     async fn label_names(&self, request: Select) -> Result<Vec<String>> {
-        let inner = self.inner.clone();
-        blocking(move || inner.label_names(&request)).await
+        self.read(move |inner, asked| inner.label_names(&request, asked)).await
     }
     async fn label_values(&self, name: &str, request: Select) -> Result<Vec<String>> {
-        let (inner, name) = (self.inner.clone(), name.to_owned());
-        blocking(move || inner.label_values(&name, &request)).await
+        let name = name.to_owned();
+        self.read(move |inner, asked| inner.label_values(&name, &request, asked)).await
     }
     async fn delete(&self, matchers: Vec<Matcher>, start_ms: i64, end_ms: i64) -> Result<()> {
         let inner = self.inner.clone();

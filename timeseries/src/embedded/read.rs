@@ -2,13 +2,13 @@
 //!
 //! The head is read first, the set of blocks after it: what a flush moves in between is seen twice
 //! and merged, never missed. A large selection is decoded by several threads, each with some of the
-//! series.
+//! series. It ends where nobody waits for it any more: a query out of time leaves no read behind.
 
 use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -45,13 +45,13 @@ struct Plan {
 }
 
 impl Inner {
-    pub(super) fn select(&self, request: &Select) -> Result<Vec<Selected>> {
+    pub(super) fn select(&self, request: &Select, asked: &Asked) -> Result<Vec<Selected>> {
         self.check_open()?;
         let (start, end) = (request.start_ms, request.end_ms);
         let mut head = self.head.select(&request.matchers, start, end);
         self.hide_expired(&mut head);
         let sources = self.sources(start, end)?;
-        let budget = Budget::new(request);
+        let budget = Budget::new(request, asked);
         let mut plans: HashMap<Vec<u8>, Plan, foldhash::fast::FixedState> = HashMap::default();
         let mut estimate = 0;
         let mut key = Vec::new();
@@ -106,7 +106,7 @@ impl Inner {
         mut plans: Vec<(Vec<u8>, Plan)>,
         sources: &[Source],
         request: &Select,
-        budget: &Budget,
+        budget: &Budget<'_>,
         estimate: usize,
     ) -> Result<Vec<Selected>> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -141,7 +141,7 @@ impl Inner {
         plans: Vec<(Vec<u8>, Plan)>,
         sources: &[Source],
         request: &Select,
-        budget: &Budget,
+        budget: &Budget<'_>,
     ) -> Result<Vec<Selected>> {
         let (start, end) = (request.start_ms, request.end_ms);
         let mut readers: Vec<_> =
@@ -178,18 +178,18 @@ impl Inner {
         Ok(selected)
     }
 
-    pub(super) fn series(&self, request: &Select) -> Result<Vec<Arc<Labels>>> {
-        let keys = self.keys(request)?;
+    pub(super) fn series(&self, request: &Select, asked: &Asked) -> Result<Vec<Arc<Labels>>> {
+        let keys = self.keys(request, asked)?;
         let mut all: Vec<_> = keys.iter().map(|key| Arc::new(key::labels(key))).collect();
         all.sort_unstable();
         Ok(all)
     }
 
     /// Of the series that may have a sample in the range.
-    fn keys(&self, request: &Select) -> Result<BTreeSet<Vec<u8>>> {
+    fn keys(&self, request: &Select, asked: &Asked) -> Result<BTreeSet<Vec<u8>>> {
         self.check_open()?;
         let (start, end) = (request.start_ms, request.end_ms);
-        let budget = Budget::new(request);
+        let budget = Budget::new(request, asked);
         let head = self.head.keys(&request.matchers, start, end);
         head.iter().try_for_each(|key| budget.take_series(key))?;
         let mut all: BTreeSet<_> = head.into_iter().map(|key| key.to_vec()).collect();
@@ -220,35 +220,68 @@ impl Inner {
         Ok(all)
     }
 
-    pub(super) fn label_names(&self, request: &Select) -> Result<Vec<String>> {
-        let keys = self.keys(request)?;
+    pub(super) fn label_names(&self, request: &Select, asked: &Asked) -> Result<Vec<String>> {
+        let keys = self.keys(request, asked)?;
         let names: BTreeSet<&str> =
             keys.iter().flat_map(|key| key::texts(key).map(|(name, _)| name)).collect();
         Ok(names.into_iter().map(str::to_owned).collect())
     }
 
-    pub(super) fn label_values(&self, name: &str, request: &Select) -> Result<Vec<String>> {
-        let keys = self.keys(request)?;
+    pub(super) fn label_values(
+        &self,
+        name: &str,
+        request: &Select,
+        asked: &Asked,
+    ) -> Result<Vec<String>> {
+        let keys = self.keys(request, asked)?;
         let values: BTreeSet<&str> =
             keys.iter().map(|key| key::get(key, name)).filter(|value| !value.is_empty()).collect();
         Ok(values.into_iter().map(str::to_owned).collect())
     }
 }
 
+/// Whether somebody waits for an answer still.
+#[derive(Debug, Default)]
+pub struct Asked {
+    given_up: Arc<AtomicBool>,
+}
+
+/// Gives up when it goes.
+pub struct Asking(Arc<AtomicBool>);
+
+pub fn asked() -> (Asked, Asking) {
+    let asked = Asked::default();
+    let asking = Asking(asked.given_up.clone());
+    (asked, asking)
+}
+
+impl Asked {
+    fn check(&self) -> Result<()> {
+        if self.given_up.load(Relaxed) { Err(Error::Canceled) } else { Ok(()) }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// Shared by the threads of one selection.
-struct Budget {
+struct Budget<'a> {
+    asked: &'a Asked,
     samples_left: AtomicUsize,
     bytes_left: AtomicUsize,
     max_samples: usize,
     max_bytes: usize,
 }
 
-impl Budget {
-    fn new(request: &Select) -> Self {
+impl<'a> Budget<'a> {
+    fn new(request: &Select, asked: &'a Asked) -> Self {
         let (max_samples, max_bytes) = (request.max_samples, request.max_bytes);
         let (samples_left, bytes_left) =
             (AtomicUsize::new(max_samples), AtomicUsize::new(max_bytes));
-        Self { samples_left, bytes_left, max_samples, max_bytes }
+        Self { asked, samples_left, bytes_left, max_samples, max_bytes }
     }
     fn take(&self, samples: usize) -> Result<()> {
         if !subtract(&self.samples_left, samples) {
@@ -261,6 +294,7 @@ impl Budget {
         self.take_bytes(memory::of_series(key::count(key), key.len()))
     }
     fn take_bytes(&self, bytes: usize) -> Result<()> {
+        self.asked.check()?;
         if subtract(&self.bytes_left, bytes) {
             return Ok(());
         }

@@ -107,3 +107,20 @@ async fn a_tenants_retention_hides_what_no_block_holds_yet() {
     store.flush().await.unwrap();
     assert_eq!(content(&store).await, expected);
 }
+
+#[tokio::test]
+async fn a_read_ends_when_nobody_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    for block in 0..2 {
+        store.append(vec![of("", "a", block), of("", "b", block)]).await.unwrap();
+        store.flush().await.unwrap();
+    }
+    let (asked, asking) = read::asked();
+    assert_eq!(store.inner.select(&all(), &asked).unwrap().len(), 2);
+    assert_eq!(store.inner.series(&all(), &asked).unwrap().len(), 2);
+    drop(asking);
+    assert!(matches!(store.inner.select(&all(), &asked), Err(Error::Canceled)));
+    assert!(matches!(store.inner.series(&all(), &asked), Err(Error::Canceled)));
+    assert!(matches!(store.inner.label_names(&all(), &asked), Err(Error::Canceled)));
+}
