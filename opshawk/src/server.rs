@@ -231,6 +231,7 @@ async fn assemble(
         reports: provisioner::reports::Reports::new(db.clone(), clock.clone(), bus.clone()),
         ingest: Ingest::new(db.clone(), store.clone()),
         metrics: Metrics::default(),
+        moves: api::history::Moves::default(),
         streams: api::streams::Broker::default(),
         stopping: CancellationToken::new(),
         started_at: clock.now(),

@@ -123,6 +123,8 @@ pub const RULES: &[Rule] = &[
     rule(POST, "/v1/system/backup", Operators),
     rule(GET, "/v1/events", Users),
     rule(GET, "/v1/openapi.json", Nobody),
+    rule(GET, "/v1/metrics/export", Users),
+    rule(POST, "/v1/metrics/import", Operators),
     rule(GET, "/v1/agent/desired", Agents),
     rule(POST, "/v1/agent/reports", Agents),
     rule(GET, "/v1/agent/images/{id}/{file}", Agents),

@@ -5,6 +5,7 @@ mod authorisation;
 mod consoles;
 mod deletion;
 mod description;
+mod history;
 mod hostile;
 mod leaks;
 mod limits;
