@@ -10,7 +10,7 @@
 //! | File | What |
 //! | --- | --- |
 //! | `LOCK` | held while the store is open; a second process is refused |
-//! | `MANIFEST` | which blocks and segments count, see [`manifest`] |
+//! | `MANIFEST`, `MANIFEST.copy` | which blocks and segments count, see [`manifest`] |
 //! | `METADATA` | what senders said about metric families, see [`notes`] |
 //! | `wal/NNNNNNNN.wal` | the log, see [`wal`] |
 //! | `blocks/NNNNNNNN.blk` | the blocks, see [`block`] |

@@ -96,6 +96,8 @@ pub const INDEX_CACHE_MAX_BYTES: usize = 256 << 20;
 pub const MAINTENANCE_PERIOD: Duration = Duration::from_secs(60);
 /// One append.
 pub const APPEND_MAX_SAMPLES: usize = 1_000_000;
+/// Names and values of the labels of all its series.
+pub const APPEND_MAX_KEY_BYTES: usize = 128 << 20;
 
 pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

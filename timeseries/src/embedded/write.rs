@@ -11,7 +11,9 @@ use super::{
     block::ChunkReader,
     head::{Head, Shard, Verdict},
     key,
-    options::{APPEND_MAX_SAMPLES, FUTURE_MAX_MS, UNFLUSHED_MAX_FACTOR, millis},
+    options::{
+        APPEND_MAX_KEY_BYTES, APPEND_MAX_SAMPLES, FUTURE_MAX_MS, UNFLUSHED_MAX_FACTOR, millis,
+    },
     wal::{
         self,
         replay::{Record, Replayed},
@@ -42,9 +44,10 @@ struct Records {
 impl Inner {
     /// Judges and stages a batch; it is durable once the log has reached the ticket.
     pub(super) fn stage(&self, batch: &Batch) -> Result<(Appended, u64)> {
-        if batch.sample_count() > APPEND_MAX_SAMPLES || batch.is_too_large() {
+        if batch.sample_count() > APPEND_MAX_SAMPLES || batch.key_bytes() > APPEND_MAX_KEY_BYTES {
             return Err(Error::BadData(format!(
-                "one append takes at most {APPEND_MAX_SAMPLES} samples"
+                "one append takes at most {APPEND_MAX_SAMPLES} samples and {APPEND_MAX_KEY_BYTES} \
+                 bytes of labels"
             )));
         }
         self.check_open()?;
