@@ -8,7 +8,7 @@ use base::sample::{NAME, Sample, is_stale};
 use super::{
     functions::Function,
     guard::{Guard, Memory},
-    plan::{Node, Range, RangeSource, Selector},
+    plan::{Node, Param, Range, RangeSource, Selector},
 };
 use crate::{
     error::{Error, Result},
@@ -172,6 +172,36 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    /// What is the same at every step is evaluated, and may fail, even where there is no step: so it
+    /// does in Prometheus.
+    fn judge_invariants(&self, node: &Node, grid: Grid) -> Result<()> {
+        if node.is_step_invariant() {
+            if !matches!(node, Node::Number(_) | Node::Text(_) | Node::Range(_)) {
+                let before = self.held.now.get();
+                self.eval(node, grid)?;
+                self.held.now.set(before);
+            }
+            return Ok(());
+        }
+        match node {
+            Node::Negate(inner) | Node::Plus(inner) => self.judge_invariants(inner, grid),
+            Node::Binary(binary) => {
+                self.judge_invariants(&binary.lhs, grid)?;
+                self.judge_invariants(&binary.rhs, grid)
+            }
+            Node::Aggregate(aggregate) => {
+                if let Param::Scalar(param) = &aggregate.param {
+                    self.judge_invariants(param, grid)?;
+                }
+                self.judge_invariants(&aggregate.expr, grid)
+            }
+            Node::Call(call) => {
+                call.args.iter().try_for_each(|arg| self.judge_invariants(arg, grid))
+            }
+            Node::Number(_) | Node::Text(_) | Node::Selector(_) | Node::Range(_) => Ok(()),
+        }
+    }
+
     /// Whether so many series of so many steps fit beside what is held.
     fn bound(&self, series: usize, grid: Grid) -> Result<()> {
         self.held.check(series.saturating_mul(grid.count))
@@ -254,6 +284,7 @@ impl<'a> Evaluator<'a> {
             RangeSource::Subquery { inner, step_ms } => {
                 let inner_grid = self.subquery_grid(range, *step_ms, grid)?;
                 if inner_grid.count == 0 {
+                    self.judge_invariants(inner, Grid::instant(grid.start_ms))?;
                     return Ok(Vec::new());
                 }
                 let series = self.vector(inner, inner_grid)?;
