@@ -371,3 +371,23 @@ async fn a_backlog_of_any_age_that_is_in_order_is_taken() {
     }
     assert_eq!(content(&store).await[0], ("a".to_owned(), expected));
 }
+
+#[tokio::test]
+async fn history_that_fails_to_be_written_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let blocks = dir.path().join(BLOCK_DIR);
+    let next = store.inner.manifest.lock().unwrap().next_block;
+    // The second day's block finds its name taken.
+    let taken = block_path(&blocks, next + 1);
+    std::fs::create_dir(&taken).unwrap();
+    let batch = vec![series("a", &[(-3 * DAY_MS, 1.0), (-2 * DAY_MS, 2.0)])];
+    let error = store.backfill(batch.clone()).await.unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error}");
+    assert_eq!(content(&store).await, []);
+    let names: Vec<_> = std::fs::read_dir(&blocks).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(names, [taken.clone()]);
+    std::fs::remove_dir(&taken).unwrap();
+    assert_eq!(store.backfill(batch).await.unwrap().appended.written, 2);
+    assert_eq!(content(&store).await[0].1, [(-3 * DAY_MS, 1.0), (-2 * DAY_MS, 2.0)]);
+}
