@@ -87,9 +87,6 @@ pub const TOMBSTONES_MAX: usize = 1000;
 pub const METADATA_MAX: usize = 50_000;
 /// Recent exemplars kept, in memory only.
 pub const EXEMPLARS_MAX: usize = 10_000;
-/// A selection of more samples is read by several threads.
-pub const PARALLEL_MIN_SAMPLES: usize = 200_000;
-pub const READ_THREADS_MAX: usize = 8;
 /// Block indexes kept in memory.
 pub const INDEX_CACHE_MAX_BYTES: usize = 256 << 20;
 /// How often age, merges and retention are looked at.
