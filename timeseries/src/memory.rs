@@ -7,8 +7,8 @@ use base::sample::Sample;
 /// `[1700000000.123,"0.30000000000000004"],`.
 pub const ANSWERED_VALUE: usize = size_of::<Sample>() + 48;
 
-/// A label beside its text: two strings.
-const LABEL: usize = 2 * size_of::<String>();
+/// A label beside its text: where its two parts end.
+const LABEL: usize = 2 * size_of::<u32>();
 /// A series beside its labels and samples, wherever it is in a query: its plan, its list, the
 /// counter of its labels.
 const SERIES: usize = 160;

@@ -55,11 +55,11 @@ async fn samples_labels_values_and_answers_are_all_held_in_bounds() {
     assert!(is_memory(steps(&with_memory(&engine, 10 << 20).await).await, 10 << 20));
     assert!(steps(&with_memory(&engine, 30 << 20).await).await.is_ok());
     // An answer: 200 values of 16 bytes, which would fit, and their text, which doesn't.
-    let answer = with_memory(&engine, 10_000).await;
+    let answer = with_memory(&engine, 8_000).await;
     let range = |expr: &'static str| answer.query_range(all, expr, NOW_MS - 199_000, NOW_MS, 1000);
     assert!(range("sum(vector(1)) > 1").await.is_ok());
-    assert!(is_memory(range("vector(1)").await, 10_000));
-    assert!(is_memory(answer.query(all, "cpu[1h]", NOW_MS).await, 10_000));
+    assert!(is_memory(range("vector(1)").await, 8_000));
+    assert!(is_memory(answer.query(all, "cpu[1h]", NOW_MS).await, 8_000));
     assert!(answer.query(all, "cpu{instance=\"0\"}[1h]", NOW_MS).await.is_ok());
     // Lists of series and labels.
     let tiny = with_memory(&engine, 500).await;
