@@ -4,12 +4,13 @@
 # make build          the program, with its console in it
 # make console        the console alone
 # make soak           the long tests: hundreds of kills, tens of thousands of generated cases
+# make fuzz [SECONDS=600]  each fuzz target for so long, from its corpus on; ends at the first finding
 # make bench          measurements
 # make clean          removes what was built
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build console soak bench clean require
+.PHONY: help demo test check build console soak fuzz bench clean require
 
 console_dir := dashboards/console
 console_modules := $(console_dir)/node_modules/.package-lock.json
@@ -62,6 +63,20 @@ soak: build
 	OPSHAWK_PROMQL_QUERIES=$${OPSHAWK_PROMQL_QUERIES:-30000} cargo test -p timeseries --test reference random -- --nocapture
 	OPSHAWK_SOAK_KILLS=$${OPSHAWK_SOAK_KILLS:-200} cargo test -p timeseries --test durability -- --nocapture
 	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_SEEDS:-300} $(services) cargo test -p billing scenarios::random -- --nocapture
+
+SECONDS := 600
+fuzz_targets := timeseries/promql timeseries/remote_write timeseries/block timeseries/wal collector/exposition
+
+# With the program's own versions of everything, and in memory where there is room: the targets make
+# many short files.
+fuzz: require
+	@command -v cargo-fuzz >/dev/null || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz" >&2; exit 1; }
+	@for target in $(fuzz_targets); do \
+		cd $(CURDIR)/$${target%/*}; cp ../Cargo.lock fuzz/; \
+		if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
+		cargo fuzz run -s none --target-dir $(CURDIR)/target/fuzz $${target#*/} -- -max_total_time=$(SECONDS) \
+			-max_len=2048 -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=256 -print_final_stats=1; \
+	done
 
 bench: require
 	cargo build --release -p opshawk -p tests --bin opshawk --bin bench

@@ -48,8 +48,9 @@ struct Label {
 
 #[derive(Clone, Copy, PartialEq, Message)]
 struct WireSample {
-    #[prost(double, tag = "1")]
-    value: f64,
+    /// Written even where it is zero: left out, a negative one would lose its sign.
+    #[prost(double, optional, tag = "1")]
+    value: Option<f64>,
     #[prost(int64, tag = "2")]
     timestamp: i64,
 }
@@ -90,7 +91,7 @@ fn compress(request: &WriteRequest) -> Vec<u8> {
 
 fn wire(series: &[Series]) -> Vec<TimeSeries> {
     let label = |(name, value): (&str, &str)| Label { name: name.into(), value: value.into() };
-    let sample = |s: &Sample| WireSample { value: s.value, timestamp: s.at_ms };
+    let sample = |s: &Sample| WireSample { value: Some(s.value), timestamp: s.at_ms };
     series
         .iter()
         .map(|one| TimeSeries {
@@ -117,7 +118,7 @@ pub fn decode(body: &[u8]) -> Option<Vec<Series>> {
         samples: one
             .samples
             .into_iter()
-            .map(|s| Sample { at_ms: s.timestamp, value: s.value })
+            .map(|s| Sample { at_ms: s.timestamp, value: s.value() })
             .collect(),
     });
     Some(series.collect())

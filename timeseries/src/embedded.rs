@@ -264,7 +264,12 @@ impl Store for Embedded {
     }
     async fn backfill(&self, batch: Vec<Series>) -> Result<Backfilled> {
         let inner = self.inner.clone();
-        blocking(move || inner.backfill(&batch)).await
+        let done = blocking(move || inner.backfill(&batch)).await?;
+        if done.appended.duplicates > 0 {
+            // What it repeats may be on its way to the disk only.
+            self.inner.wal.wait(self.inner.wal.newest()).await?;
+        }
+        Ok(done)
     }
     async fn select(&self, request: Select) -> Result<Vec<Selected>> {
         self.read(move |inner, asked| inner.select(&request, asked)).await

@@ -16,8 +16,8 @@ use std::{
     fmt::{self, Write as _},
     path::Path,
     str::FromStr,
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -90,6 +90,8 @@ pub struct Outside {
     /// What errors call it: no user or password.
     shown: String,
     client: Client,
+    /// The oldest history of late that it kept, and when that was last so.
+    kept: Mutex<Option<(i64, Instant)>>,
 }
 
 impl fmt::Debug for Outside {
@@ -118,7 +120,7 @@ impl Outside {
                 url.to_string()
             },
         );
-        Ok(Self { address, shown, client })
+        Ok(Self { address, shown, client, kept: Mutex::default() })
     }
 
     fn url(&self, path: &str) -> String {

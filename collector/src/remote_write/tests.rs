@@ -21,10 +21,12 @@ fn what_is_encoded_decodes_to_the_same_bit_for_bit() {
     let mut samples = Samples::at(NOW);
     samples.add("up", &[("job", "node"), ("instance", "宿主机")], 1.0);
     samples.add("gone", &[], f64::from_bits(STALE_NAN_BITS));
+    samples.add("less", &[], -0.0);
     let series = samples.into_series();
     let back = decode(&encode(&series)).unwrap();
     assert_eq!(back[0], series[0]);
     assert_eq!(back[1].samples[0].value.to_bits(), STALE_NAN_BITS);
+    assert_eq!(back[2].samples[0].value.to_bits(), (-0.0f64).to_bits());
 }
 
 /// Against bytes made by hand from the message's definition.

@@ -3,6 +3,7 @@
 
 mod authorisation;
 mod consoles;
+mod damage;
 mod deletion;
 mod description;
 mod history;

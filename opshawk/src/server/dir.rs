@@ -130,6 +130,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_cut_short_goes_at_the_next_start() {
+        let root = tempfile::tempdir().unwrap();
+        drop(DataDir::open(root.path()).unwrap());
+        for aside in [BACKUP_ASIDE, IMPORT_ASIDE] {
+            let dir = root.path().join(format!("{aside}x"));
+            create_private_dir(&dir).unwrap();
+            fs::write(dir.join("0"), "samples").unwrap();
+        }
+        drop(DataDir::open(root.path()).unwrap());
+        let names = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        assert!(names.iter().all(|name| !name.ends_with('x')), "{names:?}");
+    }
+
+    #[test]
     fn one_process_holds_it_and_secrets_are_private() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("a/b");

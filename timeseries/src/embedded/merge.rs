@@ -209,8 +209,7 @@ impl Inner {
         }
         pace.checked = pace.samples;
         self.check_open()?;
-        let due_ms = pace.samples.saturating_mul(1000) / MERGE_RATE_MAX_SAMPLES_PER_S;
-        let ahead = Duration::from_millis(due_ms).saturating_sub(pace.began.elapsed());
+        let ahead = ahead(pace.samples, pace.began.elapsed());
         if !ahead.is_zero() {
             let (ending, wake) = &self.ending;
             let ending = ending.lock().expect("no panic while held");
@@ -220,8 +219,28 @@ impl Inner {
     }
 }
 
+/// How much sooner than allowed so many samples were merged.
+fn ahead(samples: u64, took: Duration) -> Duration {
+    let due_ms = samples.saturating_mul(1000) / MERGE_RATE_MAX_SAMPLES_PER_S;
+    Duration::from_millis(due_ms).saturating_sub(took)
+}
+
 struct Pace {
     began: Instant,
     samples: u64,
     checked: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merge_waits_for_the_time_that_its_samples_may_take() {
+        let second = Duration::from_secs(1);
+        assert_eq!(ahead(2 * MERGE_RATE_MAX_SAMPLES_PER_S, second / 2), second * 3 / 2);
+        assert_eq!(ahead(MERGE_RATE_MAX_SAMPLES_PER_S, second), Duration::ZERO);
+        assert_eq!(ahead(PACE_SAMPLES, second), Duration::ZERO);
+        assert!(ahead(PACE_SAMPLES, Duration::ZERO) > Duration::ZERO);
+    }
 }

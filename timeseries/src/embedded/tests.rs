@@ -233,13 +233,19 @@ async fn age_alone_makes_a_flush_due() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_is_a_store_while_writing_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Arc::new(open(&dir.path().join("live"), Options::default()).await);
+    // Flushes and merges go on, too.
+    let options = Options { flush_samples: 10, merge_fan_in: 2, ..Options::default() };
+    let store = Arc::new(open(&dir.path().join("live"), options).await);
     store.append(vec![series("a", &[(0, 0.0)])]).await.unwrap();
     let writer = {
         let store = store.clone();
         tokio::spawn(async move {
             for i in 1..200 {
-                store.append(vec![series("a", &[(i, i as f64)])]).await.unwrap();
+                // Flushes need not keep up.
+                while let Err(error) = store.append(vec![series("a", &[(i, i as f64)])]).await {
+                    assert!(matches!(error, Error::Busy(_)), "{error}");
+                    tokio::task::yield_now().await;
+                }
             }
         })
     };
@@ -250,6 +256,9 @@ async fn a_snapshot_is_a_store_while_writing_goes_on() {
         store.snapshot(copy).await.unwrap();
     }
     writer.await.unwrap();
+    while store.stats().merges == 0 {
+        tokio::task::yield_now().await;
+    }
     let again = store.snapshot(&copies[0]).await.unwrap_err();
     assert!(again.to_string().contains("new directory"), "{again}");
     for (copy, known) in copies.iter().zip(known) {

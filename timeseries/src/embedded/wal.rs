@@ -168,6 +168,11 @@ impl Wal {
         Ok(queue.staged)
     }
 
+    /// The ticket of what was queued last.
+    pub fn newest(&self) -> u64 {
+        self.shared.queue.lock().expect("no panic while held").staged
+    }
+
     /// Fails early where the log already has, or where too much waits.
     pub fn check(&self) -> Result<()> {
         if let Some(why) = &self.shared.progress.borrow().failed {

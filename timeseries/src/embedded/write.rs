@@ -83,6 +83,10 @@ impl Inner {
             // Also after a failure: what is in the head must be in the log.
             ticket = self.stage_records(&mut records, now)?.max(ticket);
         }
+        if appended.duplicates > 0 {
+            // What it repeats may be on its way to the disk only.
+            ticket = ticket.max(self.wal.newest());
+        }
         self.wal.kick();
         if self.flush_is_due(now) {
             self.due.notify_one();

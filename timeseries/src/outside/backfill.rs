@@ -1,6 +1,8 @@
 //! History on its way to an engine that runs elsewhere: in order of time as far as a batch goes, in
 //! requests that any engine takes.
 
+use std::time::{Duration, Instant};
+
 use base::sample::Series;
 
 use super::{Kind, Outside};
@@ -14,10 +16,19 @@ const REQUEST_MAX_SAMPLES: usize = 20_000;
 const REQUEST_MAX_LABEL_BYTES: usize = 8 << 20;
 /// Prometheus takes nothing that is an hour behind its newest sample.
 const SPAN_MS: i64 = 30 * 60 * 1000;
+/// VictoriaMetrics counts what it drops at once, and shows the count up to a second later.
+const DROPPED_SHOWN_AFTER: Duration = Duration::from_millis(1100);
+/// Its retention moves on: what it kept a while ago says nothing any more.
+const KEPT_FOR: Duration = Duration::from_secs(600);
+const RETENTION: &str =
+    "VictoriaMetrics drops what is beyond its -retentionPeriod (a month by default)";
 
 impl Outside {
     pub(super) async fn write_history(&self, mut batch: Vec<Series>) -> Result<Backfilled> {
         let mut appended = Appended::default();
+        let oldest_ms = first_ms(&batch).unwrap_or(i64::MAX);
+        let in_question = self.may_drop(oldest_ms);
+        let dropped_before = if in_question { self.dropped().await? } else { 0 };
         for series in &mut batch {
             series.samples.sort_by_key(|sample| sample.at_ms);
         }
@@ -29,7 +40,47 @@ impl Outside {
                 appended.first_error = appended.first_error.or(its.first_error);
             }
         }
+        if in_question && appended.written > 0 {
+            tokio::time::sleep(DROPPED_SHOWN_AFTER).await;
+            // What others write meanwhile and is dropped as well counts here, too: that is rare, and
+            // better than to call written what is not.
+            let dropped = self.dropped().await?.saturating_sub(dropped_before);
+            let dropped = usize::try_from(dropped).unwrap_or(usize::MAX).min(appended.written);
+            if dropped == 0 {
+                *self.kept.lock().expect("no panic while held") = Some((oldest_ms, Instant::now()));
+            } else {
+                appended.written -= dropped;
+                appended.too_old += dropped;
+                appended.first_error.get_or_insert_with(|| RETENTION.to_owned());
+            }
+        }
         Ok(Backfilled { appended, first_rejected: None })
+    }
+
+    /// VictoriaMetrics drops what is beyond its retention in silence. As history comes the oldest
+    /// first, what follows on what it kept need not be looked after.
+    fn may_drop(&self, oldest_ms: i64) -> bool {
+        if self.address.kind != Kind::VictoriaMetrics {
+            return false;
+        }
+        let mut kept = self.kept.lock().expect("no panic while held");
+        match &mut *kept {
+            Some((since_ms, seen)) if *since_ms <= oldest_ms && seen.elapsed() < KEPT_FOR => {
+                *seen = Instant::now();
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// How many samples beyond its retention VictoriaMetrics has dropped since it started; it tells
+    /// nobody else. (The entrance of a cluster doesn't know.)
+    async fn dropped(&self) -> Result<u64> {
+        match self.send(self.client.get(self.url("/metrics"))).await {
+            Ok(answer) => Ok(ignored(&String::from_utf8_lossy(&self.body(answer).await?))),
+            Err(Error::EngineRefused { .. }) => Ok(0),
+            Err(error) => Err(error),
+        }
     }
 
     fn too_old(&self, error: Error) -> Error {
@@ -44,6 +95,15 @@ impl Outside {
             other => other,
         }
     }
+}
+
+/// Of VictoriaMetrics' own metrics.
+fn ignored(metrics: &str) -> u64 {
+    let count = |line: &str| line.rsplit(' ').next()?.parse::<u64>().ok();
+    let of_age = metrics.lines().filter(|line| {
+        line.starts_with("vm_rows_ignored_total{") && line.contains("\"small_timestamp\"")
+    });
+    of_age.filter_map(count).sum()
 }
 
 fn first_ms(batch: &[Series]) -> Option<i64> {
@@ -82,6 +142,15 @@ mod tests {
     use base::sample::{Labels, Sample};
 
     use super::*;
+
+    #[test]
+    fn samples_dropped_for_their_age_are_counted() {
+        let metrics = "vm_rows_ignored_total{reason=\"big_timestamp\"} 2\n\
+                       vm_rows_ignored_total{reason=\"small_timestamp\"} 40\n\
+                       vm_rows_ignored_total{reason=\"nan_value\"} 7\nvm_rows 5\n";
+        assert_eq!(ignored(metrics), 40);
+        assert_eq!(ignored(""), 0);
+    }
 
     #[test]
     fn requests_hold_all_in_order_of_time_and_none_is_too_large() {

@@ -30,8 +30,9 @@ pub struct Label {
 
 #[derive(Clone, Copy, PartialEq, Message)]
 pub struct WireSample {
-    #[prost(double, tag = "1")]
-    pub value: f64,
+    /// Written even where it is zero: left out, a negative one would lose its sign.
+    #[prost(double, optional, tag = "1")]
+    pub value: Option<f64>,
     #[prost(int64, tag = "2")]
     pub timestamp: i64,
 }
@@ -80,7 +81,7 @@ impl TimeSeries {
         Labels::new(self.labels.iter().map(|label| (label.name.clone(), label.value.clone())))
     }
     pub fn samples(&self) -> impl Iterator<Item = Sample> + '_ {
-        self.samples.iter().map(|one| Sample { at_ms: one.timestamp, value: one.value })
+        self.samples.iter().map(|one| Sample { at_ms: one.timestamp, value: one.value() })
     }
 }
 
@@ -103,7 +104,7 @@ pub fn write_request(batch: &[Series]) -> Result<Vec<u8>> {
             samples: series
                 .samples
                 .iter()
-                .map(|sample| WireSample { value: sample.value, timestamp: sample.at_ms })
+                .map(|sample| WireSample { value: Some(sample.value), timestamp: sample.at_ms })
                 .collect(),
         })
         .collect();

@@ -54,8 +54,9 @@ struct Pair {
 
 #[derive(Clone, Copy, PartialEq, Message)]
 struct Point {
-    #[prost(double, tag = "1")]
-    value: f64,
+    /// Encoded even where it is zero, or a negative one would lose its sign.
+    #[prost(double, optional, tag = "1")]
+    value: Option<f64>,
     #[prost(int64, tag = "2")]
     at_ms: i64,
 }
@@ -64,8 +65,8 @@ struct Point {
 struct Example {
     #[prost(message, repeated, tag = "1")]
     labels: Vec<Pair>,
-    #[prost(double, tag = "2")]
-    value: f64,
+    #[prost(double, optional, tag = "2")]
+    value: Option<f64>,
     #[prost(int64, tag = "3")]
     at_ms: i64,
 }
@@ -100,7 +101,7 @@ fn bits(series: &[Series]) -> Vec<Bits> {
 impl Request {
     fn bits(&self) -> Vec<Bits> {
         let of = |one: &OneSeries| {
-            let samples = one.samples.iter().map(|s| (s.at_ms, s.value.to_bits()));
+            let samples = one.samples.iter().map(|s| (s.at_ms, s.value().to_bits()));
             (labels(&one.labels), samples.collect())
         };
         self.series.iter().map(of).collect()
@@ -109,7 +110,7 @@ impl Request {
     fn exemplars(&self) -> Vec<(Labels, Labels, i64, u64)> {
         let of = |one: &OneSeries| {
             let its = labels(&one.labels);
-            let each = |e: &Example| (its.clone(), labels(&e.labels), e.at_ms, e.value.to_bits());
+            let each = |e: &Example| (its.clone(), labels(&e.labels), e.at_ms, e.value().to_bits());
             one.exemplars.iter().map(each).collect::<Vec<_>>()
         };
         self.series.iter().flat_map(of).collect()
@@ -321,7 +322,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         labels: labels.iter().copied().map(pair).collect(),
         samples: samples
             .iter()
-            .map(|(at, value)| Point { at_ms: NOW_MS + at, value: *value })
+            .map(|(at, value)| Point { at_ms: NOW_MS + at, value: Some(*value) })
             .collect(),
         ..OneSeries::default()
     };
@@ -337,7 +338,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let mut traced = series(&bucket, &[(0, 3.0), (15_000, 4.0)]);
     traced.exemplars.push(Example {
         labels: vec![pair(("trace_id", "4bf92f35"))],
-        value: 0.31,
+        value: Some(0.31),
         at_ms: NOW_MS - 20,
     });
     let mut native = series(&[(NAME, "h")], &[]);

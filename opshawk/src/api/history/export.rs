@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use base::{Error, sample::is_stale, time::Timestamp};
+use base::{Error, ErrorKind, sample::is_stale, time::Timestamp};
 use bytes::Bytes;
 use collector::exposition::write_open_metrics;
 use http::header;
@@ -71,7 +71,7 @@ pub async fn export_metrics(
         },
     )?;
     // What fails before the first sample has an answer of its own.
-    let first = pages.next().await.map_err(Error::from)?;
+    let first = pages.next().await.map_err(refused)?;
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     tokio::spawn(async move {
         if let Err(error) = write(pages, first, with_stale, &sender, permit).await {
@@ -83,6 +83,16 @@ pub async fn export_metrics(
     });
     let body = Body::from_stream(ReceiverStream::new(receiver));
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], body).into_response())
+}
+
+fn refused(error: timeseries::Error) -> Error {
+    match error {
+        timeseries::Error::TooManySeries { limit } => {
+            Error::new(ErrorKind::Invalid, format!("the export finds more than {limit} series"))
+                .remedy("narrow it by match[], start or end")
+        }
+        other => other.into(),
+    }
 }
 
 /// Unix seconds or RFC 3339.

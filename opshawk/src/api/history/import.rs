@@ -11,7 +11,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use base::{Error, ErrorKind};
+use base::{Error, ErrorKind, time::Timestamp};
 use bytes::{Buf, Bytes};
 use collector::exposition::{
     HISTORY_LINE_MAX_BYTES,
@@ -22,7 +22,11 @@ use futures::StreamExt;
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
-use timeseries::{Appended, TENANT, embedded::BACKFILL_MAX_SAMPLES, validate};
+use timeseries::{
+    Appended, TENANT,
+    embedded::{BACKFILL_MAX_SAMPLES, options::FUTURE_MAX_MS},
+    validate,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use utoipa::ToSchema;
 
@@ -112,13 +116,14 @@ pub async fn import_metrics(
 ) -> unit::Result<Response> {
     let packed = is_packed(request.headers())?;
     let permit = place(&app.moves.imports, "imports", IMPORTS_MAX)?;
-    let (spool, imported) =
-        receive(request.into_body(), packed, app.config.data_dir.clone()).await?;
+    let newest_ms = app.clock.now().ms().saturating_add(FUTURE_MAX_MS);
+    let aside = Aside { data_dir: app.config.data_dir.clone(), newest_ms };
+    let (spool, imported) = receive(request.into_body(), packed, aside).await?;
     // Before the first sample is written, whatever becomes of the rest.
     let mut unit = app.begin(&caller, None).await?;
     let mut detail = json!({ "samples": imported.samples });
     if spool.samples > 0 {
-        let at = base::time::Timestamp::from_ms;
+        let at = Timestamp::from_ms;
         (detail["first"], detail["last"]) = (json!(at(spool.first_ms)), json!(at(spool.last_ms)));
     }
     unit.audit("samples.import", ("samples", "series"), None, detail).await?;
@@ -157,15 +162,11 @@ fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
 }
 
 /// Reads the text to its end, or to what is wrong in it.
-async fn receive(body: Body, packed: bool, data_dir: PathBuf) -> base::Result<(Spool, Imported)> {
+async fn receive(body: Body, packed: bool, aside: Aside) -> base::Result<(Spool, Imported)> {
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(CHUNKS_AHEAD);
     let lines = tokio::task::spawn_blocking(move || {
         let chunks = Chunks { receiver, chunk: Bytes::new() };
-        if packed {
-            spool(MultiGzDecoder::new(chunks), &data_dir)
-        } else {
-            spool(chunks, &data_dir)
-        }
+        if packed { aside.spool(MultiGzDecoder::new(chunks)) } else { aside.spool(chunks) }
     });
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
@@ -201,48 +202,64 @@ impl Read for Chunks {
     }
 }
 
-fn spool(text: impl Read, data_dir: &std::path::Path) -> base::Result<(Spool, Imported)> {
-    let mut text = BufReader::with_capacity(READ_BYTES, text.take(TEXT_MAX_BYTES));
-    let mut spool = Spool::create(data_dir).map_err(|e| not_kept(Full::Io(e)))?;
-    let mut imported = Imported::default();
-    let mut reader = Reader::default();
-    let mut bad: Option<String> = None;
-    let mut line = Vec::new();
-    let mut number = 0;
-    loop {
-        number += 1;
-        line.clear();
-        // One more than the longest, so that a longer one is seen as such.
-        let most = HISTORY_LINE_MAX_BYTES as u64 + 2;
-        let read = text.by_ref().take(most).read_until(b'\n', &mut line);
-        if read.map_err(|e| wrong(number, "it can't be read").source(e))? == 0 {
-            break;
+/// Where a text is kept, and the newest instant that is taken.
+struct Aside {
+    data_dir: PathBuf,
+    newest_ms: i64,
+}
+
+impl Aside {
+    fn spool(&self, text: impl Read) -> base::Result<(Spool, Imported)> {
+        let mut text = BufReader::with_capacity(READ_BYTES, text.take(TEXT_MAX_BYTES));
+        let mut spool = Spool::create(&self.data_dir).map_err(|e| not_kept(Full::Io(e)))?;
+        let mut imported = Imported::default();
+        let mut reader = Reader::default();
+        let mut bad: Option<String> = None;
+        let mut line = Vec::new();
+        let mut number = 0;
+        loop {
+            number += 1;
+            line.clear();
+            // One more than the longest, so that a longer one is seen as such.
+            let most = HISTORY_LINE_MAX_BYTES as u64 + 2;
+            let read = text.by_ref().take(most).read_until(b'\n', &mut line);
+            if read.map_err(|e| wrong(number, "it can't be read").source(e))? == 0 {
+                break;
+            }
+            let ended = line.pop_if(|last| *last == b'\n').is_some();
+            if !ended && line.len() as u64 == most {
+                return Err(wrong(number, "it is too long"));
+            }
+            let utf8 = std::str::from_utf8(&line).map_err(|_| wrong(number, "it is no UTF-8"))?;
+            let said = reader.read(utf8).map_err(|why| wrong(number, why))?;
+            let Said::Sample { sample, new_series } = said else { continue };
+            imported.samples += 1;
+            if new_series {
+                bad = validate::check_labels(reader.labels()).err();
+                spool.begin_series(reader.labels());
+            }
+            if let Some(why) = &bad {
+                imported.refuse(1, Some(number), || why.clone());
+            } else if sample.at_ms > self.newest_ms {
+                // Said here for all engines: some would drop it in silence.
+                let at = Timestamp::from_ms(sample.at_ms);
+                let why = || format!("{} at {at} is in the future", reader.labels().name());
+                imported.rejected += 1;
+                imported.too_new += 1;
+                imported.fail(Some(number), why);
+            } else {
+                spool.put(sample, number).map_err(not_kept)?;
+            }
         }
-        let ended = line.pop_if(|last| *last == b'\n').is_some();
-        if !ended && line.len() as u64 == most {
-            return Err(wrong(number, "it is too long"));
+        if reader.has_ended() {
+            return Ok((spool, imported));
         }
-        let utf8 = std::str::from_utf8(&line).map_err(|_| wrong(number, "it is no UTF-8"))?;
-        let said = reader.read(utf8).map_err(|why| wrong(number, why))?;
-        let Said::Sample { sample, new_series } = said else { continue };
-        imported.samples += 1;
-        if new_series {
-            bad = validate::check_labels(reader.labels()).err();
-            spool.begin_series(reader.labels());
+        if text.into_inner().limit() == 0 {
+            let message = format!("a text of history may have at most {TEXT_MAX_BYTES} bytes");
+            return Err(Error::new(ErrorKind::TooLarge, message).remedy("import it in parts"));
         }
-        match &bad {
-            None => spool.put(sample, number).map_err(not_kept)?,
-            Some(why) => imported.refuse(1, Some(number), || why.clone()),
-        }
+        Err(wrong(number, "the text ends without # EOF, as if it were cut short"))
     }
-    if reader.has_ended() {
-        return Ok((spool, imported));
-    }
-    if text.into_inner().limit() == 0 {
-        let message = format!("a text of history may have at most {TEXT_MAX_BYTES} bytes");
-        return Err(Error::new(ErrorKind::TooLarge, message).remedy("import it in parts"));
-    }
-    Err(wrong(number, "the text ends without # EOF, as if it were cut short"))
 }
 
 fn wrong(line: u64, why: &str) -> Error {

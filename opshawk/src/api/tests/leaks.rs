@@ -1,5 +1,5 @@
-//! A member learns nothing of others by any call of the Prometheus API, whatever it writes: each of
-//! its requests is answered the same before anything of others is there and after.
+//! A member learns nothing of others by any call of the Prometheus API or by an export, whatever it
+//! writes: each of its requests is answered the same before anything of others is there and after.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,7 @@ use super::{
 use crate::api::access::{self, Who};
 
 const ROOT: &str = "/prometheus/api/v1";
+const EXPORT: &str = "/v1/metrics/export";
 /// What is the other tenant's, the infrastructure's, and nobody else's to know.
 const SECRETS: [&str; 8] = [
     "other_family",
@@ -26,7 +27,7 @@ const SECRETS: [&str; 8] = [
     "555444.75",
 ];
 
-/// A call, with pairs for its query and for its form.
+/// A call, with pairs for its query and for its form. A path without a slash is below the root.
 #[derive(Debug, Clone)]
 struct Call {
     method: Method,
@@ -47,7 +48,7 @@ impl Call {
 
     /// Status and body; what is of the clock alone is left out.
     async fn answer(&self, caller: &Caller) -> (u16, String) {
-        let request = caller.request(self.method.clone(), &format!("{ROOT}/{}", self.path));
+        let request = caller.request(self.method.clone(), &self.whole_path());
         let request = request.query(&self.query);
         let request = if self.form.is_empty() { request } else { request.form(&self.form) };
         let answer = caller.send(request).await;
@@ -59,6 +60,13 @@ impl Call {
             text = json.to_string();
         }
         (answer.status.as_u16(), text)
+    }
+
+    fn whole_path(&self) -> String {
+        match self.path.starts_with('/') {
+            true => self.path.clone(),
+            false => format!("{ROOT}/{}", self.path),
+        }
     }
 
     /// What the caller says itself is no secret.
@@ -154,6 +162,8 @@ fn calls(own: &Owned, other: &Owned, at_s: i64) -> Vec<Call> {
         all.push(Call::get(&path, &[]));
         all.extend(expressions.iter().map(|expr| Call::get(&path, &[("match[]", expr)])));
     }
+    all.push(Call::get(EXPORT, &[]));
+    all.extend(expressions.iter().map(|expr| Call::get(EXPORT, &[("match[]", expr)])));
     for path in [
         "metadata",
         "metadata?metric=other_family",
@@ -229,12 +239,15 @@ async fn a_member_is_answered_as_if_there_were_nobody_else() {
 /// The calls are all that there are, and an operator is told the secrets by them.
 async fn assert_what_was_asked(test: &TestServer, calls: &[Call], secrets: &[&str]) {
     let route = |call: &Call| {
-        let path = call.path.split('?').next().unwrap();
-        let path = if path.starts_with("label/") { "label/{name}/values" } else { path };
-        (call.method.clone(), format!("{ROOT}/{path}"))
+        let path = call.whole_path();
+        let path = path.split('?').next().unwrap();
+        let of_label = call.path.starts_with("label/");
+        let path = if of_label { format!("{ROOT}/label/{{name}}/values") } else { path.to_owned() };
+        (call.method.clone(), path)
     };
     let asked: Vec<_> = calls.iter().map(route).collect();
-    for rule in access::RULES.iter().filter(|rule| rule.path.starts_with(ROOT)) {
+    let of_samples = |path: &str| path.starts_with(ROOT) || path.starts_with("/v1/metrics");
+    for rule in access::RULES.iter().filter(|rule| of_samples(rule.path)) {
         if matches!(rule.who, Who::Users | Who::Known) {
             let it = (rule.method.clone(), rule.path.to_owned());
             assert!(asked.contains(&it), "{it:?} is not looked at");

@@ -70,7 +70,9 @@ async fn export(cx: &Context, args: ExportArgs) -> Result<(), Failure> {
     let mut progress = Progress::new("lines exported");
     let mut tail: Vec<u8> = Vec::new();
     loop {
-        let cut = |e| Failure::failed(format!("the export was cut short: {e}"));
+        let cut = |e| {
+            Failure::failed(format!("the export was cut short: {e} (the server's log says why)"))
+        };
         let Some(chunk) = answer.chunk().await.map_err(cut)? else { break };
         if !out.write(&chunk)? {
             // Whoever read from the pipe has enough.
@@ -82,7 +84,9 @@ async fn export(cx: &Context, args: ExportArgs) -> Result<(), Failure> {
     }
     progress.end();
     if tail != END {
-        return Err(Failure::failed("the export was cut short: it has no # EOF"));
+        return Err(Failure::failed(
+            "the export was cut short: it has no # EOF (the server's log says why)",
+        ));
     }
     out.finish()
 }

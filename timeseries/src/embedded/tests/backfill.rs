@@ -337,3 +337,37 @@ async fn of_an_append_and_history_at_one_instant_one_is_acknowledged_and_stays()
     store.maintain().await.unwrap();
     check(content(&store).await);
 }
+
+/// An agent that was away sends what it kept, in order: however old that is, nothing is lost,
+/// whatever others sent since, and whether the head still knows the series.
+#[tokio::test]
+async fn a_backlog_of_any_age_that_is_in_order_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = || Options { flush_samples: 500, ..Options::default() };
+    let mut store = open(dir.path(), small()).await;
+    let mut expected = Vec::new();
+    // 390 days, a sample each three hours, in batches of ten days.
+    const STEP_MS: i64 = 3 * 3_600_000;
+    let begin = -390 * DAY_MS;
+    for batch in 0..39i64 {
+        let samples: Vec<_> =
+            (batch * 80..(batch + 1) * 80).map(|i| (begin + i * STEP_MS, i as f64)).collect();
+        let other = series("b", &[(batch * 1000, 1.0)]);
+        let appended = loop {
+            match store.append(vec![series("a", &samples), other.clone()]).await {
+                Err(Error::Busy(_)) => tokio::task::yield_now().await,
+                other => break other.unwrap(),
+            }
+        };
+        assert_eq!((appended.written, appended.rejected()), (81, 0), "{appended:?}");
+        expected.extend(samples);
+        if batch % 7 == 6 {
+            store.flush().await.unwrap();
+        }
+        if batch % 13 == 12 {
+            store.close().await.unwrap();
+            store = open(dir.path(), small()).await;
+        }
+    }
+    assert_eq!(content(&store).await[0], ("a".to_owned(), expected));
+}

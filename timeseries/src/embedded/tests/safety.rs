@@ -134,6 +134,19 @@ async fn a_missing_segment_keeps_the_others() {
     assert_eq!((left.as_slice(), stats.damaged_log_parts), (&[1, 2, 3, 7, 8, 9][..], 1));
 }
 
+/// A sender that got no answer sends again: it must not be told that all is well before it is.
+#[tokio::test]
+async fn a_duplicate_waits_for_what_it_repeats() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let inner = &store.inner;
+    let batch = Batch::of_series(&inner.head, &[series("a", &[(0, 1.0)])]);
+    let (first, ticket) = inner.stage(&batch).unwrap();
+    let (again, its_ticket) = inner.stage(&batch).unwrap();
+    assert_eq!((first.written, again.duplicates), (1, 1));
+    assert!(ticket > 0 && its_ticket >= ticket, "{ticket} {its_ticket}");
+}
+
 #[tokio::test]
 async fn a_block_found_damaged_while_it_is_read_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();

@@ -2,9 +2,13 @@ use std::io::Write;
 
 use super::*;
 
+fn aside(dir: &tempfile::TempDir) -> Aside {
+    Aside { data_dir: dir.path().to_owned(), newest_ms: 10_000 }
+}
+
 fn read(text: &[u8]) -> (tempfile::TempDir, base::Result<(Spool, Imported)>) {
     let dir = tempfile::tempdir().unwrap();
-    let read = spool(text, dir.path());
+    let read = aside(&dir).spool(text);
     (dir, read)
 }
 
@@ -27,6 +31,9 @@ fn a_text_is_read_to_its_end() {
     assert!(batches.next(100).unwrap().is_none());
     drop(batches);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    let (_dir, result) = read(b"a 1 10.000\na 1 10.001\n# EOF\n");
+    let (_, imported) = result.unwrap();
+    assert_eq!((imported.samples, imported.too_new, imported.first_error_line), (2, 1, Some(2)));
     // A last line may go without its end.
     assert!(read(b"a 1 1\n# EOF").1.is_ok());
 }
@@ -57,9 +64,9 @@ fn what_gzip_packed_and_cut_is_refused() {
     packed.write_all(b"a 1 1\n# EOF\n").unwrap();
     let packed = packed.finish().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(spool(MultiGzDecoder::new(&packed[..]), dir.path()).unwrap().1.samples, 1);
+    assert_eq!(aside(&dir).spool(MultiGzDecoder::new(&packed[..])).unwrap().1.samples, 1);
     for cut in [packed.len() - 1, 12, 1] {
-        let error = spool(MultiGzDecoder::new(&packed[..cut]), dir.path()).map(drop).unwrap_err();
+        let error = aside(&dir).spool(MultiGzDecoder::new(&packed[..cut])).map(drop).unwrap_err();
         assert!(error.message.contains("it can't be read"), "{cut}: {}", error.message);
     }
 }

@@ -218,6 +218,12 @@ async fn victoria_metrics_answers_as_the_embedded_engine_did() {
     assert!(compared > 5000, "{compared} values were compared");
     typed(&to, &["export", &path("back"), "--match", "{path!=\"\"}"]).await.unwrap();
     assert_eq!(std::fs::read_to_string(path("back")).unwrap(), text(&all));
+
+    // What is beyond its retention (of a hundred years) it drops in silence; the import doesn't.
+    std::fs::write(path("old"), "m 1 -2208988800\nm 1 1\n# EOF\n").unwrap();
+    let failure = typed(&to, &["import", &path("old")]).await.unwrap_err();
+    assert!(failure.message.starts_with("1 samples were rejected"), "{failure}");
+    assert!(failure.message.contains("-retentionPeriod"), "{failure}");
     from.server.stop().await;
     to.server.stop().await;
 }
