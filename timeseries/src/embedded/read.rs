@@ -25,6 +25,9 @@ use crate::{
 
 pub mod found;
 
+/// By key.
+type Plans = HashMap<Arc<[u8]>, Plan, foldhash::fast::FixedState>;
+
 impl Inner {
     pub(super) fn select(
         self: &Arc<Self>,
@@ -55,42 +58,64 @@ impl Inner {
         self.hide_expired(&mut head);
         let sources = self.sources(start, end)?;
         let budget = Budget::new(request, asked);
-        let mut plans: HashMap<Vec<u8>, Plan, foldhash::fast::FixedState> = HashMap::default();
         let mut samples_about = 0;
+        for (_, samples) in &head {
+            budget.take(samples.len())?;
+            samples_about += samples.len();
+        }
+        let plans: Vec<(Arc<[u8]>, Plan)> = if sources.is_empty() {
+            // Nothing to merge, as with most looks at the present.
+            let alone = |(key, head)| (key, Plan { head, ..Plan::default() });
+            head.into_iter().map(alone).collect()
+        } else {
+            let mut plans = self.plans(request, &sources, &budget, &mut samples_about)?;
+            for (key, samples) in head {
+                plans.entry(key).or_default().head = samples;
+            }
+            plans.into_iter().collect()
+        };
+        let mut found = Vec::with_capacity(plans.len());
+        for (key, plan) in plans {
+            budget.take_series(&key)?;
+            found.push((Arc::new(key::labels(&key)), plan));
+        }
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let (labels, plans) = found.into_iter().unzip();
+        Ok(Found::new(self.clone(), request, sources, labels, plans, samples_about))
+    }
+
+    /// What blocks have of the series, by key.
+    fn plans(
+        &self,
+        request: &Select,
+        sources: &[Source],
+        budget: &Budget<'_>,
+        samples_about: &mut usize,
+    ) -> Result<Plans> {
+        let mut plans = Plans::default();
         let mut key = Vec::new();
         for (number, source) in sources.iter().enumerate() {
             for series in source.index.find(&request.matchers) {
-                let chunks = source.index.chunks_in(series, start, end);
+                let chunks = source.index.chunks_in(series, request.start_ms, request.end_ms);
                 let samples: usize =
                     chunks.map(|c| source.index.column(c.column).samples as usize).sum();
                 if samples == 0 {
                     continue;
                 }
-                samples_about += samples;
+                *samples_about += samples;
                 source.index.key(series, &mut key);
                 let part = (number as u32, series);
-                match plans.get_mut(&key) {
+                match plans.get_mut(key.as_slice()) {
                     Some(plan) => plan.parts.push(part),
                     None => {
-                        budget.take_series(&key)?;
-                        plans.insert(key.clone(), Plan { parts: vec![part], ..Plan::default() });
+                        budget.check_series(plans.len(), &key)?;
+                        let plan = Plan { parts: vec![part], ..Plan::default() };
+                        plans.insert(key.as_slice().into(), plan);
                     }
                 }
             }
         }
-        for (key, samples) in head {
-            budget.take(samples.len())?;
-            samples_about += samples.len();
-            if !plans.contains_key(&*key) {
-                budget.take_series(&key)?;
-            }
-            plans.entry_ref(&*key).or_default().head = samples;
-        }
-        let with_labels = |(key, plan): (Vec<u8>, Plan)| (Arc::new(key::labels(&key)), plan);
-        let mut plans: Vec<_> = plans.into_iter().map(with_labels).collect();
-        plans.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let (labels, plans) = plans.into_iter().unzip();
-        Ok(Found::new(self.clone(), request, sources, labels, plans, samples_about))
+        Ok(plans)
     }
 
     fn sources(&self, start_ms: i64, end_ms: i64) -> Result<Vec<Source>> {
@@ -218,6 +243,15 @@ impl<'a> Budget<'a> {
     /// A series, without its samples.
     fn take_series(&self, key: &[u8]) -> Result<()> {
         self.take_bytes(memory::of_series(key::count(key), key.len()))
+    }
+    /// Whether so many series, of about the size of this one, fit: the exact count comes later.
+    fn check_series(&self, count: usize, key: &[u8]) -> Result<()> {
+        self.asked.check()?;
+        let bytes = count.saturating_mul(memory::of_series(key::count(key), 0));
+        if bytes <= self.bytes_left.load(Relaxed) {
+            return Ok(());
+        }
+        Err(Error::TooMuchMemory { limit_bytes: self.max_bytes })
     }
     fn take_bytes(&self, bytes: usize) -> Result<()> {
         self.asked.check()?;
