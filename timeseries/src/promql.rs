@@ -243,7 +243,8 @@ impl Engine {
         let mut left = self.options.max_samples;
         let mut series = 0;
         let mut memory = Memory::at_most(self.options.max_memory);
-        let mut data: Vec<Arc<dyn Selection>> = vec![Arc::new(Loaded::default()); spans.len()];
+        let nothing: Arc<dyn Selection> = Arc::new(Loaded::default());
+        let mut data = vec![nothing; spans.len()];
         for read in plan.reads(&spans) {
             let select = Select {
                 matchers: plan.selectors[read.selectors[0]].clone(),

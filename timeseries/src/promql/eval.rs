@@ -15,7 +15,7 @@ use base::sample::{Labels, NAME, Sample, is_stale};
 use super::{
     functions::Function,
     guard::{Guard, Memory, Reading},
-    plan::{Node, Range, RangeSource, Selector},
+    plan::{Node, Param, Range, RangeSource, Selector},
 };
 use crate::{
     error::{Error, Result},
@@ -179,6 +179,36 @@ impl Evaluator<'_> {
         })
     }
 
+    /// What is the same at every step is evaluated, and may fail, even where there is no step: so it
+    /// does in Prometheus.
+    fn judge_invariants(&self, node: &Node, grid: Grid) -> Result<()> {
+        if node.is_step_invariant() {
+            if !matches!(node, Node::Number(_) | Node::Text(_) | Node::Range(_)) {
+                let before = self.held.now.get();
+                self.eval(node, grid)?;
+                self.held.now.set(before);
+            }
+            return Ok(());
+        }
+        match node {
+            Node::Negate(inner) | Node::Plus(inner) => self.judge_invariants(inner, grid),
+            Node::Binary(binary) => {
+                self.judge_invariants(&binary.lhs, grid)?;
+                self.judge_invariants(&binary.rhs, grid)
+            }
+            Node::Aggregate(aggregate) => {
+                if let Param::Scalar(param) = &aggregate.param {
+                    self.judge_invariants(param, grid)?;
+                }
+                self.judge_invariants(&aggregate.expr, grid)
+            }
+            Node::Call(call) => {
+                call.args.iter().try_for_each(|arg| self.judge_invariants(arg, grid))
+            }
+            Node::Number(_) | Node::Text(_) | Node::Selector(_) | Node::Range(_) => Ok(()),
+        }
+    }
+
     /// Whether so many series of so many steps fit beside what is held.
     fn bound(&self, series: usize, grid: Grid) -> Result<()> {
         self.held.check(series.saturating_mul(grid.count))
@@ -290,6 +320,7 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Stretch>> {
         let inner_grid = self.subquery_grid(range, step_ms, grid)?;
         if inner_grid.count == 0 {
+            self.judge_invariants(inner, Grid::instant(grid.start_ms))?;
             return Ok(Vec::new());
         }
         let series = self.vector(inner, inner_grid)?;

@@ -372,4 +372,9 @@ const FUNCTIONS: &[&str] = &[
     "group(nothing)",
     "pi() * 2",
     "sgn(-temperature)",
+    // No step within the range: what is the same at every step is evaluated all the same.
+    "idelta((temperature @ 1700003600.5 != on (nothing) job_info @ end())[1s:1h])",
+    "irate((-Inf != bool present_over_time({__name__=~\"twin_.\"}[1m] @ start()))[1s:1h])",
+    "sum_over_time((temperature + rate(twin_a[1m] @ 1700003600))[1s:1h])",
+    "sum_over_time((temperature / on () job_info)[1s:1h])",
 ];

@@ -79,6 +79,37 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    /// Whatever came before, a line says what it says alone.
+    #[test]
+    fn a_line_means_the_same_behind_any_other(
+        lines in prop::collection::vec(
+            prop::collection::vec(
+                prop::sample::select(vec![
+                    "a", "ab", "a{", "}", "{", "b=\"c\"", "b=\"\"", ",", " ", "\t", "1", "2.5", "nAn",
+                    "\"a\"", "=", "#", "# {", "\\", "\"", "a{b=\"c\"} 1 1", "a 1 1", "\r",
+                ]),
+                0..9,
+            )
+            .prop_map(|parts| parts.concat()),
+            1..12,
+        ),
+    ) {
+        let mut reader = Reader::default();
+        for line in &lines {
+            let mut alone = Reader::default();
+            let (said, wanted) = (reader.read(line), alone.read(line));
+            let sample = |said: &Result<Said>| match said {
+                Ok(Said::Sample { sample, .. }) => Some((sample.at_ms, sample.value.to_bits())),
+                _ => None,
+            };
+            prop_assert_eq!(sample(&said), sample(&wanted), "{:?}", lines);
+            prop_assert_eq!(said.is_err(), wanted.is_err(), "{:?}", lines);
+            if sample(&wanted).is_some() {
+                prop_assert_eq!(reader.labels(), alone.labels(), "{:?}", lines);
+            }
+        }
+    }
+
     /// Every value bit for bit, stale markers as such; of other NaNs, that they are one.
     #[test]
     fn what_is_exported_comes_back(

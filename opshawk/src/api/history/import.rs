@@ -44,6 +44,8 @@ pub const TEXT_MAX_BYTES: u64 = 1 << 40;
 /// Of the body: what the reader of lines has not taken yet.
 const CHUNKS_AHEAD: usize = 8;
 const READ_BYTES: usize = 256 << 10;
+/// Of a body with a bad line: what is taken behind it.
+const UNREAD_MAX_BYTES: u64 = 16 << 30;
 
 /// What became of a text.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -169,12 +171,16 @@ async fn receive(body: Body, packed: bool, aside: Aside) -> base::Result<(Spool,
         if packed { aside.spool(MultiGzDecoder::new(chunks)) } else { aside.spool(chunks) }
     });
     let mut chunks = body.into_data_stream();
+    let mut unread_bytes = 0;
     while let Some(chunk) = chunks.next().await {
-        let cut = chunk.is_err();
+        let ended = chunk.is_err();
+        let bytes = chunk.as_ref().map_or(0, Bytes::len);
         // After a bad line the rest is taken and dropped: a sender reads its answer when it is
         // through, and sees a broken connection before.
-        let _ = sender.send(chunk.map_err(io::Error::other)).await;
-        if cut {
+        if sender.send(chunk.map_err(io::Error::other)).await.is_err() {
+            unread_bytes += bytes as u64;
+        }
+        if ended || unread_bytes > UNREAD_MAX_BYTES {
             break;
         }
     }

@@ -37,9 +37,8 @@ pub async fn run() -> Result<Section> {
     let after = usage(&engines)?;
     drop(end);
     let mut shares = watching.await??;
-    let per_cpu = |at: usize| {
-        samples / after[at].cpu.saturating_sub(before[at].cpu).as_secs_f64().max(0.01)
-    };
+    let per_cpu =
+        |at: usize| samples / after[at].cpu.saturating_sub(before[at].cpu).as_secs_f64().max(0.01);
     let of = |figure: &dyn Fn(usize) -> f64| [figure(0), figure(1), figure(2)];
     let mut rows = vec![
         Row::new("samples a CPU-second", Better::More, of(&per_cpu)).goal(Product::Victoria, 1.2),
@@ -56,8 +55,7 @@ pub async fn run() -> Result<Section> {
     }
     let Ok(mut engines) = Arc::try_unwrap(engines) else { unreachable!("the watcher has ended") };
     let end_s = SystemClock.now().ms() / 1000;
-    let probe =
-        Query { expr: "count(requests_total)", start_s: end_s, end_s, step_s: None };
+    let probe = Query { expr: "count(requests_total)", start_s: end_s, end_s, step_s: None };
     for engine in &engines {
         engine.until_value(&probe, SERIES as f64 / 5.0).await?;
     }

@@ -30,11 +30,7 @@ const fn case(what: &'static str, expr: &'static str, range: Option<(i64, i64)>)
 pub const DAY: [Case; 12] = [
     case("one series, now", "requests_total{instance=\"guest-7\"}", None),
     case("rate of 1,000 series by job, now", "sum by (job) (rate(requests_total[5m]))", None),
-    case(
-        "the same, 24 h by 60 s",
-        "sum by (job) (rate(requests_total[5m]))",
-        Some((24, 60)),
-    ),
+    case("the same, 24 h by 60 s", "sum by (job) (rate(requests_total[5m]))", Some((24, 60))),
     case(
         "rate of one series, 24 h by 60 s",
         "rate(requests_total{instance=\"guest-7\"}[5m])",
@@ -71,7 +67,11 @@ pub const DAY: [Case; 12] = [
         "sum by (host) (rate(cpu_milliseconds_total[5m])) / sum by (host) (rate(requests_total[5m]))",
         Some((24, 300)),
     ),
-    case("gauges of 500 guests by zone, 12 h by 60 s", "avg by (zone) (load_ratio)", Some((12, 60))),
+    case(
+        "gauges of 500 guests by zone, 12 h by 60 s",
+        "avg by (zone) (load_ratio)",
+        Some((12, 60)),
+    ),
 ];
 
 /// Over 500,000 series.
