@@ -11,23 +11,55 @@ pub struct Row {
 
 /// A snappy block of a protobuf `WriteRequest`.
 pub fn encode(rows: &[Row]) -> Vec<u8> {
-    let mut request = Vec::new();
+    let mut body = Body::default();
+    let mut labels = Vec::new();
     for row in rows {
-        let mut series = Vec::new();
-        for (name, value) in &row.labels {
-            let mut label = Vec::new();
-            bytes(&mut label, 1, name.as_bytes());
-            bytes(&mut label, 2, value.as_bytes());
-            bytes(&mut series, 1, &label);
-        }
-        let mut sample = vec![1 << 3 | 1];
-        sample.extend(row.value.to_le_bytes());
-        sample.push(2 << 3);
-        varint(&mut sample, row.at_ms.cast_unsigned());
-        bytes(&mut series, 2, &sample);
-        bytes(&mut request, 1, &series);
+        labels.clear();
+        put_labels(&mut labels, row.labels.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        body.push(&labels, row.at_ms, row.value);
     }
-    snap::raw::Encoder::new().compress_vec(&request).expect("far below snappy's 4 GiB")
+    body.compress()
+}
+
+/// A series' labels as they are in its `TimeSeries`; sorted by name.
+pub fn put_labels<'a>(out: &mut Vec<u8>, labels: impl Iterator<Item = (&'a str, &'a str)>) {
+    let mut label = Vec::new();
+    for (name, value) in labels {
+        label.clear();
+        bytes(&mut label, 1, name.as_bytes());
+        bytes(&mut label, 2, value.as_bytes());
+        bytes(out, 1, &label);
+    }
+}
+
+/// A `WriteRequest` in the making; one serves for many.
+#[derive(Default)]
+pub struct Body {
+    request: Vec<u8>,
+    sample: Vec<u8>,
+}
+
+impl Body {
+    /// A sample of the series with these labels, see [`put_labels`].
+    pub fn push(&mut self, labels: &[u8], at_ms: i64, value: f64) {
+        self.sample.clear();
+        self.sample.push(1 << 3 | 1);
+        self.sample.extend(value.to_le_bytes());
+        self.sample.push(2 << 3);
+        varint(&mut self.sample, at_ms.cast_unsigned());
+        // Its own length takes one byte, as it is below 128.
+        self.request.push(1 << 3 | 2);
+        varint(&mut self.request, (labels.len() + 2 + self.sample.len()) as u64);
+        self.request.extend_from_slice(labels);
+        bytes(&mut self.request, 2, &self.sample);
+    }
+
+    /// The whole as a snappy block; the next one begins.
+    pub fn compress(&mut self) -> Vec<u8> {
+        let block = snap::raw::Encoder::new().compress_vec(&self.request);
+        self.request.clear();
+        block.expect("far below snappy's 4 GiB")
+    }
 }
 
 /// A length-delimited field.

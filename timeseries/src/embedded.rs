@@ -53,6 +53,7 @@ use crate::{
     error::{Error, Result},
     matcher::Matcher,
     remote_write::{Body, Relabel},
+    selection::Selection,
     store::{Appended, Backfilled, Exemplars, Metadata, Select, Selected, Store},
 };
 
@@ -166,7 +167,7 @@ impl Embedded {
     /// Reads until somebody has the answer, or nobody waits for it any more.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Inner, &Asked) -> Result<T> + Send + 'static,
+        read: impl FnOnce(&Arc<Inner>, &Asked) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let inner = self.inner.clone();
         let (asked, _asking) = read::asked();
@@ -272,6 +273,10 @@ impl Store for Embedded {
     }
     async fn select(&self, request: Select) -> Result<Vec<Selected>> {
         self.read(move |inner, asked| inner.select(&request, asked)).await
+    }
+    async fn find(&self, request: Select) -> Result<Arc<dyn Selection>> {
+        let found = self.read(move |inner, asked| inner.find(&request, asked)).await?;
+        Ok(Arc::new(found))
     }
     async fn series(&self, request: Select) -> Result<Vec<Arc<Labels>>> {
         self.read(move |inner, asked| inner.series(&request, asked)).await

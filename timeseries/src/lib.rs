@@ -7,6 +7,7 @@
 //! | [`outside`] | engines that run elsewhere: Prometheus, VictoriaMetrics |
 //! | [`Engine`] (`promql`) | PromQL: parse, plan, read, evaluate; the same over every store |
 //! | [`format`] | an expression in Prometheus' layout |
+//! | [`selection`] | what was selected, read series by series when it is needed |
 //! | [`Scope`] | whose series a caller may see, enforced in the plan |
 //! | [`Matcher`] | `=`, `!=`, `=~`, `!~` |
 //! | [`history`] | all samples of some series, page by page, on their way out |
@@ -23,9 +24,11 @@ pub mod history;
 mod matcher;
 mod memory;
 pub mod outside;
+mod parallel;
 mod promql;
 pub mod remote_write;
 mod scope;
+pub mod selection;
 mod store;
 pub mod validate;
 pub mod value;

@@ -3,14 +3,12 @@
 
 use base::sample::Sample;
 
-use crate::store::Selected;
-
 /// One value of a result, with the text that it becomes in an answer:
 /// `[1700000000.123,"0.30000000000000004"],`.
 pub const ANSWERED_VALUE: usize = size_of::<Sample>() + 48;
 
-/// A label beside its text: two strings.
-const LABEL: usize = 2 * size_of::<String>();
+/// A label beside its text: where its two parts end.
+const LABEL: usize = 2 * size_of::<u32>();
 /// A series beside its labels and samples, wherever it is in a query: its plan, its list, the
 /// counter of its labels.
 const SERIES: usize = 160;
@@ -31,9 +29,4 @@ pub fn of_labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> usize 
         text_bytes += name.len() + value.len();
     }
     of_series(count, text_bytes)
-}
-
-pub fn of_selected(selected: &[Selected]) -> usize {
-    let one = |one: &Selected| of_labels(one.labels.iter()) + of_samples(one.samples.capacity());
-    selected.iter().map(one).sum()
 }

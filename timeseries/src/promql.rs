@@ -33,7 +33,8 @@ use crate::{
     matcher::Matcher,
     memory,
     scope::Scope,
-    store::{Select, Selected, Store},
+    selection::{Loaded, Selection},
+    store::{Select, Store},
     validate,
     value::{InstantSeries, Point, RangeSeries, Text, Value},
 };
@@ -91,6 +92,14 @@ impl Default for EngineOptions {
             concurrency: 20,
         }
     }
+}
+
+/// What a plan reads, and what is left of its bounds.
+struct Fetched {
+    /// By selector.
+    data: Vec<Arc<dyn Selection>>,
+    memory: Memory,
+    samples_left: usize,
 }
 
 /// Answers queries over a store. Cheap to clone.
@@ -204,13 +213,17 @@ impl Engine {
             let place = self.place().await?;
             Ok((place, self.fetch(&plan, grid).await?))
         });
-        let (place, (data, memory)) = prepared.await.map_err(|_| guard.timeout())??;
+        let (place, fetched) = prepared.await.map_err(|_| guard.timeout())??;
         let (lookback_ms, max_points) = (self.lookback_ms(), self.options.max_points);
+        let max_samples = self.options.max_samples;
         let its_guard = guard.clone();
         let work = move || {
             let _place = place;
+            let Fetched { data, memory, samples_left } = fetched;
+            let reading = memory.reading(samples_left, max_samples);
             let held = Held::at_most(max_points, memory);
-            let evaluator = Evaluator { data: &data, lookback_ms, held, guard: &its_guard };
+            let guard = &its_guard;
+            let evaluator = Evaluator { data: &data, lookback_ms, reading, held, guard };
             finish(&evaluator, &plan.root, grid)
         };
         match tokio::task::spawn_blocking(work).await {
@@ -224,13 +237,14 @@ impl Engine {
         self.places.clone().acquire_owned().await.map_err(|_| Error::Closed)
     }
 
-    /// By selector, and what of the memory they take.
-    async fn fetch(&self, plan: &Plan, grid: Grid) -> Result<(Vec<Arc<Vec<Selected>>>, Memory)> {
+    /// Finds what the plan's selectors need.
+    async fn fetch(&self, plan: &Plan, grid: Grid) -> Result<Fetched> {
         let spans = plan.spans(grid.start_ms, grid.end_ms(), self.lookback_ms());
         let mut left = self.options.max_samples;
         let mut series = 0;
         let mut memory = Memory::at_most(self.options.max_memory);
-        let mut data = vec![Arc::default(); spans.len()];
+        let nothing: Arc<dyn Selection> = Arc::new(Loaded::default());
+        let mut data = vec![nothing; spans.len()];
         for read in plan.reads(&spans) {
             let select = Select {
                 matchers: plan.selectors[read.selectors[0]].clone(),
@@ -239,7 +253,12 @@ impl Engine {
                 max_samples: left,
                 max_bytes: memory.left(),
             };
-            let selected = self.store.select(select).await.map_err(|error| match error {
+            // What several selectors share is read once, and kept for them.
+            let found = match read.selectors.len() {
+                1 => self.store.find(select).await,
+                _ => self.store.select(select).await.map(|all| Arc::new(Loaded::from(all)) as _),
+            };
+            let found: Arc<dyn Selection> = found.map_err(|error| match error {
                 // The rest of the budget is no limit that anybody set.
                 Error::TooManySamples { .. } => {
                     Error::TooManySamples { limit: self.options.max_samples }
@@ -247,16 +266,19 @@ impl Engine {
                 Error::TooMuchMemory { .. } => memory.exceeded(),
                 other => other,
             })?;
-            memory.take(memory::of_selected(&selected))?;
-            series += selected.len();
+            let labels = found.labels().iter().map(|labels| memory::of_labels(labels.iter()));
+            memory.take(labels.sum())?;
+            if found.is_loaded() {
+                memory.take(memory::of_samples(found.samples_about()))?;
+                left -= found.samples_about().min(left);
+            }
+            series += found.labels().len();
             if series > self.options.max_series {
                 return Err(Error::TooManySeries { limit: self.options.max_series });
             }
-            left -= selected.iter().map(|series| series.samples.len()).sum::<usize>().min(left);
-            let selected = Arc::new(selected);
-            read.selectors.into_iter().for_each(|index| data[index] = selected.clone());
+            read.selectors.into_iter().for_each(|index| data[index] = found.clone());
         }
-        Ok((data, memory))
+        Ok(Fetched { data, memory, samples_left: left })
     }
 
     /// What a call that lists series or labels looks at.

@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Result},
     matcher::Matcher,
     remote_write::{Body, Relabel},
+    selection::{Loaded, Selection},
 };
 
 /// Which series, and when: both ends belong to it, in milliseconds since the epoch.
@@ -119,6 +120,11 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     }
     /// Sorted by labels; series without a sample in the range are left out.
     async fn select(&self, request: Select) -> Result<Vec<Selected>>;
+    /// The same series, perhaps with some that turn out to have no sample, to be read one after
+    /// another. Only what is in memory counts as found.
+    async fn find(&self, request: Select) -> Result<Arc<dyn Selection>> {
+        Ok(Arc::new(Loaded::from(self.select(request).await?)))
+    }
     /// Label sets that may have a sample in the range, sorted. (`max_samples` bounds their number.)
     async fn series(&self, request: Select) -> Result<Vec<Arc<Labels>>>;
     /// Sorted names of the labels of [`Store::series`].

@@ -61,7 +61,7 @@ pub fn of(labels: &Labels) -> Vec<u8> {
 }
 
 pub fn labels(key: &[u8]) -> Labels {
-    Labels::new(texts(key).map(|(name, value)| (name.to_owned(), value.to_owned())))
+    Labels::from_sorted(texts(key))
 }
 
 /// The value of one label; empty where it is not there.

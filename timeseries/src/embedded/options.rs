@@ -17,7 +17,9 @@ pub struct Options {
     pub out_of_order_window: Duration,
     /// A flush begins at this many samples that only the log holds.
     pub flush_samples: usize,
-    /// A flush begins at this size of the log.
+    /// Beyond that it waits for so many samples a series: shorter chunks are larger and slower.
+    pub flush_samples_a_series: usize,
+    /// A flush begins at this size of the log (or at what the samples take that it waits for).
     pub flush_log_bytes: u64,
     /// A flush begins when the oldest unflushed append is this old.
     pub flush_age: Duration,
@@ -59,6 +61,7 @@ impl Default for Options {
             log_sync: LogSync::Group,
             out_of_order_window: Duration::from_secs(30 * 60),
             flush_samples: 2_500_000,
+            flush_samples_a_series: 60,
             flush_log_bytes: 128 << 20,
             flush_age: Duration::from_secs(2 * 3600),
             active_series_max: 1_000_000,
@@ -69,8 +72,10 @@ impl Default for Options {
     }
 }
 
-/// With flushes failing, appends answer `Busy` at this multiple of `flush_samples`.
+/// With flushes failing, appends answer `Busy` at this multiple of what a flush waits for.
 pub const UNFLUSHED_MAX_FACTOR: usize = 4;
+/// What a sample takes in the log, at most but for new series.
+pub const LOGGED_SAMPLE_BYTES: u64 = 16;
 /// How far ahead of the clock a sample may be.
 pub const FUTURE_MAX_MS: i64 = 10 * 60 * 1000;
 /// A series without a sample for this long leaves memory at the next flush.
@@ -87,9 +92,6 @@ pub const TOMBSTONES_MAX: usize = 1000;
 pub const METADATA_MAX: usize = 50_000;
 /// Recent exemplars kept, in memory only.
 pub const EXEMPLARS_MAX: usize = 10_000;
-/// A selection of more samples is read by several threads.
-pub const PARALLEL_MIN_SAMPLES: usize = 200_000;
-pub const READ_THREADS_MAX: usize = 8;
 /// Block indexes kept in memory.
 pub const INDEX_CACHE_MAX_BYTES: usize = 256 << 20;
 /// How often age, merges and retention are looked at.

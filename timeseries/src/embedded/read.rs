@@ -1,8 +1,7 @@
 //! The way out: head and blocks, merged by series and instant.
 //!
 //! The head is read first, the set of blocks after it: what a flush moves in between is seen twice
-//! and merged, never missed. A large selection is decoded by several threads, each with some of the
-//! series. It ends where nobody waits for it any more: a query out of time leaves no read behind.
+//! and merged, never missed. A read ends where nobody waits for it any more: a query out of time leaves no read behind.
 
 use std::{
     collections::BTreeSet,
@@ -12,82 +11,111 @@ use std::{
     },
 };
 
-use base::sample::{Labels, Sample};
+use base::sample::Labels;
 use hashbrown::HashMap;
 
-use super::{
-    Inner,
-    block::{Block, ChunkReader, Index},
-    delete::Mask,
-    head::merge,
-    key,
-    options::{PARALLEL_MIN_SAMPLES, READ_THREADS_MAX},
-};
+use self::found::{Found, Plan, Source};
+use super::{Inner, key};
 use crate::{
     error::{Error, Result},
-    memory,
+    memory, parallel,
+    selection::Selection,
     store::{Select, Selected},
 };
 
-/// A block of a selection.
-struct Source {
-    block: Arc<Block>,
-    index: Arc<Index>,
-    mask: Mask,
-}
+pub mod found;
 
-/// One series of a selection.
-#[derive(Default)]
-struct Plan {
-    /// Which source, and which series there; older samples first.
-    parts: Vec<(u32, u32)>,
-    head: Vec<Sample>,
-}
+/// By key.
+type Plans = HashMap<Arc<[u8]>, Plan, foldhash::fast::FixedState>;
 
 impl Inner {
-    pub(super) fn select(&self, request: &Select, asked: &Asked) -> Result<Vec<Selected>> {
+    pub(super) fn select(
+        self: &Arc<Self>,
+        request: &Select,
+        asked: &Asked,
+    ) -> Result<Vec<Selected>> {
+        let found = self.find(request, asked)?;
+        let labels = found.labels();
+        let budget = Budget::new(request, asked);
+        for one in labels {
+            budget.take_bytes(memory::of_labels(one.iter()))?;
+        }
+        let reader = || found.reader();
+        let all = parallel::map(labels.len(), found.samples_about(), reader, |reader, series| {
+            let mut samples = Vec::new();
+            reader.read(series, &mut samples)?;
+            budget.take(samples.len())?;
+            Ok(Selected { labels: labels[series].clone(), samples })
+        })?;
+        Ok(all.into_iter().filter(|selected| !selected.samples.is_empty()).collect())
+    }
+
+    /// The series, with what the head has of them.
+    pub(super) fn find(self: &Arc<Self>, request: &Select, asked: &Asked) -> Result<Found> {
         self.check_open()?;
         let (start, end) = (request.start_ms, request.end_ms);
         let mut head = self.head.select(&request.matchers, start, end);
         self.hide_expired(&mut head);
         let sources = self.sources(start, end)?;
         let budget = Budget::new(request, asked);
-        let mut plans: HashMap<Vec<u8>, Plan, foldhash::fast::FixedState> = HashMap::default();
-        let mut estimate = 0;
+        let mut samples_about = 0;
+        for (_, samples) in &head {
+            budget.take(samples.len())?;
+            samples_about += samples.len();
+        }
+        let plans: Vec<(Arc<[u8]>, Plan)> = if sources.is_empty() {
+            // Nothing to merge, as with most looks at the present.
+            let alone = |(key, head)| (key, Plan { head, ..Plan::default() });
+            head.into_iter().map(alone).collect()
+        } else {
+            let mut plans = self.plans(request, &sources, &budget, &mut samples_about)?;
+            for (key, samples) in head {
+                plans.entry(key).or_default().head = samples;
+            }
+            plans.into_iter().collect()
+        };
+        let mut found = Vec::with_capacity(plans.len());
+        for (key, plan) in plans {
+            budget.take_series(&key)?;
+            found.push((Arc::new(key::labels(&key)), plan));
+        }
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let (labels, plans) = found.into_iter().unzip();
+        Ok(Found::new(self.clone(), request, sources, labels, plans, samples_about))
+    }
+
+    /// What blocks have of the series, by key.
+    fn plans(
+        &self,
+        request: &Select,
+        sources: &[Source],
+        budget: &Budget<'_>,
+        samples_about: &mut usize,
+    ) -> Result<Plans> {
+        let mut plans = Plans::default();
         let mut key = Vec::new();
         for (number, source) in sources.iter().enumerate() {
             for series in source.index.find(&request.matchers) {
-                let chunks = source.index.chunks_in(series, start, end);
+                let chunks = source.index.chunks_in(series, request.start_ms, request.end_ms);
                 let samples: usize =
                     chunks.map(|c| source.index.column(c.column).samples as usize).sum();
                 if samples == 0 {
                     continue;
                 }
-                estimate += samples;
+                *samples_about += samples;
                 source.index.key(series, &mut key);
                 let part = (number as u32, series);
-                match plans.get_mut(&key) {
+                match plans.get_mut(key.as_slice()) {
                     Some(plan) => plan.parts.push(part),
                     None => {
-                        budget.take_series(&key)?;
-                        plans.insert(key.clone(), Plan { parts: vec![part], ..Plan::default() });
+                        budget.check_series(plans.len(), &key)?;
+                        let plan = Plan { parts: vec![part], ..Plan::default() };
+                        plans.insert(key.as_slice().into(), plan);
                     }
                 }
             }
         }
-        for (key, samples) in head {
-            budget.take(samples.len())?;
-            if !plans.contains_key(&*key) {
-                budget.take_series(&key)?;
-            }
-            plans.entry_ref(&*key).or_default().head = samples;
-        }
-        let mut plans: Vec<_> = plans.into_iter().collect();
-        // The order of the files.
-        plans.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let mut selected = self.read_plans(plans, &sources, request, &budget, estimate)?;
-        selected.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        Ok(selected)
+        Ok(plans)
     }
 
     fn sources(&self, start_ms: i64, end_ms: i64) -> Result<Vec<Source>> {
@@ -99,83 +127,6 @@ impl Inner {
             sources.push(Source { block: block.clone(), index, mask });
         }
         Ok(sources)
-    }
-
-    fn read_plans(
-        &self,
-        mut plans: Vec<(Vec<u8>, Plan)>,
-        sources: &[Source],
-        request: &Select,
-        budget: &Budget<'_>,
-        estimate: usize,
-    ) -> Result<Vec<Selected>> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = if estimate < PARALLEL_MIN_SAMPLES { 1 } else { cores.min(READ_THREADS_MAX) };
-        if threads == 1 {
-            return self.read_some(plans, sources, request, budget);
-        }
-        let share = plans.len().div_ceil(threads).max(1);
-        let mut shares = Vec::new();
-        while !plans.is_empty() {
-            let rest = plans.split_off(share.min(plans.len()));
-            shares.push(std::mem::replace(&mut plans, rest));
-        }
-        let parts: Vec<Result<Vec<Selected>>> = std::thread::scope(|scope| {
-            let read = |plans| move || self.read_some(plans, sources, request, budget);
-            let threads: Vec<_> =
-                shares.into_iter().map(|plans| scope.spawn(read(plans))).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            threads.into_iter().map(join).collect()
-        });
-        let mut all = Vec::new();
-        for part in parts {
-            all.append(&mut part?);
-        }
-        Ok(all)
-    }
-
-    fn read_some(
-        &self,
-        plans: Vec<(Vec<u8>, Plan)>,
-        sources: &[Source],
-        request: &Select,
-        budget: &Budget<'_>,
-    ) -> Result<Vec<Selected>> {
-        let (start, end) = (request.start_ms, request.end_ms);
-        let mut readers: Vec<_> =
-            sources.iter().map(|source| ChunkReader::new(&source.block, &source.index)).collect();
-        let mut selected = Vec::with_capacity(plans.len());
-        for (key, plan) in plans {
-            let mut samples: Vec<Sample> = Vec::new();
-            for (number, series) in plan.parts {
-                let source = &sources[number as usize];
-                let begin = samples.len();
-                for chunk in source.index.chunks_in(series, start, end) {
-                    let read = readers[number as usize].read(chunk, start, end, &mut samples);
-                    // What was read of a block before its damage was found is sound.
-                    if self.sound(&source.block, read)?.is_none() {
-                        break;
-                    }
-                }
-                budget.take(samples.len() - begin)?;
-                let masked = source.mask.touches(series);
-                let behind = begin > 0
-                    && samples.len() > begin
-                    && samples[begin].at_ms <= samples[begin - 1].at_ms;
-                if masked || behind {
-                    let mut its = samples.split_off(begin);
-                    source.mask.apply(series, &mut its);
-                    samples = merge(samples, &its);
-                }
-            }
-            samples = if samples.is_empty() { plan.head } else { merge(samples, &plan.head) };
-            if !samples.is_empty() {
-                selected.push(Selected { labels: Arc::new(key::labels(&key)), samples });
-            }
-        }
-        Ok(selected)
     }
 
     pub(super) fn series(&self, request: &Select, asked: &Asked) -> Result<Vec<Arc<Labels>>> {
@@ -292,6 +243,15 @@ impl<'a> Budget<'a> {
     /// A series, without its samples.
     fn take_series(&self, key: &[u8]) -> Result<()> {
         self.take_bytes(memory::of_series(key::count(key), key.len()))
+    }
+    /// Whether so many series, of about the size of this one, fit: the exact count comes later.
+    fn check_series(&self, count: usize, key: &[u8]) -> Result<()> {
+        self.asked.check()?;
+        let bytes = count.saturating_mul(memory::of_series(key::count(key), 0));
+        if bytes <= self.bytes_left.load(Relaxed) {
+            return Ok(());
+        }
+        Err(Error::TooMuchMemory { limit_bytes: self.max_bytes })
     }
     fn take_bytes(&self, bytes: usize) -> Result<()> {
         self.asked.check()?;

@@ -12,7 +12,8 @@ use super::{
     head::{Head, Shard, Verdict},
     key,
     options::{
-        APPEND_MAX_KEY_BYTES, APPEND_MAX_SAMPLES, FUTURE_MAX_MS, UNFLUSHED_MAX_FACTOR, millis,
+        APPEND_MAX_KEY_BYTES, APPEND_MAX_SAMPLES, FUTURE_MAX_MS, LOGGED_SAMPLE_BYTES,
+        UNFLUSHED_MAX_FACTOR, millis,
     },
     wal::{
         self,
@@ -52,7 +53,7 @@ impl Inner {
         }
         self.check_open()?;
         self.wal.check()?;
-        let unflushed_max = self.options.flush_samples.saturating_mul(UNFLUSHED_MAX_FACTOR);
+        let unflushed_max = self.flush_samples().saturating_mul(UNFLUSHED_MAX_FACTOR);
         if self.head.unflushed() >= unflushed_max {
             self.due.notify_one();
             return Err(Error::Busy("flushes do not keep up"));
@@ -264,12 +265,21 @@ impl Inner {
         self.wal.stage(bytes)
     }
 
+    /// How many samples a flush waits for.
+    fn flush_samples(&self) -> usize {
+        let series = self.head.series_count();
+        let long = series.saturating_mul(self.options.flush_samples_a_series);
+        self.options.flush_samples.max(long)
+    }
+
     pub(super) fn flush_is_due(&self, now: Timestamp) -> bool {
         let age_ms = now.ms().saturating_sub(self.oldest_unflushed_ms.load(Relaxed));
         let unflushed = self.head.unflushed();
+        let waits_for = self.flush_samples();
+        let log_max = self.options.flush_log_bytes.max(LOGGED_SAMPLE_BYTES * waits_for as u64);
         unflushed > 0
-            && (unflushed >= self.options.flush_samples
-                || self.log_bytes.load(Relaxed) >= self.options.flush_log_bytes
+            && (unflushed >= waits_for
+                || self.log_bytes.load(Relaxed) >= log_max
                 || age_ms >= millis(self.options.flush_age))
     }
 }

@@ -1,19 +1,26 @@
 //! The evaluator: a plan and the samples read for it, to values at every step. It does no input
 //! or output, and keeps nothing.
 
-use std::{borrow::Cow, cell::Cell, collections::HashMap, sync::Arc};
+use std::{
+    cell::Cell,
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
-use base::sample::{NAME, Sample, is_stale};
+use base::sample::{Labels, NAME, Sample, is_stale};
 
 use super::{
     functions::Function,
-    guard::{Guard, Memory},
+    guard::{Guard, Memory, Reading},
     plan::{Node, Param, Range, RangeSource, Selector},
 };
 use crate::{
     error::{Error, Result},
-    memory,
-    store::Selected,
+    memory, parallel,
+    selection::Selection,
 };
 
 mod aggregate;
@@ -27,7 +34,6 @@ mod labels;
 mod metric;
 pub mod number;
 pub mod over_time;
-mod parallel;
 pub mod rate;
 mod window;
 
@@ -75,15 +81,16 @@ pub enum Out {
 }
 
 /// A series of a range vector before it is cut into windows.
-pub struct Stretch<'a> {
+pub struct Stretch {
     pub labels: Metric,
-    pub samples: Cow<'a, [Sample]>,
+    pub samples: Vec<Sample>,
 }
 
 pub struct Evaluator<'a> {
     /// By [`Selector::data`].
-    pub data: &'a [Arc<Vec<Selected>>],
+    pub data: &'a [Arc<dyn Selection>],
     pub lookback_ms: i64,
+    pub reading: Reading,
     pub held: Held,
     pub guard: &'a Guard,
 }
@@ -124,7 +131,7 @@ impl Held {
 
 const VALUE_BYTES: usize = size_of::<Option<f64>>();
 
-impl<'a> Evaluator<'a> {
+impl Evaluator<'_> {
     pub fn eval(&self, node: &Node, grid: Grid) -> Result<Out> {
         self.guard.check()?;
         let before = self.held.now.get();
@@ -245,52 +252,79 @@ impl<'a> Evaluator<'a> {
         grid: Grid,
         value: fn(&Sample) -> f64,
     ) -> Result<Vec<Points>> {
-        let all = self.data[selector.data].as_slice();
-        self.bound(all.len(), grid)?;
-        let samples: usize = all.iter().map(|series| series.samples.len()).sum();
         let (guard, lookback_ms) = (self.guard, self.lookback_ms);
-        let series = parallel::map(all, samples + all.len() * grid.count, |series| {
+        let series = self.each_selected(selector, grid, |labels, samples| {
             guard.check()?;
             let mut from = 0;
             let values = (0..grid.count).map(|step| {
                 let look_ms = selector.at_ms.unwrap_or(grid.at(step)) - selector.offset_ms;
                 // Steps rise, so what lies behind this one's sample is done with.
-                from += advance(&series.samples[from..], |s| s.at_ms <= look_ms);
-                let newest = series.samples[..from].last()?;
+                from += advance(&samples[from..], |s| s.at_ms <= look_ms);
+                let newest = samples[..from].last()?;
                 from -= 1;
                 let fresh = newest.at_ms >= look_ms - lookback_ms;
                 (fresh && !is_stale(newest.value)).then(|| value(newest))
             });
-            Ok(Points { labels: series.labels.clone().into(), values: values.collect() })
+            Ok(Points { labels: labels.clone().into(), values: values.collect() })
         })?;
         Ok(series.into_iter().filter(|points| !points.is_empty()).collect())
     }
 
+    /// Calls a function with the samples of each series that a selector finds, one after another
+    /// and by several threads; a thread holds no more than one series' samples.
+    fn each_selected<R: Send>(
+        &self,
+        selector: &Selector,
+        grid: Grid,
+        each: impl Fn(&Arc<Labels>, &mut Vec<Sample>) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
+        let selection = &*self.data[selector.data];
+        let labels = selection.labels();
+        self.bound(labels.len(), grid)?;
+        let counts = !selection.is_loaded();
+        let reading = &self.reading;
+        let work = selection.samples_about() + labels.len() * grid.count;
+        let state = || (selection.reader(), Vec::new());
+        parallel::map(labels.len(), work, state, |(reader, samples), series| {
+            reader.read(series, samples)?;
+            if counts {
+                reading.take(samples.len())?;
+            }
+            each(&labels[series], samples)
+        })
+    }
+
     /// The samples that the windows of all steps are cut from, stale markers left out.
-    pub fn stretches(&self, range: &Range, grid: Grid) -> Result<Vec<Stretch<'a>>> {
+    pub fn stretches(&self, range: &Range, grid: Grid) -> Result<Vec<Stretch>> {
         match &range.source {
             RangeSource::Selector(selector) => {
-                let mut copied = 0;
-                let stretches = self.data[selector.data].iter().map(|series| {
-                    let stretch = without_stale(series);
-                    if let Cow::Owned(samples) = &stretch.samples {
-                        copied += memory::of_samples(samples.len());
-                        self.held.check_bytes(copied)?;
-                    }
-                    Ok(stretch)
-                });
-                stretches.collect()
+                let held = AtomicUsize::new(0);
+                let memory = self.held.memory;
+                self.each_selected(selector, grid, |labels, samples| {
+                    leave_out_stale(samples);
+                    let bytes = memory::of_samples(samples.len());
+                    memory.check(held.fetch_add(bytes, Relaxed) + bytes)?;
+                    Ok(Stretch { labels: labels.clone().into(), samples: samples.clone() })
+                })
             }
-            RangeSource::Subquery { inner, step_ms } => {
-                let inner_grid = self.subquery_grid(range, *step_ms, grid)?;
-                if inner_grid.count == 0 {
-                    self.judge_invariants(inner, Grid::instant(grid.start_ms))?;
-                    return Ok(Vec::new());
-                }
-                let series = self.vector(inner, inner_grid)?;
-                Ok(series.into_iter().map(|points| to_stretch(points, inner_grid)).collect())
-            }
+            RangeSource::Subquery { inner, step_ms } => self.subquery(range, inner, *step_ms, grid),
         }
+    }
+
+    fn subquery(
+        &self,
+        range: &Range,
+        inner: &Node,
+        step_ms: i64,
+        grid: Grid,
+    ) -> Result<Vec<Stretch>> {
+        let inner_grid = self.subquery_grid(range, step_ms, grid)?;
+        if inner_grid.count == 0 {
+            self.judge_invariants(inner, Grid::instant(grid.start_ms))?;
+            return Ok(Vec::new());
+        }
+        let series = self.vector(inner, inner_grid)?;
+        Ok(series.into_iter().map(|points| to_stretch(points, inner_grid)).collect())
     }
 
     /// Multiples of the step, from the first one inside the first window.
@@ -308,19 +342,16 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-fn without_stale(series: &Selected) -> Stretch<'_> {
-    let samples = if series.samples.iter().any(|s| is_stale(s.value)) {
-        Cow::Owned(series.samples.iter().filter(|s| !is_stale(s.value)).copied().collect())
-    } else {
-        Cow::Borrowed(series.samples.as_slice())
-    };
-    Stretch { labels: series.labels.clone().into(), samples }
+fn leave_out_stale(samples: &mut Vec<Sample>) {
+    if samples.iter().any(|sample| is_stale(sample.value)) {
+        samples.retain(|sample| !is_stale(sample.value));
+    }
 }
 
-fn to_stretch(points: Points, grid: Grid) -> Stretch<'static> {
+fn to_stretch(points: Points, grid: Grid) -> Stretch {
     let values = points.values.into_iter().enumerate();
     let samples = values.filter_map(|(i, v)| Some(Sample { at_ms: grid.at(i), value: v? }));
-    Stretch { labels: points.labels, samples: Cow::Owned(samples.collect()) }
+    Stretch { labels: points.labels, samples: samples.collect() }
 }
 
 /// Takes the metrics' names away; [`distinct`] or [`joined`] has to look at what comes of it, unless

@@ -3,12 +3,15 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    memory,
+};
 
 #[derive(Debug, Clone)]
 pub struct Guard {
@@ -77,7 +80,32 @@ impl Memory {
     pub fn check_alone(&self, bytes: usize) -> Result<()> {
         if bytes > self.limit { Err(self.exceeded()) } else { Ok(()) }
     }
+    /// Counts what a query reads as if it held all of it at once, as it does over an engine that
+    /// gives samples no other way: the bounds are the same over every store.
+    pub fn reading(&self, samples_left: usize, max_samples: usize) -> Reading {
+        Reading { samples: AtomicUsize::new(0), samples_left, max_samples, memory: *self }
+    }
     pub fn exceeded(&self) -> Error {
         Error::TooMuchMemory { limit_bytes: self.limit }
+    }
+}
+
+/// How many samples a query has read; shared by its threads.
+#[derive(Debug)]
+pub struct Reading {
+    samples: AtomicUsize,
+    samples_left: usize,
+    /// The bound that was set, for the error.
+    max_samples: usize,
+    memory: Memory,
+}
+
+impl Reading {
+    pub fn take(&self, samples: usize) -> Result<()> {
+        let all = self.samples.fetch_add(samples, Relaxed).saturating_add(samples);
+        if all > self.samples_left {
+            return Err(Error::TooManySamples { limit: self.max_samples });
+        }
+        self.memory.check(memory::of_samples(all))
     }
 }

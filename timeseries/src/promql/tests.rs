@@ -189,7 +189,7 @@ impl Store for Silent {
     async fn append(&self, _: Vec<Series>) -> Result<Appended> {
         Ok(Appended::default())
     }
-    async fn select(&self, _: Select) -> Result<Vec<Selected>> {
+    async fn select(&self, _: Select) -> Result<Vec<crate::store::Selected>> {
         std::future::pending().await
     }
     async fn series(&self, _: Select) -> Result<Vec<Arc<Labels>>> {

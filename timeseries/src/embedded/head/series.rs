@@ -51,7 +51,7 @@ impl Part {
         column.into_iter().chain(late).min().unwrap_or(i64::MAX)
     }
     pub fn last_ms(&self) -> i64 {
-        let column = (self.column.count > 0).then_some(self.column.last_ms);
+        let column = (self.column.count > 0).then_some(self.column.last_ms());
         column.max(self.late.last().map(|sample| sample.at_ms)).unwrap_or(i64::MIN)
     }
     /// Within the range, in order of time.
@@ -59,20 +59,21 @@ impl Part {
         if self.first_ms() > end_ms || self.last_ms() < start_ms {
             return Vec::new();
         }
-        let within = |sample: &Sample| (start_ms..=end_ms).contains(&sample.at_ms);
-        let mut samples = Vec::with_capacity(self.len());
-        samples.extend(self.column.iter().filter(within));
+        let column = self.column.from(start_ms);
+        let mut samples = Vec::new();
+        samples.extend(column.skip_while(|s| s.at_ms < start_ms).take_while(|s| s.at_ms <= end_ms));
         merge(samples, clip(&self.late, start_ms, end_ms))
     }
     fn at(&self, at_ms: i64) -> Option<f64> {
         if let Ok(found) = self.late.binary_search_by_key(&at_ms, |sample| sample.at_ms) {
             return Some(self.late[found].value);
         }
-        if self.column.count == 0 || !(self.column.first_ms..=self.column.last_ms).contains(&at_ms)
+        if self.column.count == 0
+            || !(self.column.first_ms..=self.column.last_ms()).contains(&at_ms)
         {
             return None;
         }
-        self.column.iter().find(|sample| sample.at_ms == at_ms).map(|sample| sample.value)
+        self.column.from(at_ms).find(|sample| sample.at_ms == at_ms).map(|sample| sample.value)
     }
 }
 
@@ -132,7 +133,7 @@ impl MemSeries {
             self.max_ms = Some(sample.at_ms);
             self.newest = Some(sample.value);
         }
-        if in_order || (self.fresh.column.count > 0 && sample.at_ms > self.fresh.column.last_ms) {
+        if in_order || (self.fresh.column.count > 0 && sample.at_ms > self.fresh.column.last_ms()) {
             self.fresh.column.push(sample);
         } else {
             let late = &mut self.fresh.late;

@@ -107,3 +107,27 @@ proptest! {
         prop_assert_eq!(content(&head, "a"), samples(&all));
     }
 }
+
+proptest! {
+    #[test]
+    fn a_column_is_read_from_anywhere_as_from_its_beginning(
+        steps in proptest::collection::vec((1i64..100_000, any::<u64>()), 0..1000),
+        start_ms in -1000i64..60_000_000,
+    ) {
+        let mut column = samples::Column::default();
+        let mut at_ms = -500;
+        let mut all = Vec::new();
+        for (step, bits) in steps {
+            at_ms += step;
+            column.push(Sample { at_ms, value: f64::from_bits(bits) });
+            all.push((at_ms, bits));
+        }
+        let plain = |sample: Sample| (sample.at_ms, sample.value.to_bits());
+        prop_assert_eq!(column.from(i64::MIN).map(plain).collect::<Vec<_>>(), all.clone());
+        // It may begin earlier, by less than from mark to mark.
+        let read: Vec<_> = column.from(start_ms).map(plain).collect();
+        prop_assert!(all.ends_with(&read));
+        let inside = all.iter().filter(|(at, _)| *at >= start_ms).count();
+        prop_assert!(read.len() >= inside && read.len() <= inside + 64);
+    }
+}

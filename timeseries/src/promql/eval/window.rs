@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 
 use base::sample::Sample;
 
-use super::{Error, Evaluator, Grid, Points, Result, Stretch, parallel};
+use super::{Error, Evaluator, Grid, Points, Result, Stretch, leave_out_stale, parallel};
 use crate::promql::{
     functions::{Needs, RangeFn, Window},
     guard::Guard,
-    plan::Range,
+    plan::{Range, RangeSource},
 };
 
 /// A long loop looks whether it should go on after so many samples (about a millisecond's), each
@@ -39,17 +39,33 @@ impl Evaluator<'_> {
         grid: Grid,
         ranged: &Ranged<'_>,
     ) -> Result<Vec<Points>> {
-        let stretches = self.stretches(range, grid)?;
-        self.bound(stretches.len(), grid)?;
-        let samples: usize = stretches.iter().map(|stretch| stretch.samples.len()).sum();
-        let work = samples + stretches.len() * grid.count;
         let guard = self.guard;
-        let values = parallel::map(&stretches, work, |stretch| {
-            values(&stretch.samples, range, grid, ranged, guard)
-        })?;
-        let series = stretches.into_iter().zip(values);
-        let series = series.map(|(Stretch { labels, .. }, values)| Points { labels, values });
-        Ok(series.filter(|points| !points.is_empty()).collect())
+        let series = match &range.source {
+            RangeSource::Selector(selector) => {
+                self.each_selected(selector, grid, |labels, samples| {
+                    leave_out_stale(samples);
+                    let values = values(samples, range, grid, ranged, guard)?;
+                    Ok(Points { labels: labels.clone().into(), values })
+                })?
+            }
+            RangeSource::Subquery { .. } => {
+                let stretches = self.stretches(range, grid)?;
+                self.bound(stretches.len(), grid)?;
+                let samples: usize = stretches.iter().map(|stretch| stretch.samples.len()).sum();
+                let work = samples + stretches.len() * grid.count;
+                parallel::map(
+                    stretches.len(),
+                    work,
+                    || (),
+                    |(), series| {
+                        let Stretch { labels, samples } = &stretches[series];
+                        let values = values(samples, range, grid, ranged, guard)?;
+                        Ok(Points { labels: labels.clone(), values })
+                    },
+                )?
+            }
+        };
+        Ok(series.into_iter().filter(|points| !points.is_empty()).collect())
     }
 }
 
@@ -135,9 +151,13 @@ impl Kept {
             Needs::Largest => best(|a, b| a > b),
             Needs::Smallest => best(|a, b| a < b),
             Needs::Resets => {
-                let pairs = samples.windows(2).enumerate();
-                let drops = pairs.filter(|(_, pair)| pair[1].value < pair[0].value);
-                let (at, before) = drops.map(|(i, pair)| (i + 1, pair[0].value)).unzip();
+                let (mut at, mut before) = (Vec::new(), Vec::new());
+                for (index, pair) in samples.windows(2).enumerate() {
+                    if pair[1].value < pair[0].value {
+                        at.push(index + 1);
+                        before.push(pair[0].value);
+                    }
+                }
                 Self::Resets { at, before, from: 0, to: 0 }
             }
         }

@@ -1,0 +1,67 @@
+//! `bench [day] [churn] [crowd]`: the whole server against Debian's Prometheus and Debian's
+//! VictoriaMetrics, over one workload, through the same protocol, in one session.
+//!
+//! It is a measurement, not a test, but it fails where OpsHawk and Prometheus answer differently.
+//! With all three parts (the default) it writes BENCHMARKS.md.
+//!
+//! | Part | What |
+//! | --- | --- |
+//! | [`day`] | 5,000 series, 24 h at 15 s; twelve queries; restart; bytes on disk |
+//! | [`churn`] | the same with a tenth of the series replaced each hour, at 60 s |
+//! | [`crowd`] | 500,000 series at 33,000 samples a second for ten minutes |
+
+mod churn;
+mod crowd;
+mod day;
+mod engine;
+mod queries;
+mod report;
+mod usage;
+mod workload;
+
+use anyhow::{Context, Result, bail};
+use base::time::{Clock, SystemClock};
+use engine::{Engine, Product};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    if cfg!(debug_assertions) {
+        println!("This is no release build: its figures say little. Use make bench.");
+    }
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let all = asked.is_empty();
+    if let Some(unknown) = asked.iter().find(|a| !["day", "churn", "crowd"].contains(&a.as_str())) {
+        bail!("{unknown:?} is no part: there are day, churn and crowd");
+    }
+    let wanted = |part: &str| all || asked.iter().any(|its| its == part);
+    let mut sections = Vec::new();
+    if wanted("day") {
+        sections.push(day::run().await?);
+    }
+    if wanted("churn") {
+        sections.push(churn::run().await?);
+    }
+    if wanted("crowd") {
+        sections.push(crowd::run().await?);
+    }
+    if all {
+        let now = SystemClock.now().to_string();
+        let date = now.split('T').next().unwrap_or_default();
+        let path = lab::dir::workspace().join("BENCHMARKS.md");
+        std::fs::write(&path, report::document(&sections, date))
+            .with_context(|| path.display().to_string())?;
+    }
+    for section in &sections {
+        println!("\n{}", section.markdown());
+    }
+    Ok(())
+}
+
+/// All three, on fresh directories.
+async fn engines() -> Result<[Engine; 3]> {
+    Ok([
+        Engine::start(Product::Opshawk).await?,
+        Engine::start(Product::Prometheus).await?,
+        Engine::start(Product::Victoria).await?,
+    ])
+}
