@@ -386,7 +386,7 @@ async fn history_that_fails_to_be_written_leaves_nothing() {
     assert!(matches!(error, Error::Io { .. }), "{error}");
     assert_eq!(content(&store).await, []);
     let names: Vec<_> = std::fs::read_dir(&blocks).unwrap().map(|e| e.unwrap().path()).collect();
-    assert_eq!(names, [taken.clone()]);
+    assert_eq!(names, std::slice::from_ref(&taken));
     std::fs::remove_dir(&taken).unwrap();
     assert_eq!(store.backfill(batch).await.unwrap().appended.written, 2);
     assert_eq!(content(&store).await[0].1, [(-3 * DAY_MS, 1.0), (-2 * DAY_MS, 2.0)]);
