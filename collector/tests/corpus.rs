@@ -15,5 +15,5 @@ fn exposition_corpus() {
         exposition::run(&std::fs::read(&path).expect("its text"));
         inputs += 1;
     }
-    assert!(inputs >= 50, "{inputs} inputs");
+    assert!(inputs >= 150, "{inputs} inputs");
 }

@@ -46,28 +46,28 @@ fn begin(target: &str, run: fn(&[u8]), seeds: Vec<Vec<u8>>) {
 #[test]
 fn promql_corpus() {
     let inputs = replay("promql", promql::run);
-    assert!(inputs >= 50, "{inputs} inputs");
+    assert!(inputs >= 250, "{inputs} inputs");
 }
 
 #[test]
 fn remote_write_corpus() {
     begin("remote_write", remote_write::run, remote_write::seeds());
     let inputs = replay("remote_write", remote_write::run);
-    assert!(inputs >= 50, "{inputs} inputs");
+    assert!(inputs >= 150, "{inputs} inputs");
 }
 
 #[test]
 fn block_corpus() {
     begin("block", block::run, block::seeds(&path("tests/golden/blocks/00000001.blk")));
     let inputs = replay("block", block::run);
-    assert!(inputs >= 50, "{inputs} inputs");
+    assert!(inputs >= 180, "{inputs} inputs");
 }
 
 #[test]
 fn wal_corpus() {
     begin("wal", wal::run, wal::seeds(&path("tests/golden/wal/00000002.wal")));
     let inputs = replay("wal", wal::run);
-    assert!(inputs >= 50, "{inputs} inputs");
+    assert!(inputs >= 120, "{inputs} inputs");
 }
 
 const WORDS: &[&str] = &[
