@@ -2,15 +2,32 @@
 //! written as OpenMetrics.
 //!
 //! They differ in the timestamp (milliseconds; seconds with a fraction), and OpenMetrics ends with
-//! `# EOF`. Exemplars are read and left out; a metric's name in quotes is not known yet.
+//! `# EOF`. Exemplars are read and left out. A name that is not of letters, digits and underscores
+//! stands in quotes, a metric's inside the braces: `{"a.b","c d"="e"} 1`.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | [`history`] | many lines of the same series, as an export writes them |
+//! | `write` | series as lines of OpenMetrics |
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::borrow::Cow;
 
-use base::sample::{Labels, NAME, Sample, Series};
+use base::sample::{Labels, NAME, STALE_NAN_BITS, Sample, Series};
+
+pub use write::{series_text, write_open_metrics};
+
+pub mod history;
+mod write;
 
 /// Of one line.
 pub const LINE_MAX_BYTES: usize = 64 << 10;
+/// Of one line of history: more than the longest that a store's bounds of labels let an export
+/// write.
+pub const HISTORY_LINE_MAX_BYTES: usize = 1 << 20;
 pub const LABELS_MAX: usize = 128;
+/// How history writes a stale marker. In OpenMetrics that is a NaN like any other, and nobody else
+/// spells one like this.
+pub const STALE_TEXT: &str = "nAn";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -18,6 +35,17 @@ pub enum Format {
     Prometheus,
     /// `application/openmetrics-text`
     OpenMetrics,
+    /// The same, where [`STALE_TEXT`] is a stale marker.
+    History,
+}
+
+impl Format {
+    const fn line_max_bytes(self) -> usize {
+        match self {
+            Self::Prometheus | Self::OpenMetrics => LINE_MAX_BYTES,
+            Self::History => HISTORY_LINE_MAX_BYTES,
+        }
+    }
 }
 
 /// What a line says; an empty line or a comment says nothing.
@@ -50,7 +78,7 @@ pub type Result<T, E = &'static str> = std::result::Result<T, E>;
 
 /// One line, without its end.
 pub fn parse_line(line: &str, format: Format) -> Result<Line<'_>> {
-    if line.len() > LINE_MAX_BYTES {
+    if line.len() > format.line_max_bytes() {
         return Err("it is too long");
     }
     let line = line.trim_matches([' ', '\t', '\r']);
@@ -65,16 +93,18 @@ pub fn parse_line(line: &str, format: Format) -> Result<Line<'_>> {
 
 fn parse_comment(text: &str, format: Format) -> Result<Line<'_>> {
     let (word, rest) = split_word(text);
-    if word == "EOF" && format == Format::OpenMetrics && rest.is_empty() {
+    if word == "EOF" && format != Format::Prometheus && rest.is_empty() {
         return Ok(Line::End);
     }
     let (metric, rest) = match word {
         "HELP" | "TYPE" | "UNIT" => split_word(rest),
         _ => return Ok(Line::Nothing),
     };
-    if !is_metric_name(metric) {
+    let quoted = metric.len() > 2 && metric.starts_with('"');
+    if !(quoted || is_metric_name(metric)) {
         return Err("it describes what is no metric name");
     }
+    // A name in quotes stays in them: it is shown, and nothing is looked up by it.
     Ok(match word {
         "HELP" => Line::Help { metric, text: unescape(rest)? },
         "TYPE" => Line::Type { metric, kind: rest },
@@ -83,32 +113,52 @@ fn parse_comment(text: &str, format: Format) -> Result<Line<'_>> {
 }
 
 fn parse_sample(line: &str, format: Format) -> Result<Line<'_>> {
+    let (pairs, rest) = parse_series(line)?;
+    let (value, at_ms) = parse_point(rest, format)?;
+    Ok(Line::Sample { labels: Labels::new(pairs), value, at_ms })
+}
+
+/// Name and labels; returns what follows.
+fn parse_series(line: &str) -> Result<(Vec<(String, String)>, &str)> {
     let end = line.find(|c: char| !is_name_char(c)).unwrap_or(line.len());
-    let (name, mut rest) = line.split_at(end);
-    if !is_metric_name(name) {
+    let (name, rest) = line.split_at(end);
+    let mut pairs = Vec::new();
+    if is_metric_name(name) {
+        pairs.push((NAME.to_owned(), name.to_owned()));
+    } else if !(name.is_empty() && rest.starts_with('{')) {
         return Err("it begins with no metric name");
     }
-    let mut pairs = vec![(NAME.to_owned(), name.to_owned())];
-    rest = rest.trim_start_matches([' ', '\t']);
+    let mut rest = rest.trim_start_matches([' ', '\t']);
     if let Some(inner) = rest.strip_prefix('{') {
         rest = parse_labels(inner, &mut pairs)?;
     }
-    let (value, rest) = split_word(rest);
-    let value = parse_value(value)?;
+    if pairs.iter().all(|(name, _)| name != NAME) {
+        return Err("it begins with no metric name");
+    }
+    Ok((pairs, rest))
+}
+
+/// Value and instant, and an exemplar that is left out.
+fn parse_point(text: &str, format: Format) -> Result<(f64, Option<i64>)> {
+    let (value, rest) = split_word(text);
+    let value = match value {
+        STALE_TEXT if format == Format::History => f64::from_bits(STALE_NAN_BITS),
+        number => parse_value(number)?,
+    };
     let (at, rest) = match rest.starts_with('#') {
         true => ("", rest),
         false => split_word(rest),
     };
-    // What follows is an exemplar, which only OpenMetrics has.
-    let exemplar = format == Format::OpenMetrics && rest.starts_with("# {");
+    // Only OpenMetrics has exemplars.
+    let exemplar = format != Format::Prometheus && rest.starts_with("# {");
     if !rest.is_empty() && !exemplar {
         return Err("something follows the timestamp");
     }
     let at_ms = (!at.is_empty()).then(|| parse_instant(at, format)).transpose()?;
-    Ok(Line::Sample { labels: Labels::new(pairs), value, at_ms })
+    Ok((value, at_ms))
 }
 
-/// `a="b",c="d"}`; returns what follows.
+/// `a="b",c="d"}`, with a metric's name in quotes at any place; returns what follows.
 fn parse_labels<'a>(mut rest: &'a str, pairs: &mut Vec<(String, String)>) -> Result<&'a str> {
     let blank = [' ', '\t'];
     loop {
@@ -116,29 +166,46 @@ fn parse_labels<'a>(mut rest: &'a str, pairs: &mut Vec<(String, String)>) -> Res
         if let Some(rest) = rest.strip_prefix('}') {
             return Ok(rest.trim_start_matches(blank));
         }
-        let end = rest.find(|c: char| !is_name_char(c)).unwrap_or(rest.len());
-        let (name, after) = rest.split_at(end);
-        if name.is_empty() || name.contains(':') || name.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err("a label has no name of letters, digits and underscores");
-        }
-        if pairs.iter().any(|(known, _)| known == name) {
+        let (name, after) = parse_label_name(rest)?;
+        let after = after.trim_start_matches(blank);
+        let quoted = rest.starts_with('"');
+        let (name, value, after) = match after.strip_prefix('=') {
+            Some(after) => {
+                let after = after.trim_start_matches(blank);
+                let after = after.strip_prefix('"').ok_or("a label's value has no quotes")?;
+                let end = closing_quote(after).ok_or("a label's value does not end")?;
+                (name, unescape(&after[..end])?, &after[end + 1..])
+            }
+            None if quoted && !name.is_empty() => (Cow::Borrowed(NAME), name, after),
+            None => return Err("a label has no ="),
+        };
+        if pairs.iter().any(|(known, _)| *known == name) {
             return Err("a label stands twice");
         }
         if pairs.len() >= LABELS_MAX {
             return Err("it has too many labels");
         }
-        let after = after.trim_start_matches(blank).strip_prefix('=');
-        let after = after.ok_or("a label has no =")?.trim_start_matches(blank);
-        let after = after.strip_prefix('"').ok_or("a label's value has no quotes")?;
-        let end = closing_quote(after).ok_or("a label's value does not end")?;
-        pairs.push((name.to_owned(), unescape(&after[..end])?.into_owned()));
-        rest = after[end + 1..].trim_start_matches(blank);
+        pairs.push((name.into_owned(), value.into_owned()));
+        rest = after.trim_start_matches(blank);
         rest = match rest.strip_prefix(',') {
             Some(rest) => rest,
             None if rest.starts_with('}') => rest,
             None => return Err("a comma or } is missing after a label"),
         };
     }
+}
+
+/// Returns what follows.
+fn parse_label_name(text: &str) -> Result<(Cow<'_, str>, &str)> {
+    const WRONG: &str = "a label has no name of letters, digits and underscores, nor one in quotes";
+    if let Some(after) = text.strip_prefix('"') {
+        let end = closing_quote(after).ok_or("a name in quotes does not end")?;
+        let name = unescape(&after[..end])?;
+        return if name.is_empty() { Err(WRONG) } else { Ok((name, &after[end + 1..])) };
+    }
+    let end = text.find(|c: char| !is_name_char(c)).unwrap_or(text.len());
+    let (name, after) = text.split_at(end);
+    if is_label_name(name) { Ok((Cow::Borrowed(name), after)) } else { Err(WRONG) }
 }
 
 fn closing_quote(text: &str) -> Option<usize> {
@@ -175,15 +242,32 @@ fn parse_value(text: &str) -> Result<f64> {
 
 fn parse_instant(text: &str, format: Format) -> Result<i64> {
     const WRONG: &str = "its timestamp is no number";
-    match format {
-        Format::Prometheus => text.parse().map_err(|_| WRONG),
-        Format::OpenMetrics => {
-            let ms = (text.parse::<f64>().map_err(|_| WRONG)? * 1000.0).round();
-            // Beyond this a double no longer holds every millisecond.
-            const LIMIT_MS: f64 = 9_007_199_254_740_992.0;
-            if ms.abs() <= LIMIT_MS { Ok(ms as i64) } else { Err(WRONG) }
-        }
+    if format == Format::Prometheus {
+        return text.parse().map_err(|_| WRONG);
     }
+    if let Some(ms) = exact_ms(text) {
+        return Ok(ms);
+    }
+    let ms = (text.parse::<f64>().map_err(|_| WRONG)? * 1000.0).round();
+    // Beyond this a double no longer holds every millisecond.
+    const LIMIT_MS: f64 = 9_007_199_254_740_992.0;
+    if ms.abs() <= LIMIT_MS { Ok(ms as i64) } else { Err(WRONG) }
+}
+
+/// Seconds with at most three digits behind the point, without the rounding of a double.
+fn exact_ms(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || fraction.len() > 3 || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let ms = whole.parse::<i128>().ok()?.checked_mul(1000)?;
+    let ms = ms.checked_add(format!("{fraction:0<3}").parse().ok()?)?;
+    i64::try_from(if negative { -ms } else { ms }).ok()
 }
 
 fn split_word(text: &str) -> (&str, &str) {
@@ -200,6 +284,10 @@ fn is_metric_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.chars().all(is_name_char)
+}
+
+fn is_label_name(name: &str) -> bool {
+    is_metric_name(name) && !name.contains(':')
 }
 
 /// A whole text as series, in the order of their first samples; what has no timestamp is of `now`.
@@ -227,31 +315,6 @@ pub fn parse(text: &str, format: Format, now_ms: i64) -> Result<Vec<Series>, Str
         }
     }
     Ok(all)
-}
-
-/// A series' samples as lines of OpenMetrics, each with its timestamp. The caller ends the text
-/// with `# EOF`.
-pub fn write_open_metrics(out: &mut String, labels: &Labels, samples: &[Sample]) {
-    let mut series = labels.name().to_owned();
-    let mut open = false;
-    for (name, value) in labels.iter().filter(|(name, _)| *name != NAME) {
-        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        let _ = write!(series, "{}{name}=\"{value}\"", if open { ',' } else { '{' });
-        open = true;
-    }
-    if open {
-        series.push('}');
-    }
-    for sample in samples {
-        let (sign, ms) = (if sample.at_ms < 0 { "-" } else { "" }, sample.at_ms.unsigned_abs());
-        let value = match sample.value {
-            value if value == f64::INFINITY => "+Inf".to_owned(),
-            value if value == f64::NEG_INFINITY => "-Inf".to_owned(),
-            // The shortest text that reads back as the same number.
-            value => format!("{value}"),
-        };
-        let _ = writeln!(out, "{series} {value} {sign}{}.{:03}", ms / 1000, ms % 1000);
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ use crate::sink::{Sink, SinkError};
 const DECODED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Names whose type the receiver was told.
 const DESCRIBED_MAX: usize = 10_000;
+/// How many samples of a request were taken (remote write 2.0).
+const WRITTEN: &str = "x-prometheus-remote-write-samples-written";
 /// Of an error's text, for the log. No more of the answer is read, however long it is.
 const ANSWER_BYTES_MAX: usize = 512;
 
@@ -190,12 +192,16 @@ impl Sink for RemoteWriteSink {
             self.described.lock().expect("no panic while held").extend(new);
             return Ok(());
         }
+        // It took what it could: the rest is over a limit of series, of one tenant perhaps. To wait
+        // with that would hold up what is everybody else's.
+        let took_the_rest = answer.headers().contains_key(WRITTEN);
         let message = format!("the receiver answered {status}: {}", beginning(answer).await);
-        Err(if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
-            SinkError::later(message)
-        } else {
-            SinkError::never(message)
-        })
+        let later = match status.as_u16() {
+            429 => !took_the_rest,
+            408 => true,
+            _ => status.is_server_error(),
+        };
+        Err(if later { SinkError::later(message) } else { SinkError::never(message) })
     }
 }
 

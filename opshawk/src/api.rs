@@ -26,6 +26,7 @@ pub mod console;
 pub mod events;
 pub mod extract;
 pub mod flavors;
+pub mod history;
 pub mod hosts;
 pub mod images;
 pub mod instances;
@@ -108,6 +109,8 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(streams::list_wanted_streams))
         .routes(routes!(streams::carry_stream))
         .merge(prometheus_endpoints())
+        .routes(routes!(history::export::export_metrics))
+        .routes(routes!(history::import::import_metrics))
         .routes(routes!(metrics::get_metrics))
 }
 
@@ -129,7 +132,8 @@ fn prometheus_endpoints() -> OpenApiRouter<App> {
         ))
         .routes(routes!(prometheus::browse::format_query, prometheus::browse::format_query_form))
         .routes(routes!(prometheus::browse::tsdb))
-        .routes(routes!(prometheus::remote_write))
+        .routes(routes!(prometheus::write::remote_write))
+        .routes(routes!(prometheus::admin::delete_series))
 }
 
 /// The description that is checked in as `openapi.json` and served at `/v1/openapi.json`.

@@ -11,9 +11,11 @@ use std::{
 use serde::Deserialize;
 
 mod load;
+mod samples;
 mod sections;
 
 pub use load::{ConfigError, Flags, load};
+pub use samples::{LogSync, Query, Samples, TenantSamples};
 pub use sections::{Agent, Alerting, Billing, Bmc, Notify, Smtp};
 
 pub const DEFAULT_FILE: &str = "/etc/opshawk/opshawk.toml";
@@ -35,6 +37,8 @@ pub struct Config {
     pub insecure: bool,
     /// Where people reach the server; from `listen` where not set.
     pub public_url: Option<String>,
+    pub samples: Samples,
+    pub query: Query,
     pub agent: Agent,
     pub bmc: Bmc,
     pub alerting: Alerting,
@@ -52,6 +56,8 @@ impl Default for Config {
             metrics: None,
             insecure: false,
             public_url: None,
+            samples: Samples::default(),
+            query: Query::default(),
             agent: Agent::default(),
             bmc: Bmc::default(),
             alerting: Alerting::default(),
@@ -86,6 +92,8 @@ impl Config {
     /// What the types can't say.
     fn check(&self) -> Result<(), ConfigError> {
         self.metrics_engine()?;
+        self.samples.check().map_err(ConfigError::new)?;
+        self.query.check().map_err(ConfigError::new)?;
         if let Some(smtp) = &self.smtp {
             smtp.check().map_err(ConfigError::new)?;
         }

@@ -136,6 +136,11 @@ impl Ingest {
         }
     }
 
+    /// Whose an instance is; none where it is not known.
+    pub async fn owner_of_instance(&self, id: &str) -> timeseries::Result<Option<TenantId>> {
+        Ok(self.owner_of(id).await?.map(|owner| owner.tenant))
+    }
+
     async fn owner_of(&self, id: &str) -> timeseries::Result<Option<Owner>> {
         let Ok(id) = id.parse::<InstanceId>() else { return Ok(None) };
         if let Some(owner) = self.owners.read().await.get(&id) {

@@ -26,7 +26,7 @@ use base::{
     time::{SharedClock, SystemClock},
 };
 use identity::Identity;
-use timeseries::{Embedded, Engine, EngineOptions, Outside, Store};
+use timeseries::{Embedded, Engine, Outside, Store};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -187,7 +187,7 @@ async fn open_store(config: &Config, dir: &DataDir, clock: &SharedClock) -> Resu
     Ok(match elsewhere {
         Some(address) => Arc::new(Outside::open(address)?),
         None => {
-            let options = timeseries::Options::default();
+            let options = config.samples.options();
             Arc::new(Embedded::open(&dir.samples(), options, clock.clone()).await?)
         }
     })
@@ -203,7 +203,7 @@ async fn assemble(
 ) -> Result<(App, loops::Loops)> {
     let bus = Bus::default();
     let driver = Arc::new(Driver::new(clock.clone()));
-    let engine = Engine::new(store.clone(), EngineOptions::default());
+    let engine = Engine::new(store.clone(), config.query.options());
     let files = Files::open_dir(dir.images()).map_err(|e| {
         Error::unavailable("the images' directory can't be used")
             .remedy("check that the data directory can be written")
@@ -231,6 +231,7 @@ async fn assemble(
         reports: provisioner::reports::Reports::new(db.clone(), clock.clone(), bus.clone()),
         ingest: Ingest::new(db.clone(), store.clone()),
         metrics: Metrics::default(),
+        moves: api::history::Moves::default(),
         streams: api::streams::Broker::default(),
         stopping: CancellationToken::new(),
         started_at: clock.now(),

@@ -3,13 +3,14 @@
 //! ```text
 //! append ── judge ──> log (group fsync) ──> acknowledged
 //!             └─────> head (memory) ── flush ──> block of a day ── merge ──> larger block ── retention
+//! backfill ── judge ──> block of a day ──> acknowledged
 //! select <─────────── head + blocks, merged by series and instant
 //! ```
 //!
 //! | File | What |
 //! | --- | --- |
 //! | `LOCK` | held while the store is open; a second process is refused |
-//! | `MANIFEST` | which blocks and segments count, see [`manifest`] |
+//! | `MANIFEST`, `MANIFEST.copy` | which blocks and segments count, see [`manifest`] |
 //! | `METADATA` | what senders said about metric families, see [`notes`] |
 //! | `wal/NNNNNNNN.wal` | the log, see [`wal`] |
 //! | `blocks/NNNNNNNN.blk` | the blocks, see [`block`] |
@@ -39,21 +40,23 @@ use base::{
 };
 use tokio::sync::{Notify, watch};
 
-use self::{
-    batch::Batch, block::Block, cache::IndexCache, head::Head, manifest::Manifest, notes::Notes,
-    wal::Wal,
-};
 pub use self::{
+    backfill::{BACKFILL_DAY_MAX_BLOCKS, BACKFILL_MAX_SAMPLES},
     options::{LogSync, Options},
     stats::Stats,
+};
+use self::{
+    batch::Batch, block::Block, cache::IndexCache, head::Head, manifest::Manifest, notes::Notes,
+    read::Asked, wal::Wal,
 };
 use crate::{
     error::{Error, Result},
     matcher::Matcher,
     remote_write::{Body, Relabel},
-    store::{Appended, Exemplars, Metadata, Select, Selected, Store},
+    store::{Appended, Backfilled, Exemplars, Metadata, Select, Selected, Store},
 };
 
+mod backfill;
 mod batch;
 pub mod block;
 mod cache;
@@ -160,6 +163,16 @@ impl Embedded {
         self.inner.stats()
     }
 
+    /// Reads until somebody has the answer, or nobody waits for it any more.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Inner, &Asked) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let inner = self.inner.clone();
+        let (asked, _asking) = read::asked();
+        blocking(move || read(&inner, &asked)).await
+    }
+
     async fn append_batch(
         &self,
         batch: impl FnOnce(&Inner) -> Batch + Send + 'static,
@@ -248,21 +261,22 @@ impl Store for Embedded {
         })
         .await
     }
-    async fn select(&self, request: Select) -> Result<Vec<Selected>> {
+    async fn backfill(&self, batch: Vec<Series>) -> Result<Backfilled> {
         let inner = self.inner.clone();
-        blocking(move || inner.select(&request)).await
+        blocking(move || inner.backfill(&batch)).await
+    }
+    async fn select(&self, request: Select) -> Result<Vec<Selected>> {
+        self.read(move |inner, asked| inner.select(&request, asked)).await
     }
     async fn series(&self, request: Select) -> Result<Vec<Arc<Labels>>> {
-        let inner = self.inner.clone();
-        blocking(move || inner.series(&request)).await
+        self.read(move |inner, asked| inner.series(&request, asked)).await
     }
     async fn label_names(&self, request: Select) -> Result<Vec<String>> {
-        let inner = self.inner.clone();
-        blocking(move || inner.label_names(&request)).await
+        self.read(move |inner, asked| inner.label_names(&request, asked)).await
     }
     async fn label_values(&self, name: &str, request: Select) -> Result<Vec<String>> {
-        let (inner, name) = (self.inner.clone(), name.to_owned());
-        blocking(move || inner.label_values(&name, &request)).await
+        let name = name.to_owned();
+        self.read(move |inner, asked| inner.label_values(&name, &request, asked)).await
     }
     async fn delete(&self, matchers: Vec<Matcher>, start_ms: i64, end_ms: i64) -> Result<()> {
         let inner = self.inner.clone();

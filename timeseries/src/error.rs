@@ -29,20 +29,27 @@ pub enum Error {
     #[error("{0}")]
     Execution(String),
     #[error(
-        "the query needs more than {limit} samples; narrow its selectors or its time range, or \
-         take a larger step"
+        "the query needs more than {limit} samples (max_samples); narrow its selectors or its time \
+         range"
     )]
     TooManySamples { limit: usize },
-    #[error("the query finds more than {limit} series; narrow its selectors")]
+    #[error("the query finds more than {limit} series (max_series); narrow its selectors")]
     TooManySeries { limit: usize },
     #[error(
-        "the query holds more than {limit} values at once; aggregate earlier, narrow its selectors \
-         or its time range, or take a larger step"
+        "the query holds more than {limit} values at once (max_points); aggregate earlier, narrow \
+         its selectors or its time range, or take a larger step"
     )]
     TooManyPoints { limit: usize },
+    #[error(
+        "the query needs more than {limit_bytes} bytes of memory (max_memory); aggregate earlier, \
+         narrow its selectors or its time range, or take a larger step"
+    )]
+    TooMuchMemory { limit_bytes: usize },
     #[error("{what} is larger than {limit} bytes")]
     TooLarge { what: &'static str, limit: usize },
-    #[error("the query took longer than {limit_ms} ms; narrow its selectors or its time range")]
+    #[error(
+        "the query took longer than {limit_ms} ms (timeout); narrow its selectors or its time range"
+    )]
     Timeout { limit_ms: u64 },
     #[error("the query was canceled")]
     Canceled,
@@ -84,7 +91,8 @@ impl Error {
             Self::Execution(_)
             | Self::TooManySamples { .. }
             | Self::TooManySeries { .. }
-            | Self::TooManyPoints { .. } => ErrorType::Execution,
+            | Self::TooManyPoints { .. }
+            | Self::TooMuchMemory { .. } => ErrorType::Execution,
             Self::Timeout { .. } => ErrorType::Timeout,
             Self::Canceled => ErrorType::Canceled,
             Self::Busy(_) | Self::Closed | Self::LogFailed(_) | Self::EngineAway { .. } => {

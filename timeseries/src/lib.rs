@@ -9,6 +9,7 @@
 //! | [`format`] | an expression in Prometheus' layout |
 //! | [`Scope`] | whose series a caller may see, enforced in the plan |
 //! | [`Matcher`] | `=`, `!=`, `=~`, `!~` |
+//! | [`history`] | all samples of some series, page by page, on their way out |
 //! | [`value`] | results in the shapes of Prometheus' HTTP API |
 //! | [`remote_write`] | bodies of remote write 1.0, walked without copying their labels |
 //! | [`validate`] | which labels are taken, and their bounds |
@@ -18,7 +19,9 @@
 
 pub mod embedded;
 mod error;
+pub mod history;
 mod matcher;
+mod memory;
 pub mod outside;
 mod promql;
 pub mod remote_write;
@@ -33,8 +36,8 @@ pub use matcher::Matcher;
 pub use outside::Outside;
 pub use promql::{
     Cardinality, DEPTH_MAX, EXPR_MAX_BYTES, Engine, EngineOptions, FUNCTIONS, LATER_FUNCTIONS,
-    RANGE_POINTS_MAX, SELECTORS_MAX, SERIES_MAX, format,
+    QueryStats, RANGE_POINTS_MAX, SELECTORS_MAX, format,
 };
 pub use scope::{Scope, TENANT};
-pub use store::{Appended, Exemplar, Exemplars, Metadata, Select, Selected, Store};
+pub use store::{Appended, Backfilled, Exemplar, Exemplars, Metadata, Select, Selected, Store};
 pub use value::Value;

@@ -28,10 +28,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 use crate::{
     error::{Error, Result},
     matcher::Matcher,
-    store::{Appended, Select, Selected, Store},
+    store::{Appended, Backfilled, Select, Selected, Store},
     validate,
 };
 
+mod backfill;
 mod export;
 mod read;
 mod wire;
@@ -229,7 +230,7 @@ impl Store for Outside {
     /// The engine says yes or no to a batch as a whole: what it took counts as written.
     async fn append(&self, mut batch: Vec<Series>) -> Result<Appended> {
         let mut appended = Appended::default();
-        batch.retain(|series| match validate::check_labels(&series.labels) {
+        batch.retain(|series| match validate::check_classic_labels(&series.labels) {
             Ok(()) => true,
             Err(reason) => {
                 appended.invalid += series.samples.len();
@@ -250,6 +251,10 @@ impl Store for Outside {
         self.send(request).await?;
         appended.written = batch.iter().map(|series| series.samples.len()).sum();
         Ok(appended)
+    }
+
+    async fn backfill(&self, batch: Vec<Series>) -> Result<Backfilled> {
+        self.write_history(batch).await
     }
 
     async fn select(&self, request: Select) -> Result<Vec<Selected>> {

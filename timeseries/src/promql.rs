@@ -11,7 +11,7 @@
 //! | `functions` | the functions by name, with their types |
 //! | `plan` | the typed tree; which series and spans of time it needs; the scope |
 //! | `eval` | values at every step: selectors, windows, functions, operators, aggregations |
-//! | `guard`, `stats` | when a query has to end; how queries ended |
+//! | `guard`, `stats` | when a query has to end, and how much it may hold; how queries ended |
 //!
 //! The reference is Prometheus 2.42; a test compares the two value for value. What the evaluator
 //! does not know is refused by name while planning, never answered wrongly. docs/promql.md lists
@@ -20,17 +20,18 @@
 use std::{sync::Arc, time::Duration};
 
 use base::sample::Labels;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::{
     eval::{Evaluator, Grid, Held, Metric, Out, Points},
-    guard::Guard,
+    guard::{Guard, Memory},
     plan::{Kind, Node, Plan},
     stats::{Counters, Running},
 };
 use crate::{
     error::{Error, Result},
     matcher::Matcher,
+    memory,
     scope::Scope,
     store::{Select, Selected, Store},
     validate,
@@ -57,8 +58,6 @@ pub use stats::QueryStats;
 pub const RANGE_POINTS_MAX: i64 = 11_000;
 /// `match[]` parameters of one request.
 pub const SELECTORS_MAX: usize = 64;
-/// Label sets that a series or label request may look at.
-pub const SERIES_MAX: usize = 1_000_000;
 
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -68,10 +67,14 @@ pub struct EngineOptions {
     pub timeout: Duration,
     /// Samples that a query may read; 16 bytes each.
     pub max_samples: usize,
-    /// Series that its selectors may find, all of them together.
+    /// Series that its selectors may find, all of them together; label sets that a series or label
+    /// request may look at.
     pub max_series: usize,
     /// Values that it may hold at once while it evaluates; 16 bytes each.
     pub max_points: usize,
+    /// Bytes that it may take: what it read, with labels; what it holds while it evaluates; its
+    /// answer, with the text that becomes of it.
+    pub max_memory: usize,
     /// Queries that run at once; others wait.
     pub concurrency: usize,
 }
@@ -84,6 +87,7 @@ impl Default for EngineOptions {
             max_samples: 20_000_000,
             max_series: 1_000_000,
             max_points: 20_000_000,
+            max_memory: 1 << 30,
             concurrency: 20,
         }
     }
@@ -131,6 +135,7 @@ impl Engine {
             Ok(match evaluator.eval(root, grid)? {
                 Out::Scalar(values) => Value::Scalar(Point { at_ms, value: values[0] }),
                 Out::Vector(series) => {
+                    evaluator.held.check_answer(&series)?;
                     let series = series.into_iter().filter_map(|points| {
                         let value = Point { at_ms, value: points.values[0]? };
                         Some(InstantSeries { metric: points.labels.to_labels(), value })
@@ -168,6 +173,7 @@ impl Engine {
                 }
             };
             series.sort_by(|a, b| a.labels.cmp(&b.labels));
+            evaluator.held.check_answer(&series)?;
             let series = series.into_iter().map(|points| to_range_series(&points, grid));
             Ok(Value::Matrix(series.filter(|series| !series.values.is_empty()).collect()))
         })
@@ -195,15 +201,15 @@ impl Engine {
         let _cancel = guard.cancel_on_drop();
         let deadline = tokio::time::Instant::from_std(guard.deadline());
         let prepared = tokio::time::timeout_at(deadline, async {
-            let place = self.places.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
+            let place = self.place().await?;
             Ok((place, self.fetch(&plan, grid).await?))
         });
-        let (place, data) = prepared.await.map_err(|_| guard.timeout())??;
+        let (place, (data, memory)) = prepared.await.map_err(|_| guard.timeout())??;
         let (lookback_ms, max_points) = (self.lookback_ms(), self.options.max_points);
         let its_guard = guard.clone();
         let work = move || {
             let _place = place;
-            let held = Held::at_most(max_points);
+            let held = Held::at_most(max_points, memory);
             let evaluator = Evaluator { data: &data, lookback_ms, held, guard: &its_guard };
             finish(&evaluator, &plan.root, grid)
         };
@@ -214,11 +220,16 @@ impl Engine {
         }
     }
 
-    /// By selector.
-    async fn fetch(&self, plan: &Plan, grid: Grid) -> Result<Vec<Arc<Vec<Selected>>>> {
+    async fn place(&self) -> Result<OwnedSemaphorePermit> {
+        self.places.clone().acquire_owned().await.map_err(|_| Error::Closed)
+    }
+
+    /// By selector, and what of the memory they take.
+    async fn fetch(&self, plan: &Plan, grid: Grid) -> Result<(Vec<Arc<Vec<Selected>>>, Memory)> {
         let spans = plan.spans(grid.start_ms, grid.end_ms(), self.lookback_ms());
         let mut left = self.options.max_samples;
         let mut series = 0;
+        let mut memory = Memory::at_most(self.options.max_memory);
         let mut data = vec![Arc::default(); spans.len()];
         for read in plan.reads(&spans) {
             let select = Select {
@@ -226,14 +237,17 @@ impl Engine {
                 start_ms: read.span.start_ms,
                 end_ms: read.span.end_ms,
                 max_samples: left,
+                max_bytes: memory.left(),
             };
             let selected = self.store.select(select).await.map_err(|error| match error {
                 // The rest of the budget is no limit that anybody set.
                 Error::TooManySamples { .. } => {
                     Error::TooManySamples { limit: self.options.max_samples }
                 }
+                Error::TooMuchMemory { .. } => memory.exceeded(),
                 other => other,
             })?;
+            memory.take(memory::of_selected(&selected))?;
             series += selected.len();
             if series > self.options.max_series {
                 return Err(Error::TooManySeries { limit: self.options.max_series });
@@ -242,7 +256,30 @@ impl Engine {
             let selected = Arc::new(selected);
             read.selectors.into_iter().for_each(|index| data[index] = selected.clone());
         }
-        Ok(data)
+        Ok((data, memory))
+    }
+
+    /// What a call that lists series or labels looks at.
+    fn over(&self, matchers: Vec<Matcher>, start_ms: i64, end_ms: i64) -> Select {
+        let (max_samples, max_bytes) = (self.options.max_series, self.options.max_memory);
+        Select { matchers, start_ms, end_ms, max_samples, max_bytes }
+    }
+
+    /// Such a call waits for its turn, ends with its time and is counted as a query is.
+    async fn listed<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let running = Running::begin(&self.counters);
+        let guard = Guard::new(self.options.timeout);
+        let deadline = tokio::time::Instant::from_std(guard.deadline());
+        let call = tokio::time::timeout_at(deadline, async {
+            let _place = self.place().await?;
+            call.await
+        });
+        let result = call.await.unwrap_or_else(|_| Err(guard.timeout()));
+        running.end(result.map_err(|error| match error {
+            // It reads none.
+            Error::TooManySamples { limit } => Error::TooManySeries { limit },
+            other => other,
+        }))
     }
 
     fn lookback_ms(&self) -> i64 {
@@ -262,9 +299,25 @@ impl Engine {
         }
         let mut all = std::collections::BTreeSet::new();
         for matchers in match_sets(scope, selectors)? {
-            all.extend(self.store.series(over(matchers, start_ms, end_ms)).await?);
+            let request = self.over(matchers, start_ms, end_ms);
+            all.extend(self.listed(self.store.series(request)).await?);
         }
         Ok(all.into_iter().map(|labels| Labels::clone(&labels)).collect())
+    }
+
+    /// Deletes what any of the selectors finds in the range, both ends included. All of them are
+    /// read before anything is deleted.
+    pub async fn delete(&self, selectors: &[String], start_ms: i64, end_ms: i64) -> Result<()> {
+        if selectors.is_empty() {
+            return Err(Error::BadData("no match[] parameter provided".to_owned()));
+        }
+        if end_ms < start_ms {
+            return Err(Error::BadData("end timestamp must not be before start time".to_owned()));
+        }
+        for matchers in match_sets(&Scope::ALL, selectors)? {
+            self.store.delete(matchers, start_ms, end_ms).await?;
+        }
+        Ok(())
     }
 
     /// Without selectors, of all that the scope sees.
@@ -277,7 +330,8 @@ impl Engine {
     ) -> Result<Vec<String>> {
         let mut all = std::collections::BTreeSet::new();
         for matchers in match_sets(scope, selectors)? {
-            all.extend(self.store.label_names(over(matchers, start_ms, end_ms)).await?);
+            let request = self.over(matchers, start_ms, end_ms);
+            all.extend(self.listed(self.store.label_names(request)).await?);
         }
         Ok(all.into_iter().collect())
     }
@@ -290,18 +344,19 @@ impl Engine {
         start_ms: i64,
         end_ms: i64,
     ) -> Result<Vec<String>> {
-        if !validate::is_label_name(name) {
+        if name.is_empty() || name.len() > validate::LABEL_NAME_MAX_BYTES {
             return Err(Error::BadData(format!("invalid label name: {name:?}")));
         }
         let mut all = std::collections::BTreeSet::new();
         for matchers in match_sets(scope, selectors)? {
-            all.extend(self.store.label_values(name, over(matchers, start_ms, end_ms)).await?);
+            let request = self.over(matchers, start_ms, end_ms);
+            all.extend(self.listed(self.store.label_values(name, request)).await?);
         }
         Ok(all.into_iter().collect())
     }
 }
 
-fn match_sets(scope: &Scope, selectors: &[String]) -> Result<Vec<Vec<Matcher>>> {
+pub(crate) fn match_sets(scope: &Scope, selectors: &[String]) -> Result<Vec<Vec<Matcher>>> {
     if selectors.len() > SELECTORS_MAX {
         return Err(Error::BadData(format!("more than {SELECTORS_MAX} match[] parameters")));
     }
@@ -311,10 +366,6 @@ fn match_sets(scope: &Scope, selectors: &[String]) -> Result<Vec<Vec<Matcher>>> 
         return Ok(vec![matchers]);
     }
     selectors.iter().map(|selector| plan::matchers(selector, scope)).collect()
-}
-
-fn over(matchers: Vec<Matcher>, start_ms: i64, end_ms: i64) -> Select {
-    Select { matchers, start_ms, end_ms, max_samples: SERIES_MAX }
 }
 
 fn range_grid(start_ms: i64, end_ms: i64, step_ms: i64) -> Result<Grid> {
@@ -344,9 +395,12 @@ fn raw(evaluator: &Evaluator<'_>, range: &plan::Range, grid: Grid) -> Result<Val
     let end_ms = range.end_ms(grid.start_ms);
     let start_ms = end_ms - range.range_ms;
     let mut series = Vec::new();
+    let mut bytes = 0;
     for stretch in evaluator.stretches(range, grid)? {
         let inside = stretch.samples.iter().filter(|s| (start_ms..=end_ms).contains(&s.at_ms));
         let values: Vec<Point> = inside.map(|s| Point { at_ms: s.at_ms, value: s.value }).collect();
+        bytes += memory::of_labels(stretch.labels.iter()) + values.len() * memory::ANSWERED_VALUE;
+        evaluator.held.check_bytes(bytes)?;
         if !values.is_empty() {
             series.push(RangeSeries { metric: stretch.labels.to_labels(), values });
         }

@@ -29,7 +29,8 @@ mod wire;
 
 /// The body as it came.
 pub const COMPRESSED_MAX_BYTES: usize = 16 << 20;
-/// After decompression, told by the body's first bytes before anything is allocated.
+/// After decompression, told by the body's first bytes before anything is allocated. Both are
+/// defaults: [`Body::read_within`] takes others.
 pub const DECODED_MAX_BYTES: usize = 64 << 20;
 pub const SERIES_MAX: usize = 200_000;
 pub const SAMPLES_MAX: usize = 1_000_000;
@@ -117,16 +118,22 @@ impl<'a> Borrowed<'a> {
 impl Body {
     /// Decompresses and walks a whole body.
     pub fn read(compressed: &[u8]) -> Result<Self> {
-        if compressed.len() > COMPRESSED_MAX_BYTES {
-            return Err(Error::TooLarge { what: "the body", limit: COMPRESSED_MAX_BYTES });
+        Self::read_within(compressed, COMPRESSED_MAX_BYTES, DECODED_MAX_BYTES)
+    }
+
+    /// The same with other bounds, below 4 GiB.
+    pub fn read_within(
+        compressed: &[u8],
+        compressed_max: usize,
+        decoded_max: usize,
+    ) -> Result<Self> {
+        if compressed.len() > compressed_max {
+            return Err(Error::TooLarge { what: "the body", limit: compressed_max });
         }
         let length =
             snap::raw::decompress_len(compressed).map_err(|_| bad("it is no snappy block"))?;
-        if length > DECODED_MAX_BYTES {
-            return Err(Error::TooLarge {
-                what: "the decompressed body",
-                limit: DECODED_MAX_BYTES,
-            });
+        if length > decoded_max {
+            return Err(Error::TooLarge { what: "the decompressed body", limit: decoded_max });
         }
         let bytes = snap::raw::Decoder::new()
             .decompress_vec(compressed)
@@ -202,6 +209,9 @@ impl<'a> Walk<'a, '_> {
                 (3, Field::Bytes(metadata)) if self.body.metadata.len() < METADATA_MAX => {
                     self.body.metadata.extend(wire::metadata(metadata)?);
                 }
+                (1, _) | (3, Field::Varint(_) | Field::Fixed64(_) | Field::Fixed32) => {
+                    return Err(bad("a field of the request has a wrong type"));
+                }
                 _ => {}
             }
         }
@@ -235,7 +245,10 @@ impl<'a> Walk<'a, '_> {
                     let row = self.body.rows.len();
                     self.body.exemplars.push((row, wire::exemplar(exemplar)?));
                 }
-                (4, _) => self.body.histograms += 1,
+                (4, Field::Bytes(_)) => self.body.histograms += 1,
+                (1 | 2 | 4, _) | (3, Field::Varint(_) | Field::Fixed64(_) | Field::Fixed32) => {
+                    return Err(bad("a field of a series has a wrong type"));
+                }
                 _ => {}
             }
         }

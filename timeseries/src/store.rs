@@ -21,6 +21,9 @@ pub struct Select {
     pub end_ms: i64,
     /// More than this is [`crate::Error::TooManySamples`].
     pub max_samples: usize,
+    /// What is found may take about so much memory, its labels included; more is
+    /// [`crate::Error::TooMuchMemory`].
+    pub max_bytes: usize,
 }
 
 /// One series' samples in a range, in order of time, stale markers included.
@@ -46,14 +49,29 @@ pub struct Appended {
     pub invalid: usize,
     /// Samples of new series over the limit of active ones.
     pub over_limit: usize,
+    /// Samples of new series over their tenant's limit of active ones.
+    pub over_tenant_limit: usize,
     /// One example, for whoever sent it.
     pub first_error: Option<String>,
 }
 
 impl Appended {
     pub fn rejected(&self) -> usize {
-        self.conflicts + self.too_old + self.too_new + self.invalid + self.over_limit
+        self.conflicts + self.too_old + self.too_new + self.invalid + self.over_limits()
     }
+    /// What there may be room for when other series have ended.
+    pub fn over_limits(&self) -> usize {
+        self.over_limit + self.over_tenant_limit
+    }
+}
+
+/// What became of a batch of history.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backfilled {
+    pub appended: Appended,
+    /// The first of the batch that was rejected, where the engine tells: its series, and its
+    /// sample there. `appended.first_error` says why.
+    pub first_rejected: Option<(usize, usize)>,
 }
 
 /// A sample with a pointer to an example of what it counts, such as a trace's id.
@@ -92,6 +110,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// metadata and exemplars are kept where the engine can.
     async fn append_remote_write(&self, body: Body, relabel: Arc<dyn Relabel>) -> Result<Appended> {
         self.append(body.to_series(&*relabel)).await
+    }
+    /// Takes history: samples of any age within the retention, in any order, however new those are
+    /// that their series has. What is there already stays. At most
+    /// [`crate::embedded::BACKFILL_MAX_SAMPLES`] at once.
+    async fn backfill(&self, batch: Vec<Series>) -> Result<Backfilled> {
+        Ok(Backfilled { appended: self.append(batch).await?, first_rejected: None })
     }
     /// Sorted by labels; series without a sample in the range are left out.
     async fn select(&self, request: Select) -> Result<Vec<Selected>>;

@@ -1,21 +1,72 @@
 //! The fuzz targets' corpora, and random texts, through what the fuzz targets run.
 
+#[path = "corpus/block.rs"]
+mod block;
 #[path = "corpus/promql.rs"]
 mod promql;
+#[path = "corpus/remote_write.rs"]
+mod remote_write;
+#[path = "corpus/wal.rs"]
+mod wal;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-#[test]
-fn promql_corpus() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/promql");
+fn path(below: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(below)
+}
+
+/// Runs all of a target's corpus, and says how much that was.
+fn replay(target: &str, run: fn(&[u8])) -> usize {
+    let files = std::fs::read_dir(path("fuzz/corpus").join(target)).expect("the corpus");
     let mut inputs = 0;
-    for file in std::fs::read_dir(&dir).expect("the corpus") {
+    for file in files {
         let path = file.expect("a file").path();
-        promql::run(&std::fs::read(&path).expect("its text"));
+        println!("{}", path.display());
+        run(&std::fs::read(&path).expect("its bytes"));
         inputs += 1;
     }
+    inputs
+}
+
+/// What a target begins with, under `OPSHAWK_WRITE_SEEDS=1` as files of its corpus.
+fn begin(target: &str, run: fn(&[u8]), seeds: Vec<Vec<u8>>) {
+    let write = std::env::var_os("OPSHAWK_WRITE_SEEDS").is_some();
+    for (number, seed) in seeds.iter().enumerate() {
+        if write {
+            let dir = path("fuzz/corpus").join(target);
+            std::fs::create_dir_all(&dir).expect("a directory");
+            std::fs::write(dir.join(format!("seed-{number:03}")), seed).expect("a file");
+        }
+        run(seed);
+    }
+}
+
+#[test]
+fn promql_corpus() {
+    let inputs = replay("promql", promql::run);
+    assert!(inputs >= 50, "{inputs} inputs");
+}
+
+#[test]
+fn remote_write_corpus() {
+    begin("remote_write", remote_write::run, remote_write::seeds());
+    let inputs = replay("remote_write", remote_write::run);
+    assert!(inputs >= 50, "{inputs} inputs");
+}
+
+#[test]
+fn block_corpus() {
+    begin("block", block::run, block::seeds(&path("tests/golden/blocks/00000001.blk")));
+    let inputs = replay("block", block::run);
+    assert!(inputs >= 50, "{inputs} inputs");
+}
+
+#[test]
+fn wal_corpus() {
+    begin("wal", wal::run, wal::seeds(&path("tests/golden/wal/00000002.wal")));
+    let inputs = replay("wal", wal::run);
     assert!(inputs >= 50, "{inputs} inputs");
 }
 

@@ -159,6 +159,7 @@ async fn check(store: &Embedded, acknowledged: &Acknowledged) -> u64 {
         start_ms: i64::MIN,
         end_ms: i64::MAX,
         max_samples: usize::MAX,
+        max_bytes: usize::MAX,
     };
     let selected = store.select(select).await.expect("a selection");
     let mut next = 0;

@@ -96,7 +96,8 @@ async fn write(store: &Outside, all: &[Series]) {
 }
 
 fn everything(matchers: Vec<Matcher>) -> Select {
-    Select { matchers, start_ms: data::START_MS, end_ms: data::END_MS, max_samples: ALL }
+    let (start_ms, end_ms) = (data::START_MS, data::END_MS);
+    Select { matchers, start_ms, end_ms, max_samples: ALL, max_bytes: ALL }
 }
 
 async fn held(store: &Outside) -> BTreeMap<Labels, Vec<Sample>> {

@@ -304,6 +304,7 @@ async fn answered(dir: &Path) -> Content {
         start_ms: i64::MIN,
         end_ms: i64::MAX,
         max_samples: usize::MAX,
+        max_bytes: usize::MAX,
     };
     let store = open(dir).await;
     let selected = store.select(request).await.expect("a selection").into_iter().map(|one| {

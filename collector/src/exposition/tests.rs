@@ -23,6 +23,11 @@ fn lines_that_exporters_print() {
     assert_eq!((value, at), (3.0, Some(1_700_000_000_123)));
     assert_eq!(sample(r##"a{b="#"} +Inf # {t="1"} 1"##, O).1, f64::INFINITY);
     assert!(sample("a NaN", P).1.is_nan());
+    // A stale marker only where history is read.
+    assert!(!base::sample::is_stale(sample("a nAn 1", O).1));
+    let (labels, ..) = sample(r#"{ "a.b" , "c d"="e",f="g"} 1"#, P);
+    assert_eq!(labels, Labels::metric("a.b", &[("c d", "e"), ("f", "g")]));
+    assert_eq!(series_text(&labels), r#"{"a.b","c d"="e",f="g"}"#);
 
     assert_eq!(parse_line("# just so", P), Ok(Line::Nothing));
     assert_eq!(parse_line("# EOF", P), Ok(Line::Nothing));
@@ -47,6 +52,10 @@ fn what_is_wrong_is_said() {
         ("a{=\"c\"} 1", "no name"),
         ("a{b=\"c\"d=\"e\"} 1", "comma or }"),
         ("a{b=\"c\",b=\"e\"} 1", "twice"),
+        ("{a=\"b\",\"c\",\"d\"} 1", "twice"),
+        ("a{\"b\"} 1", "twice"),
+        ("a{\"b} 1", "in quotes does not end"),
+        ("{\"\"} 1", "no name"),
         ("a 1 2 3", "follows"),
         ("a 1 soon", "timestamp"),
         ("a 1 1.5", "timestamp"),

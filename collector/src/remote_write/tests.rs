@@ -75,6 +75,14 @@ struct Got {
 
 /// An HTTP listener that answers one status after the other, the last for ever.
 async fn listener(statuses: Vec<u16>) -> (String, mpsc::UnboundedReceiver<Got>) {
+    listener_with("", statuses).await
+}
+
+/// With one more header, which ends in a line break.
+async fn listener_with(
+    header: &'static str,
+    statuses: Vec<u16>,
+) -> (String, mpsc::UnboundedReceiver<Got>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v1/write", listener.local_addr().unwrap());
     let (sender, receiver) = mpsc::unbounded_channel();
@@ -83,7 +91,7 @@ async fn listener(statuses: Vec<u16>) -> (String, mpsc::UnboundedReceiver<Got>) 
         while let Ok((stream, _)) = listener.accept().await {
             let status = statuses[answered.min(statuses.len() - 1)];
             answered += 1;
-            if let Some(got) = answer(stream, status).await {
+            if let Some(got) = answer(stream, status, header).await {
                 let _ = sender.send(got);
             }
         }
@@ -91,7 +99,7 @@ async fn listener(statuses: Vec<u16>) -> (String, mpsc::UnboundedReceiver<Got>) 
     (url, receiver)
 }
 
-async fn answer(stream: TcpStream, status: u16) -> Option<Got> {
+async fn answer(stream: TcpStream, status: u16, header: &str) -> Option<Got> {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -103,7 +111,8 @@ async fn answer(stream: TcpStream, status: u16) -> Option<Got> {
     let length = head.split_once("content-length: ")?.1.split_once("\r\n")?.0.parse().ok()?;
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    let text = format!("HTTP/1.1 {status} X\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno");
+    let text =
+        format!("HTTP/1.1 {status} X\r\n{header}content-length: 2\r\nconnection: close\r\n\r\nno");
     stream.get_mut().write_all(text.as_bytes()).await.ok()?;
     stream.get_mut().shutdown().await.ok()?;
     Some(Got { head, body })
@@ -157,6 +166,13 @@ async fn answers_say_whether_to_try_again() {
         let error = sink.send(&one("up", 1.0, NOW)).await.unwrap_err();
         assert_eq!(error.retry, retry, "{status}");
         assert!(error.message.contains(&status.to_string()), "{error}");
+    }
+    // What is over a tenant's limit holds up nobody else's samples.
+    let took_some = "X-Prometheus-Remote-Write-Samples-Written: 3\r\n";
+    for (status, retry) in [(429, false), (503, true)] {
+        let (url, _got) = listener_with(took_some, vec![status]).await;
+        let sink = RemoteWriteSink::new(client(), url, "secret");
+        assert_eq!(sink.send(&one("up", 1.0, NOW)).await.unwrap_err().retry, retry, "{status}");
     }
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let sink = RemoteWriteSink::new(client(), format!("http://{nobody}/"), "secret");

@@ -3,7 +3,7 @@
 //! What happens is counted as it happens; what is, is read when it is asked for. A member's token
 //! sees its tenant's usage, cost, quota and balance, and nothing of the program.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -18,6 +18,7 @@ use timeseries::Appended;
 use super::{auth::Caller, problem::Result, state::App};
 
 mod gauges;
+mod limits;
 
 /// What is counted as it happens.
 #[derive(Debug, Clone)]
@@ -27,6 +28,7 @@ pub struct Metrics {
     durations: HistogramVec,
     samples: IntCounterVec,
     consoles: IntCounterVec,
+    pub refusals: Arc<limits::Refusals>,
 }
 
 fn counter(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
@@ -64,7 +66,7 @@ impl Default for Metrics {
         registry.register(Box::new(durations.clone())).expect(own);
         registry.register(Box::new(samples.clone())).expect(own);
         registry.register(Box::new(consoles.clone())).expect(own);
-        Self { registry, requests, durations, samples, consoles }
+        Self { registry, requests, durations, samples, consoles, refusals: Arc::default() }
     }
 }
 
@@ -95,6 +97,7 @@ impl Metrics {
             ("too_new", appended.too_new),
             ("invalid", appended.invalid),
             ("over_limit", appended.over_limit),
+            ("over_tenant_limit", appended.over_tenant_limit),
         ] {
             self.samples.with_label_values(&[outcome]).inc_by(count as u64);
         }

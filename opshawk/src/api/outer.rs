@@ -16,8 +16,12 @@ use super::{problem::Problem, state::App};
 /// Above the longest that a PromQL query may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(150);
 /// These wait or carry large bodies, and have their own limits.
-const UNLIMITED: &[&str] =
-    &["/v1/agent/desired", "/v1/agent/streams", "/v1/images/{id}/files/{file}"];
+const UNLIMITED: &[&str] = &[
+    "/v1/agent/desired",
+    "/v1/agent/streams",
+    "/v1/images/{id}/files/{file}",
+    "/v1/metrics/import",
+];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The route of what matched none.

@@ -5,7 +5,7 @@
 use alerting::prometheus as rules_api;
 use axum::{
     Json,
-    extract::{Request, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use base::time::Timestamp;
@@ -13,20 +13,17 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 use timeseries::{
-    Error, ErrorType, Scope, remote_write as wire,
+    Error, ErrorType, Scope,
     value::{Response as Answer, Value as Data},
 };
 use utoipa::ToSchema;
 
-use super::{
-    auth::Caller,
-    extract::{self, Path},
-    problem,
-    state::App,
-};
+use super::{auth::Caller, extract::Path, state::App};
 
+pub mod admin;
 pub mod browse;
 mod params;
+pub mod write;
 
 pub use params::{InstantParams, MatchParams, Params, RangeParams};
 
@@ -84,6 +81,9 @@ impl IntoResponse for Failed {
         answer
     }
 }
+
+/// A client that is told to come again waits so long.
+const RETRY_AFTER_S: &str = "5";
 
 type Result<T, E = Failed> = std::result::Result<T, E>;
 
@@ -229,6 +229,8 @@ pub async fn label_values(
 ) -> Result<Json<Answer<Vec<String>>>> {
     let (start_ms, end_ms) = span(&app, &params)?;
     let (scope, matches) = (scope(&caller), params.all("match[]"));
+    // A name beyond the old character set may come escaped, as Prometheus 3 takes it.
+    let name = timeseries::validate::unescaped(&name);
     let values = app.engine.label_values(&scope, &name, &matches, start_ms, end_ms).await?;
     Ok(success(values))
 }
@@ -296,85 +298,4 @@ pub async fn buildinfo() -> Json<Answer<Value>> {
         "buildDate": "",
         "goVersion": "",
     }))
-}
-
-/// A sender that is told to come again waits so long.
-const RETRY_AFTER_S: &str = "5";
-/// How much of a body was taken, named as in remote write 2.0.
-const WRITTEN: http::HeaderName =
-    http::HeaderName::from_static("x-prometheus-remote-write-samples-written");
-
-/// Takes samples: remote write 1.0 (snappy-compressed protobuf). 204: all are durable; 400: some
-/// can never be taken, the others are durable; 429 and 503: send it again.
-#[utoipa::path(post, path = "/prometheus/api/v1/write", tag = "prometheus",
-    request_body(content = Vec<u8>, content_type = "application/x-protobuf"),
-    responses((status = 204)))]
-pub async fn remote_write(
-    State(app): State<App>,
-    caller: Caller,
-    request: Request,
-) -> problem::Result<Response> {
-    check_media(request.headers())?;
-    let sender = app.ingest.sender(caller.access).await?;
-    let body = extract::read_body(request, wire::COMPRESSED_MAX_BYTES).await?;
-    let body = match wire::Body::read(&body) {
-        Ok(body) => body,
-        Err(error) => return Ok(Failed(error).into_response()),
-    };
-    let histograms_dropped = body.histograms_dropped();
-    let appended = match app.ingest.take_body(&sender, body).await {
-        Ok(appended) => appended,
-        Err(error) => return Ok(Failed(error).into_response()),
-    };
-    app.metrics.count_samples(&appended);
-    Ok(written(&appended, histograms_dropped))
-}
-
-/// What is no snappy-compressed remote write 1.0, where its headers say so.
-fn check_media(headers: &http::HeaderMap) -> problem::Result<()> {
-    let says = |name, wanted: &dyn Fn(&str) -> bool| {
-        headers.get(name).is_none_or(|value| value.to_str().is_ok_and(wanted))
-    };
-    let protobuf = |media: &str| {
-        let media = media.to_ascii_lowercase();
-        media.starts_with("application/x-protobuf") && !media.contains("write.v2")
-    };
-    let snappy = |coding: &str| coding.eq_ignore_ascii_case("snappy");
-    if says(http::header::CONTENT_TYPE, &protobuf) && says(http::header::CONTENT_ENCODING, &snappy)
-    {
-        return Ok(());
-    }
-    Err(problem::Problem::http(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported-media-type",
-        "Another media type is wanted",
-        "only remote write 1.0 is spoken here: application/x-protobuf, compressed by snappy",
-    ))
-}
-
-fn written(appended: &timeseries::Appended, histograms_dropped: usize) -> Response {
-    let taken = appended.written + appended.duplicates;
-    let headers = [(WRITTEN, http::HeaderValue::from(taken))];
-    let rejected = appended.rejected();
-    if rejected == 0 && histograms_dropped == 0 {
-        return (StatusCode::NO_CONTENT, headers).into_response();
-    }
-    let mut message = format!("{taken} of {} samples were written", taken + rejected);
-    if histograms_dropped > 0 {
-        message.push_str("; native histograms are not supported");
-    }
-    if let Some(error) = &appended.first_error {
-        message.push_str("; the first that was not: ");
-        message.push_str(error);
-    }
-    // Nothing else is wrong: there may be room when other series have ended.
-    if appended.over_limit == rejected && histograms_dropped == 0 {
-        let mut answer = Failed(Error::Execution(message)).into_response();
-        *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-        answer
-            .headers_mut()
-            .insert(http::header::RETRY_AFTER, http::HeaderValue::from_static(RETRY_AFTER_S));
-        return (headers, answer).into_response();
-    }
-    (headers, Failed(Error::BadData(message))).into_response()
 }

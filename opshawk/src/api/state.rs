@@ -12,7 +12,7 @@ use base::{
 use identity::Identity;
 use tokio_util::sync::CancellationToken;
 
-use super::{images::Files, metrics::Metrics, streams::Broker};
+use super::{history::Moves, images::Files, metrics::Metrics, streams::Broker};
 use crate::{config::Config, samples::Ingest, server::loops::ServersChanged};
 
 /// Cheap to clone.
@@ -38,6 +38,8 @@ pub struct Parts {
     pub servers_changed: ServersChanged,
     pub files: Files,
     pub metrics: Metrics,
+    /// Exports and imports of samples under way.
+    pub moves: Moves,
     /// Live consoles that are open.
     pub streams: Broker,
     /// Set when the server drains: long polls and event streams end.

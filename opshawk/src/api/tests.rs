@@ -3,8 +3,13 @@
 
 mod authorisation;
 mod consoles;
+mod deletion;
 mod description;
+mod history;
 mod hostile;
+mod leaks;
+mod limits;
+mod owned;
 mod samples;
 mod sessions;
 mod story;

@@ -139,6 +139,11 @@ pub enum Command {
     },
     /// Ask the time-series store in PromQL
     Query(QueryArgs),
+    /// Move the history of metrics from server to server
+    Metrics {
+        #[command(subcommand)]
+        command: MetricsCommand,
+    },
     /// Management controllers
     Bmc {
         #[command(subcommand)]

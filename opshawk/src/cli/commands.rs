@@ -14,6 +14,7 @@ mod flavor;
 mod host;
 mod image;
 mod instance;
+mod metrics;
 pub mod operation;
 mod price_book;
 mod query;
@@ -44,7 +45,12 @@ impl Context {
 }
 
 /// A command that asks the server.
-pub async fn run(command: Command, connection: Connection) -> Result<(), Failure> {
+pub async fn run(command: Command, mut connection: Connection) -> Result<(), Failure> {
+    if let Command::Metrics { command } = &command
+        && let Some(server) = command.server()
+    {
+        connection.url = server.to_owned();
+    }
     let cx = Context { client: Client::new(&connection)?, connection };
     match command {
         Command::Host { command } => host::run(&cx, command).await,
@@ -61,6 +67,7 @@ pub async fn run(command: Command, connection: Connection) -> Result<(), Failure
         Command::Rule { command } => rule::run(&cx, command).await,
         Command::Bill { command } => bill::run(&cx, command).await,
         Command::Query(args) => query::run(&cx, args).await,
+        Command::Metrics { command } => metrics::run(&cx, command).await,
         Command::Alert { command } => plain_list(&cx, command, "/v1/alerts", ALERT).await,
         Command::Notice { command } => plain_list(&cx, command, "/v1/notices", NOTICE).await,
         Command::Audit { command } => plain_list(&cx, command, "/v1/audit", AUDIT).await,

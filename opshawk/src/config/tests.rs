@@ -128,12 +128,75 @@ fn documented() -> Vec<&'static str> {
 #[test]
 fn the_page_shows_the_defaults_and_what_it_shows_can_be_read() {
     let blocks = documented();
-    assert_eq!(blocks.len(), 2, "defaults; mail and webhooks");
+    assert_eq!(blocks.len(), 3, "defaults; one tenant's samples; mail and webhooks");
     let (_dir, flags) = file(blocks[0]);
     let shown = load(&flags, std::iter::empty()).unwrap();
     assert_eq!(format!("{shown:?}"), format!("{:?}", Config::default()));
     let (_dir, flags) = file(blocks[1]);
+    let options = load(&flags, std::iter::empty()).unwrap().samples.options();
+    let tenant = options.tenant_retention[0].0.clone();
+    assert_eq!(options.tenant_retention[0].1.as_secs(), 30 * 24 * 3600);
+    assert_eq!(options.series_max_of(&tenant), 20_000);
+    let (_dir, flags) = file(blocks[2]);
     let shown = load(&flags, std::iter::empty()).unwrap();
     assert_eq!(shown.smtp.expect("it is shown").port, 587);
     assert_eq!(shown.notify.operator_mail, ["ops@example.com"]);
+}
+
+#[test]
+fn samples_and_queries_have_settings_and_wrong_ones_are_named_in_one_line() {
+    let id = base::id::TenantId::new();
+    let (_dir, flags) = file(&format!(
+        "[samples]\nretention_days = 7\nretention_mib = 100\nlog_sync = '250ms'\n\
+         out_of_order_window_s = 60\nmax_active_series = 10\nmax_tenant_series = 5\n\
+         [samples.tenants.{id}]\nretention_days = 2\nmax_series = 3\n\
+         [query]\ntimeout_s = 5\nmax_samples = 1\nmax_series = 2\nmax_points = 3\n\
+         max_memory_mib = 4\nconcurrency = 6\n"
+    ));
+    let variable = ("OPSHAWK_SAMPLES__LOG_SYNC".to_owned(), "50ms".to_owned());
+    let config = load(&flags, [variable]).unwrap();
+    let day = std::time::Duration::from_secs(24 * 3600);
+    let options = config.samples.options();
+    assert_eq!((options.retention, options.retention_bytes), (7 * day, Some(100 << 20)));
+    assert_eq!(options.tenant_retention, [(id.to_string(), 2 * day)]);
+    let every = std::time::Duration::from_millis(50);
+    assert_eq!(options.log_sync, timeseries::embedded::LogSync::Every(every));
+    assert_eq!(options.out_of_order_window.as_secs(), 60);
+    assert_eq!((options.active_series_max, options.tenant_series_max), (10, 5));
+    assert_eq!((options.series_max_of(&id.to_string()), options.series_max_of("x")), (3, 5));
+    let query = config.query.options();
+    assert_eq!((query.timeout.as_secs(), query.max_samples, query.max_series), (5, 1, 2));
+    assert_eq!((query.max_points, query.max_memory, query.concurrency), (3, 4 << 20, 6));
+    // What a server has without a file is what the store has without a server.
+    let (ours, its) = (Samples::default().options(), timeseries::Options::default());
+    assert_eq!(format!("{ours:?}"), format!("{its:?}"));
+    let (ours, its) = (Query::default().options(), timeseries::EngineOptions::default());
+    assert_eq!(format!("{ours:?}"), format!("{its:?}"));
+
+    let tenant = |text: &str| format!("[samples.tenants.{id}]\n{text}");
+    for (text, key) in [
+        ("[samples]\nretention_days = 0", "samples.retention_days must be from 1 to 36500"),
+        ("[samples]\nretention_days = -1", "samples.retention_days: "),
+        ("[samples]\nretention_mib = 1", "samples.retention_mib must be 64 or more"),
+        ("[samples]\nlog_sync = 'never'", "samples.log_sync: 'never' is neither \"group\" nor"),
+        ("[samples]\nlog_sync = '0ms'", "samples.log_sync: '0ms' is neither"),
+        ("[samples]\nlog_sync = 50", "samples.log_sync: "),
+        (
+            "[samples]\nretention_days = 1\nout_of_order_window_s = 100000",
+            "samples.out_of_order_window_s must be within",
+        ),
+        ("[samples]\nmax_active_series = 0", "samples.max_active_series must be above zero"),
+        ("[samples]\nmax_tenant_series = 0", "samples.max_tenant_series must be above zero"),
+        ("[samples]\nmax_body_mib = 0", "samples.max_body_mib must be from 1 to 1024"),
+        ("[samples]\nmax_decoded_body_mib = 4096", "samples.max_decoded_body_mib must be"),
+        ("[samples.tenants.acme]\nmax_series = 1", "samples.tenants"),
+        (&tenant("retention_days = 401"), ".retention_days must be from 1 to 400, not 401"),
+        (&tenant("retention_days = 0"), ".retention_days must be from 1 to 400"),
+        (&tenant("series = 1"), "unknown field `series`"),
+        ("[query]\nmax_memory_mib = 0", "query.max_memory_mib must be above zero"),
+        ("[query]\ntimeout_s = 'long'", "query.timeout_s: "),
+    ] {
+        let message = error(text, &[]);
+        assert!(message.contains(key) && !message.contains('\n'), "{text}: {message}");
+    }
 }

@@ -34,6 +34,8 @@ const AGENT_TOKEN: &str = "agent.token";
 const INSTANCES: &str = "instances";
 /// What a backup writes before it sends it.
 pub const BACKUP_ASIDE: &str = ".backup-";
+/// What an import has read and not written yet.
+pub const IMPORT_ASIDE: &str = ".import-";
 
 /// Held by this process; the lock goes with it, however it ends.
 #[derive(Debug)]
@@ -54,8 +56,10 @@ impl DataDir {
         }
         for entry in fs::read_dir(path).map_err(unusable)? {
             let entry = entry.map_err(unusable)?;
-            // A backup that was cut short.
-            if entry.file_name().to_string_lossy().starts_with(BACKUP_ASIDE) {
+            // Of a backup or an import that was cut short.
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if [BACKUP_ASIDE, IMPORT_ASIDE].iter().any(|aside| name.starts_with(aside)) {
                 fs::remove_dir_all(entry.path()).map_err(unusable)?;
             }
         }

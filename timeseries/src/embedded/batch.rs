@@ -66,8 +66,8 @@ impl Batch {
     pub fn sample_count(&self) -> usize {
         self.samples.len()
     }
-    pub fn is_too_large(&self) -> bool {
-        u32::try_from(self.keys.len().max(self.samples.len())).is_err()
+    pub fn key_bytes(&self) -> usize {
+        self.keys.len()
     }
     pub fn key(&self, entry: &Entry) -> &[u8] {
         &self.keys[entry.key.0 as usize..entry.key.1 as usize]

@@ -9,6 +9,8 @@ use hashbrown::HashMap;
 use super::{
     Inner,
     block::{Block, Index},
+    head::Found,
+    key,
     manifest::Tombstone,
     options::{TOMBSTONES_MAX, millis},
 };
@@ -109,6 +111,23 @@ impl Inner {
             }
         }
         Ok(mask)
+    }
+
+    /// Hides what only the head holds of tenants whose retention is past.
+    pub(super) fn hide_expired(&self, found: &mut Found) {
+        if self.options.tenant_retention.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        for (key, samples) in found.iter_mut() {
+            let tenant = key::get(key, TENANT);
+            let of = self.options.tenant_retention.iter().find(|(its, _)| its == tenant);
+            if let Some((_, retention)) = of {
+                let horizon = now.ms().saturating_sub(millis(*retention));
+                samples.retain(|sample| sample.at_ms >= horizon);
+            }
+        }
+        found.retain(|(_, samples)| !samples.is_empty());
     }
 
     /// Whether rewriting a block would free what a deletion or a tenant's retention took.

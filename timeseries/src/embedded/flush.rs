@@ -84,6 +84,18 @@ impl Inner {
 
     /// One block a day that has samples.
     fn write_blocks(&self, manifest: &mut Manifest, frozen: &Frozen) -> Result<Vec<Arc<Block>>> {
+        let first = manifest.next_block;
+        let written = self.write_days(manifest, frozen);
+        if written.is_err() {
+            // Or a full disk would fill with what each try left.
+            for number in first..manifest.next_block {
+                let _ = std::fs::remove_file(block_path(&self.dir.join(BLOCK_DIR), number));
+            }
+        }
+        written
+    }
+
+    fn write_days(&self, manifest: &mut Manifest, frozen: &Frozen) -> Result<Vec<Arc<Block>>> {
         let mut added = Vec::new();
         for day in days(frozen) {
             let (first_ms, last_ms) = (day * DAY_MS, day * DAY_MS + (DAY_MS - 1));

@@ -6,6 +6,7 @@
 //! the moment in which it freezes them.
 
 use std::{
+    collections::BTreeMap,
     hash::BuildHasher,
     sync::{
         Arc, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -25,6 +26,7 @@ use crate::matcher::Matcher;
 mod samples;
 mod series;
 mod shard;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +43,7 @@ pub struct Head {
     shards: Vec<RwLock<Shard>>,
     hasher: foldhash::fast::FixedState,
     series: AtomicUsize,
+    tenants: tenants::Tenants,
     /// Samples that no block holds.
     unflushed: AtomicUsize,
     next_wal_id: AtomicU64,
@@ -55,6 +58,7 @@ impl Head {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             hasher: foldhash::fast::FixedState::default(),
             series: AtomicUsize::new(0),
+            tenants: tenants::Tenants::default(),
             unflushed: AtomicUsize::new(0),
             next_wal_id: AtomicU64::new(1),
             segment: AtomicU64::new(0),
@@ -82,6 +86,10 @@ impl Head {
     pub fn series_count(&self) -> usize {
         self.series.load(Relaxed)
     }
+    /// By tenant.
+    pub fn tenant_series(&self) -> BTreeMap<String, usize> {
+        self.tenants.all()
+    }
     pub fn unflushed(&self) -> usize {
         self.unflushed.load(Relaxed)
     }
@@ -92,11 +100,21 @@ impl Head {
         self.segment.store(segment, Relaxed);
     }
 
-    /// Makes a series in the shard of its hash, which the caller holds.
-    pub fn create(&self, shard: &mut Shard, hash: u64, key: &[u8]) -> usize {
+    /// Makes a series in the shard of its hash, which the caller holds. None where its tenant has as
+    /// many as `most` says already.
+    pub fn create(
+        &self,
+        shard: &mut Shard,
+        hash: u64,
+        key: &[u8],
+        most: impl FnOnce(&str) -> usize,
+    ) -> Option<usize> {
+        if !self.tenants.enter(key, most) {
+            return None;
+        }
         self.series.fetch_add(1, Relaxed);
         let wal_id = self.next_wal_id.fetch_add(1, Relaxed);
-        shard.create(hash, MemSeries::new(key.into(), wal_id), |key| self.hash(key))
+        Some(shard.create(hash, MemSeries::new(key.into(), wal_id), |key| self.hash(key)))
     }
 
     /// Samples that were just put into a shard.
@@ -157,7 +175,8 @@ impl Head {
         let horizon = self.newest_ms.load(Relaxed).saturating_sub(idle_ms);
         for index in 0..SHARDS {
             let mut shard = self.write(index);
-            let (samples, forgotten) = shard.flushed(horizon, |key| self.hash(key));
+            let leave = |key: &[u8]| self.tenants.leave(key);
+            let (samples, forgotten) = shard.flushed(horizon, |key| self.hash(key), leave);
             self.unflushed.fetch_sub(samples, Relaxed);
             self.series.fetch_sub(forgotten, Relaxed);
         }

@@ -32,6 +32,11 @@ pub fn pairs(key: &[u8]) -> Pairs<'_> {
     Pairs(reader)
 }
 
+/// How many labels it has.
+pub fn count(key: &[u8]) -> usize {
+    Reader::new(key).len().unwrap_or_default()
+}
+
 /// Pairs as text: keys are checked to be UTF-8 before they are taken in.
 pub fn texts(key: &[u8]) -> impl Iterator<Item = (&str, &str)> + Clone {
     pairs(key).map(|(name, value)| {

@@ -113,7 +113,7 @@ impl Inner {
     }
 
     /// Series by series, so that memory holds one series' samples and the indexes.
-    fn merge_blocks(&self, group: &[Arc<Block>], now: Timestamp) -> Result<()> {
+    pub(super) fn merge_blocks(&self, group: &[Arc<Block>], now: Timestamp) -> Result<()> {
         let number = {
             let mut manifest = self.manifest.lock().expect("no panic while held");
             manifest.next_block += 1;

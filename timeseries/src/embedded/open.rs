@@ -13,8 +13,18 @@ use base::time::SharedClock;
 use tokio::sync::Notify;
 
 use super::{
-    BLOCK_DIR, Inner, LOCK_FILE, LOG_DIR, block::Block, block_path, cache::IndexCache, files,
-    flush, head::Head, manifest::Manifest, notes::Notes, options::Options, stats, wal::Wal, write,
+    BLOCK_DIR, Inner, LOCK_FILE, LOG_DIR,
+    block::Block,
+    block_path,
+    cache::IndexCache,
+    files, flush,
+    head::Head,
+    manifest::{self, Manifest},
+    notes::Notes,
+    options::Options,
+    stats,
+    wal::Wal,
+    write,
 };
 use crate::error::{Error, Result};
 
@@ -27,6 +37,11 @@ impl Inner {
         let mut manifest = match Manifest::load(&dir)? {
             Some(manifest) => manifest,
             None => {
+                // What no manifest names would be taken away as a leftover.
+                if !files::numbered(&block_dir, "blk")?.is_empty() {
+                    let reason = "it is gone, and there are blocks that only it can name";
+                    return Err(Error::corrupt(&dir.join(manifest::FILE), 0, reason));
+                }
                 let fresh = Manifest::default();
                 fresh.store(&dir)?;
                 fresh

@@ -1,6 +1,6 @@
 //! The embedded store's settings and bounds.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// How much of the past, how much in memory. The defaults suit one machine.
 #[derive(Debug, Clone)]
@@ -23,6 +23,10 @@ pub struct Options {
     pub flush_age: Duration,
     /// New series beyond this many active ones are refused.
     pub active_series_max: usize,
+    /// The same of one tenant, by the value of the `tenant` label; series without it have none.
+    pub tenant_series_max: usize,
+    /// Other limits of some tenants.
+    pub tenant_series_max_of: BTreeMap<String, usize>,
     /// Blocks of one day and level that are merged into one.
     pub merge_fan_in: usize,
 }
@@ -39,6 +43,13 @@ pub enum LogSync {
     Every(Duration),
 }
 
+impl Options {
+    /// How many active series a tenant may have.
+    pub fn series_max_of(&self, tenant: &str) -> usize {
+        self.tenant_series_max_of.get(tenant).copied().unwrap_or(self.tenant_series_max)
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -51,6 +62,8 @@ impl Default for Options {
             flush_log_bytes: 128 << 20,
             flush_age: Duration::from_secs(2 * 3600),
             active_series_max: 1_000_000,
+            tenant_series_max: 100_000,
+            tenant_series_max_of: BTreeMap::new(),
             merge_fan_in: 6,
         }
     }
@@ -83,6 +96,8 @@ pub const INDEX_CACHE_MAX_BYTES: usize = 256 << 20;
 pub const MAINTENANCE_PERIOD: Duration = Duration::from_secs(60);
 /// One append.
 pub const APPEND_MAX_SAMPLES: usize = 1_000_000;
+/// Names and values of the labels of all its series.
+pub const APPEND_MAX_KEY_BYTES: usize = 128 << 20;
 
 pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

@@ -2,13 +2,13 @@
 //!
 //! The head is read first, the set of blocks after it: what a flush moves in between is seen twice
 //! and merged, never missed. A large selection is decoded by several threads, each with some of the
-//! series.
+//! series. It ends where nobody waits for it any more: a query out of time leaves no read behind.
 
 use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    memory,
     store::{Select, Selected},
 };
 
@@ -44,12 +45,13 @@ struct Plan {
 }
 
 impl Inner {
-    pub(super) fn select(&self, request: &Select) -> Result<Vec<Selected>> {
+    pub(super) fn select(&self, request: &Select, asked: &Asked) -> Result<Vec<Selected>> {
         self.check_open()?;
         let (start, end) = (request.start_ms, request.end_ms);
-        let head = self.head.select(&request.matchers, start, end);
+        let mut head = self.head.select(&request.matchers, start, end);
+        self.hide_expired(&mut head);
         let sources = self.sources(start, end)?;
-        let budget = Budget::new(request.max_samples);
+        let budget = Budget::new(request, asked);
         let mut plans: HashMap<Vec<u8>, Plan, foldhash::fast::FixedState> = HashMap::default();
         let mut estimate = 0;
         let mut key = Vec::new();
@@ -67,6 +69,7 @@ impl Inner {
                 match plans.get_mut(&key) {
                     Some(plan) => plan.parts.push(part),
                     None => {
+                        budget.take_series(&key)?;
                         plans.insert(key.clone(), Plan { parts: vec![part], ..Plan::default() });
                     }
                 }
@@ -74,6 +77,9 @@ impl Inner {
         }
         for (key, samples) in head {
             budget.take(samples.len())?;
+            if !plans.contains_key(&*key) {
+                budget.take_series(&key)?;
+            }
             plans.entry_ref(&*key).or_default().head = samples;
         }
         let mut plans: Vec<_> = plans.into_iter().collect();
@@ -100,7 +106,7 @@ impl Inner {
         mut plans: Vec<(Vec<u8>, Plan)>,
         sources: &[Source],
         request: &Select,
-        budget: &Budget,
+        budget: &Budget<'_>,
         estimate: usize,
     ) -> Result<Vec<Selected>> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -135,7 +141,7 @@ impl Inner {
         plans: Vec<(Vec<u8>, Plan)>,
         sources: &[Source],
         request: &Select,
-        budget: &Budget,
+        budget: &Budget<'_>,
     ) -> Result<Vec<Selected>> {
         let (start, end) = (request.start_ms, request.end_ms);
         let mut readers: Vec<_> =
@@ -172,18 +178,20 @@ impl Inner {
         Ok(selected)
     }
 
-    pub(super) fn series(&self, request: &Select) -> Result<Vec<Arc<Labels>>> {
-        let keys = self.keys(request)?;
+    pub(super) fn series(&self, request: &Select, asked: &Asked) -> Result<Vec<Arc<Labels>>> {
+        let keys = self.keys(request, asked)?;
         let mut all: Vec<_> = keys.iter().map(|key| Arc::new(key::labels(key))).collect();
         all.sort_unstable();
         Ok(all)
     }
 
     /// Of the series that may have a sample in the range.
-    fn keys(&self, request: &Select) -> Result<BTreeSet<Vec<u8>>> {
+    fn keys(&self, request: &Select, asked: &Asked) -> Result<BTreeSet<Vec<u8>>> {
         self.check_open()?;
         let (start, end) = (request.start_ms, request.end_ms);
+        let budget = Budget::new(request, asked);
         let head = self.head.keys(&request.matchers, start, end);
+        head.iter().try_for_each(|key| budget.take_series(key))?;
         let mut all: BTreeSet<_> = head.into_iter().map(|key| key.to_vec()).collect();
         let mut key = Vec::new();
         for source in self.sources(start, end)? {
@@ -197,6 +205,7 @@ impl Inner {
                 if index.chunks_in(series, start, end).any(|chunk| inside(chunk.column)) {
                     index.key(series, &mut key);
                     if !all.contains(&key) {
+                        budget.take_series(&key)?;
                         all.insert(key.clone());
                     }
                 }
@@ -211,36 +220,89 @@ impl Inner {
         Ok(all)
     }
 
-    pub(super) fn label_names(&self, request: &Select) -> Result<Vec<String>> {
-        let keys = self.keys(request)?;
+    pub(super) fn label_names(&self, request: &Select, asked: &Asked) -> Result<Vec<String>> {
+        let keys = self.keys(request, asked)?;
         let names: BTreeSet<&str> =
             keys.iter().flat_map(|key| key::texts(key).map(|(name, _)| name)).collect();
         Ok(names.into_iter().map(str::to_owned).collect())
     }
 
-    pub(super) fn label_values(&self, name: &str, request: &Select) -> Result<Vec<String>> {
-        let keys = self.keys(request)?;
+    pub(super) fn label_values(
+        &self,
+        name: &str,
+        request: &Select,
+        asked: &Asked,
+    ) -> Result<Vec<String>> {
+        let keys = self.keys(request, asked)?;
         let values: BTreeSet<&str> =
             keys.iter().map(|key| key::get(key, name)).filter(|value| !value.is_empty()).collect();
         Ok(values.into_iter().map(str::to_owned).collect())
     }
 }
 
-/// Shared by the threads of one selection.
-struct Budget {
-    left: AtomicUsize,
-    limit: usize,
+/// Whether somebody waits for an answer still.
+#[derive(Debug, Default)]
+pub struct Asked {
+    given_up: Arc<AtomicBool>,
 }
 
-impl Budget {
-    fn new(limit: usize) -> Self {
-        Self { left: AtomicUsize::new(limit), limit }
+/// Gives up when it goes.
+pub struct Asking(Arc<AtomicBool>);
+
+pub fn asked() -> (Asked, Asking) {
+    let asked = Asked::default();
+    let asking = Asking(asked.given_up.clone());
+    (asked, asking)
+}
+
+impl Asked {
+    fn check(&self) -> Result<()> {
+        if self.given_up.load(Relaxed) { Err(Error::Canceled) } else { Ok(()) }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Shared by the threads of one selection.
+struct Budget<'a> {
+    asked: &'a Asked,
+    samples_left: AtomicUsize,
+    bytes_left: AtomicUsize,
+    max_samples: usize,
+    max_bytes: usize,
+}
+
+impl<'a> Budget<'a> {
+    fn new(request: &Select, asked: &'a Asked) -> Self {
+        let (max_samples, max_bytes) = (request.max_samples, request.max_bytes);
+        let (samples_left, bytes_left) =
+            (AtomicUsize::new(max_samples), AtomicUsize::new(max_bytes));
+        Self { asked, samples_left, bytes_left, max_samples, max_bytes }
     }
     fn take(&self, samples: usize) -> Result<()> {
-        let less = |left: usize| left.checked_sub(samples);
-        match self.left.fetch_update(Relaxed, Relaxed, less) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::TooManySamples { limit: self.limit }),
+        if !subtract(&self.samples_left, samples) {
+            return Err(Error::TooManySamples { limit: self.max_samples });
         }
+        self.take_bytes(memory::of_samples(samples))
     }
+    /// A series, without its samples.
+    fn take_series(&self, key: &[u8]) -> Result<()> {
+        self.take_bytes(memory::of_series(key::count(key), key.len()))
+    }
+    fn take_bytes(&self, bytes: usize) -> Result<()> {
+        self.asked.check()?;
+        if subtract(&self.bytes_left, bytes) {
+            return Ok(());
+        }
+        Err(Error::TooMuchMemory { limit_bytes: self.max_bytes })
+    }
+}
+
+/// False where it would go below zero.
+fn subtract(left: &AtomicUsize, count: usize) -> bool {
+    left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(count)).is_ok()
 }

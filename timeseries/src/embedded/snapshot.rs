@@ -2,24 +2,30 @@
 
 use std::path::Path;
 
-use super::{
-    BLOCK_DIR, Inner, block_path, files,
-    manifest::{self, Manifest},
-};
+use super::{BLOCK_DIR, Inner, block_path, files, manifest::Manifest};
 use crate::error::{Error, Result};
 
 impl Inner {
     /// Blocks never change, so that links to them are a copy.
     pub(super) fn snapshot(&self, dir: &Path) -> Result<()> {
         self.check_open()?;
-        let mut manifest = self.manifest.lock().expect("no panic while held");
-        if dir.join(manifest::FILE).exists() {
+        // What is there could be a link to a block of this store, and is never written to.
+        if std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
             return Err(Error::BadData(format!(
-                "{} holds a store already; name a new directory",
+                "{} is not empty; name a new directory",
                 dir.display()
             )));
         }
+        let mut manifest = self.manifest.lock().expect("no panic while held");
         self.flush_held(&mut manifest)?;
+        let copied = self.copy_to(dir, &manifest);
+        if copied.is_err() {
+            let _ = std::fs::remove_dir_all(dir);
+        }
+        copied
+    }
+
+    fn copy_to(&self, dir: &Path, manifest: &Manifest) -> Result<()> {
         let block_dir = dir.join(BLOCK_DIR);
         files::create_dir(&block_dir)?;
         for entry in &manifest.blocks {

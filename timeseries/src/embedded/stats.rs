@@ -1,6 +1,9 @@
 //! The store's own figures, for `/metrics` and the operator.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use serde::Serialize;
 
@@ -10,6 +13,8 @@ use crate::store::Appended;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
     pub active_series: usize,
+    /// Of each tenant that has any.
+    pub tenant_series: BTreeMap<String, usize>,
     /// Samples that only the log and memory hold.
     pub unflushed_samples: usize,
     pub log_bytes: u64,
@@ -27,6 +32,9 @@ pub struct Stats {
     pub appended_samples: u64,
     pub duplicate_samples: u64,
     pub rejected_samples: u64,
+    /// Of those, samples of new series over the limit of active ones.
+    pub over_limit_samples: u64,
+    pub over_tenant_limit_samples: u64,
     pub flushes: u64,
     pub failed_flushes: u64,
     pub merges: u64,
@@ -39,6 +47,8 @@ pub struct Counters {
     appended: AtomicU64,
     duplicates: AtomicU64,
     rejected: AtomicU64,
+    over_limit: AtomicU64,
+    over_tenant_limit: AtomicU64,
     pub flushes: AtomicU64,
     pub failed_flushes: AtomicU64,
     pub merges: AtomicU64,
@@ -54,6 +64,8 @@ impl Counters {
         self.appended.fetch_add(appended.written as u64, Relaxed);
         self.duplicates.fetch_add(appended.duplicates as u64, Relaxed);
         self.rejected.fetch_add(appended.rejected() as u64, Relaxed);
+        self.over_limit.fetch_add(appended.over_limit as u64, Relaxed);
+        self.over_tenant_limit.fetch_add(appended.over_tenant_limit as u64, Relaxed);
     }
 }
 
@@ -63,6 +75,7 @@ impl Inner {
         let counters = &self.counters;
         Stats {
             active_series: self.head.series_count(),
+            tenant_series: self.head.tenant_series(),
             unflushed_samples: self.head.unflushed(),
             log_bytes: self.log_bytes.load(Relaxed),
             log_fsyncs: self.wal.fsyncs(),
@@ -75,6 +88,8 @@ impl Inner {
             appended_samples: counters.appended.load(Relaxed),
             duplicate_samples: counters.duplicates.load(Relaxed),
             rejected_samples: counters.rejected.load(Relaxed),
+            over_limit_samples: counters.over_limit.load(Relaxed),
+            over_tenant_limit_samples: counters.over_tenant_limit.load(Relaxed),
             flushes: counters.flushes.load(Relaxed),
             failed_flushes: counters.failed_flushes.load(Relaxed),
             merges: counters.merges.load(Relaxed),

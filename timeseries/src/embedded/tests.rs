@@ -8,6 +8,8 @@ use base::{
 use super::{options::DAY_MS, *};
 use crate::Matcher;
 
+mod backfill;
+mod limits;
 mod model;
 mod remote;
 mod safety;
@@ -34,6 +36,7 @@ fn all() -> Select {
         start_ms: i64::MIN,
         end_ms: i64::MAX,
         max_samples: usize::MAX,
+        max_bytes: usize::MAX,
     }
 }
 
@@ -97,7 +100,7 @@ async fn each_sample_is_judged_and_the_rest_of_a_batch_is_written() {
         series("a", &[(-1, f64::NAN), (-1, f64::NAN), (5, 6.0)]),
         // In order for itself, however late.
         series("slow", &[(-8_000_000, 1.0)]),
-        series("no name!", &[(1, 1.0), (2, 1.0)]),
+        series("", &[(1, 1.0), (2, 1.0)]),
         series("c", &[(1, 1.0)]),
         series("d", &[(1, 1.0)]),
         series("ancient", &[(-401 * DAY_MS, 1.0)]),
@@ -112,6 +115,7 @@ async fn each_sample_is_judged_and_the_rest_of_a_batch_is_written() {
         too_new: 1,
         invalid: 2,
         over_limit: 1,
+        over_tenant_limit: 0,
         first_error: first_error.clone(),
     };
     assert_eq!(appended, expected);

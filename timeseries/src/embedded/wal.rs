@@ -54,8 +54,12 @@ pub const SEGMENT_HEADER_BYTES: usize = 16;
 pub const FRAME_HEADER_BYTES: usize = 12;
 /// Begins each frame, so that one behind a damaged one is found.
 pub const FRAME_MARK: [u8; 4] = [0xf7, 0xa3, 0xe1, 0x9c];
-/// What waits for the log's thread; beyond it appends answer `Busy`. Also a frame's largest size.
+/// What waits for the log's thread; beyond it appends answer `Busy`. A group of more takes several
+/// frames.
 pub const STAGED_MAX_BYTES: usize = 32 << 20;
+/// No frame is larger: an append's records of one shard stay together, and
+/// [`super::options::APPEND_MAX_KEY_BYTES`] bounds them.
+pub const FRAME_MAX_BYTES: usize = 256 << 20;
 
 pub const RECORD_SERIES: u8 = 1;
 pub const RECORD_SAMPLES: u8 = 2;
@@ -301,7 +305,12 @@ impl Log<'_> {
         let mut frame = vec![0; FRAME_HEADER_BYTES];
         for item in items {
             match item {
-                Item::Records(records) => frame.extend_from_slice(&records),
+                Item::Records(records) => {
+                    if frame.len() + records.len() > STAGED_MAX_BYTES {
+                        self.write_frame(&mut frame)?;
+                    }
+                    frame.extend_from_slice(&records);
+                }
                 Item::Rotate(number) => {
                     self.write_frame(&mut frame)?;
                     self.sync_if_due(true)?;
@@ -320,7 +329,9 @@ impl Log<'_> {
             return Ok(());
         }
         let length = u32::try_from(payload)
-            .map_err(|_| Error::TooLarge { what: "a group of appends", limit: STAGED_MAX_BYTES })?;
+            .ok()
+            .filter(|_| payload <= FRAME_MAX_BYTES)
+            .ok_or(Error::TooLarge { what: "an append's records", limit: FRAME_MAX_BYTES })?;
         frame[..4].copy_from_slice(&FRAME_MARK);
         frame[4..8].copy_from_slice(&length.to_le_bytes());
         let crc = frame_crc(length, &frame[FRAME_HEADER_BYTES..]);

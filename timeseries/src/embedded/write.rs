@@ -11,7 +11,9 @@ use super::{
     block::ChunkReader,
     head::{Head, Shard, Verdict},
     key,
-    options::{APPEND_MAX_SAMPLES, FUTURE_MAX_MS, UNFLUSHED_MAX_FACTOR, millis},
+    options::{
+        APPEND_MAX_KEY_BYTES, APPEND_MAX_SAMPLES, FUTURE_MAX_MS, UNFLUSHED_MAX_FACTOR, millis,
+    },
     wal::{
         self,
         replay::{Record, Replayed},
@@ -19,6 +21,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    scope::TENANT,
     store::Appended,
     validate,
 };
@@ -41,9 +44,10 @@ struct Records {
 impl Inner {
     /// Judges and stages a batch; it is durable once the log has reached the ticket.
     pub(super) fn stage(&self, batch: &Batch) -> Result<(Appended, u64)> {
-        if batch.sample_count() > APPEND_MAX_SAMPLES || batch.is_too_large() {
+        if batch.sample_count() > APPEND_MAX_SAMPLES || batch.key_bytes() > APPEND_MAX_KEY_BYTES {
             return Err(Error::BadData(format!(
-                "one append takes at most {APPEND_MAX_SAMPLES} samples"
+                "one append takes at most {APPEND_MAX_SAMPLES} samples and {APPEND_MAX_KEY_BYTES} \
+                 bytes of labels"
             )));
         }
         self.check_open()?;
@@ -178,17 +182,35 @@ impl Inner {
             appended.over_limit += samples.len();
             appended.first_error.get_or_insert_with(|| {
                 format!(
-                    "{} would be one more than the {} active series allowed",
+                    "{} would be one more than the {} active series allowed (max_active_series); \
+                     write fewer, or raise the limit",
                     name(key),
                     self.options.active_series_max
                 )
             });
             return Ok(None);
         }
+        let most = |tenant: &str| self.options.series_max_of(tenant);
+        let Some(at) = self.head.create(shard, hash, key, most) else {
+            self.refuse_of_tenant(key, samples.len(), appended);
+            return Ok(None);
+        };
         let newest_ms = self.newest_in_blocks(key, first_ms)?;
-        let at = self.head.create(shard, hash, key);
         shard.series(at).learn(newest_ms);
         Ok(Some(at))
+    }
+
+    fn refuse_of_tenant(&self, key: &[u8], samples: usize, appended: &mut Appended) {
+        appended.over_tenant_limit += samples;
+        appended.first_error.get_or_insert_with(|| {
+            let tenant = key::get(key, TENANT);
+            format!(
+                "{} would be one more than the {} active series allowed of tenant {tenant} \
+                 (max_tenant_series); write fewer of it, or raise its limit",
+                name(key),
+                self.options.series_max_of(tenant)
+            )
+        });
     }
 
     /// The newest instant of a series that is new to the head, if a block could hold one that
@@ -295,7 +317,10 @@ pub(super) fn replay(log_dir: &Path, first_segment: u64, head: &Head) -> Result<
                 let mut shard = head.write(number);
                 let at = match shard.find_key(hash, key) {
                     Some(at) => at,
-                    None => head.create(&mut shard, hash, key),
+                    // What was taken in once is not refused now.
+                    None => head
+                        .create(&mut shard, hash, key, |_| usize::MAX)
+                        .expect("there is no limit"),
                 };
                 names.insert(id, (number, at));
             }

@@ -8,7 +8,7 @@ use std::{
 use base::sample::{Labels, NAME};
 use serde::Serialize;
 
-use super::{Engine, over, plan};
+use super::{Engine, plan};
 use crate::{
     error::Result,
     scope::Scope,
@@ -58,7 +58,7 @@ impl Engine {
         let plan = plan::compile(expr, scope, start_ms, end_ms)?;
         let mut all: BTreeMap<Arc<Labels>, Exemplars> = BTreeMap::new();
         for matchers in plan.selectors {
-            let found = self.store().exemplars(over(matchers, start_ms, end_ms)).await?;
+            let found = self.store().exemplars(self.over(matchers, start_ms, end_ms)).await?;
             all.extend(found.into_iter().map(|one| (one.labels.clone(), one)));
         }
         Ok(all.into_values().collect())
@@ -93,7 +93,8 @@ impl Engine {
     ) -> Result<Cardinality> {
         let mut matchers = Vec::new();
         scope.enforce(&mut matchers);
-        let series = self.store().series(over(matchers, start_ms, end_ms)).await?;
+        let request = self.over(matchers, start_ms, end_ms);
+        let series = self.listed(self.store().series(request)).await?;
         Ok(count(&series, start_ms, end_ms, limit))
     }
 }

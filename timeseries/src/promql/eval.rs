@@ -7,11 +7,12 @@ use base::sample::{NAME, Sample, is_stale};
 
 use super::{
     functions::Function,
-    guard::Guard,
+    guard::{Guard, Memory},
     plan::{Node, Range, RangeSource, Selector},
 };
 use crate::{
     error::{Error, Result},
+    memory,
     store::Selected,
 };
 
@@ -87,24 +88,41 @@ pub struct Evaluator<'a> {
     pub guard: &'a Guard,
 }
 
-/// How many values are held, with their bound: what a node's operands gave is held until the node
+/// How many values are held, with their bounds: what a node's operands gave is held until the node
 /// has its own.
 pub struct Held {
     now: Cell<usize>,
     limit: usize,
+    memory: Memory,
 }
 
 impl Held {
-    pub fn at_most(limit: usize) -> Self {
-        Self { now: Cell::new(0), limit }
+    pub fn at_most(limit: usize, memory: Memory) -> Self {
+        Self { now: Cell::new(0), limit, memory }
     }
     fn check(&self, more: usize) -> Result<()> {
-        if self.now.get().saturating_add(more) > self.limit {
+        let all = self.now.get().saturating_add(more);
+        if all > self.limit {
             return Err(Error::TooManyPoints { limit: self.limit });
         }
-        Ok(())
+        self.memory.check(all.saturating_mul(VALUE_BYTES))
+    }
+    /// Whether something else fits beside the values.
+    pub fn check_bytes(&self, more: usize) -> Result<()> {
+        self.memory.check(self.now.get().saturating_mul(VALUE_BYTES).saturating_add(more))
+    }
+    /// Whether these fit as an answer: their labels are copied, values become text.
+    pub fn check_answer(&self, series: &[Points]) -> Result<()> {
+        let labels: usize = series.iter().map(|one| memory::of_labels(one.labels.iter())).sum();
+        self.check_bytes(labels)?;
+        let values = |one: &Points| one.values.iter().filter(|value| value.is_some()).count();
+        let values: usize = series.iter().map(values).sum();
+        // The labels once more as text.
+        self.memory.check_alone(2 * labels + values * memory::ANSWERED_VALUE)
     }
 }
+
+const VALUE_BYTES: usize = size_of::<Option<f64>>();
 
 impl<'a> Evaluator<'a> {
     pub fn eval(&self, node: &Node, grid: Grid) -> Result<Out> {
@@ -222,7 +240,16 @@ impl<'a> Evaluator<'a> {
     pub fn stretches(&self, range: &Range, grid: Grid) -> Result<Vec<Stretch<'a>>> {
         match &range.source {
             RangeSource::Selector(selector) => {
-                Ok(self.data[selector.data].iter().map(without_stale).collect())
+                let mut copied = 0;
+                let stretches = self.data[selector.data].iter().map(|series| {
+                    let stretch = without_stale(series);
+                    if let Cow::Owned(samples) = &stretch.samples {
+                        copied += memory::of_samples(samples.len());
+                        self.held.check_bytes(copied)?;
+                    }
+                    Ok(stretch)
+                });
+                stretches.collect()
             }
             RangeSource::Subquery { inner, step_ms } => {
                 let inner_grid = self.subquery_grid(range, *step_ms, grid)?;

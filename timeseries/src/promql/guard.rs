@@ -1,4 +1,4 @@
-//! Ends a query that takes too long or that nobody waits for any more.
+//! Ends a query that takes too long, that takes too much memory, or that nobody waits for any more.
 
 use std::{
     sync::{
@@ -47,5 +47,37 @@ pub struct CancelOnDrop(Arc<AtomicBool>);
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Relaxed);
+    }
+}
+
+/// How much of its memory a query has taken for good.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    taken: usize,
+    limit: usize,
+}
+
+impl Memory {
+    pub fn at_most(limit_bytes: usize) -> Self {
+        Self { taken: 0, limit: limit_bytes }
+    }
+    pub fn left(&self) -> usize {
+        self.limit.saturating_sub(self.taken)
+    }
+    pub fn take(&mut self, bytes: usize) -> Result<()> {
+        self.check(bytes)?;
+        self.taken += bytes;
+        Ok(())
+    }
+    /// Whether so much more fits for a while.
+    pub fn check(&self, bytes: usize) -> Result<()> {
+        if bytes > self.left() { Err(self.exceeded()) } else { Ok(()) }
+    }
+    /// Whether what outlives everything else fits.
+    pub fn check_alone(&self, bytes: usize) -> Result<()> {
+        if bytes > self.limit { Err(self.exceeded()) } else { Ok(()) }
+    }
+    pub fn exceeded(&self) -> Error {
+        Error::TooMuchMemory { limit_bytes: self.limit }
     }
 }

@@ -20,6 +20,7 @@ pub struct QueryStats {
     pub too_many_samples: u64,
     pub too_many_series: u64,
     pub too_many_points: u64,
+    pub too_much_memory: u64,
     /// Nobody waited for them any more.
     pub canceled: u64,
     /// For other reasons.
@@ -34,6 +35,7 @@ pub struct Counters {
     too_many_samples: AtomicU64,
     too_many_series: AtomicU64,
     too_many_points: AtomicU64,
+    too_much_memory: AtomicU64,
     canceled: AtomicU64,
     failed: AtomicU64,
 }
@@ -48,6 +50,7 @@ impl Counters {
             too_many_samples: read(&self.too_many_samples),
             too_many_series: read(&self.too_many_series),
             too_many_points: read(&self.too_many_points),
+            too_much_memory: read(&self.too_much_memory),
             canceled: read(&self.canceled),
             failed: read(&self.failed),
         }
@@ -75,6 +78,7 @@ impl Running {
             Err(Error::TooManySamples { .. }) => &counters.too_many_samples,
             Err(Error::TooManySeries { .. }) => &counters.too_many_series,
             Err(Error::TooManyPoints { .. }) => &counters.too_many_points,
+            Err(Error::TooMuchMemory { .. }) => &counters.too_much_memory,
             Err(Error::Canceled) => &counters.canceled,
             Err(_) => &counters.failed,
         };

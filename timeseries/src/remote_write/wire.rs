@@ -19,6 +19,7 @@ pub fn label(bytes: &[u8]) -> Result<Label<'_>> {
                 match (number, field) {
                     (1, Field::Bytes(bytes)) => name = bytes,
                     (2, Field::Bytes(bytes)) => value = bytes,
+                    (1 | 2, _) => return Err(bad("a label's field has a wrong type")),
                     _ => {}
                 }
             }
@@ -133,7 +134,7 @@ impl<'a> Fields<'a> {
     #[inline]
     fn read(&mut self) -> Option<(u32, Field<'a>)> {
         let key = self.varint()?;
-        let number = u32::try_from(key >> 3).ok().filter(|number| *number > 0)?;
+        let number = Some(u32::try_from(key).ok()? >> 3).filter(|number| *number > 0)?;
         let field = match key & 7 {
             0 => Field::Varint(self.varint()?),
             1 => Field::Fixed64(u64::from_le_bytes(self.take(8)?.try_into().ok()?)),
@@ -167,6 +168,9 @@ impl<'a> Fields<'a> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.take(1)?[0];
+            if shift == 63 && byte > 1 {
+                return None;
+            }
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 return Some(value);

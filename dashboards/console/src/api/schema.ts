@@ -38,6 +38,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/prometheus/api/v1/admin/tsdb/delete_series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deletes the samples that any of the selectors (`match[]`) finds from `start` to `end`; without
+         *     them, of all time. At once from every answer, from the disk when their blocks are rewritten.
+         */
+        post: operations["delete_series"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/prometheus/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -265,7 +285,8 @@ export interface paths {
         put?: never;
         /**
          * Takes samples: remote write 1.0 (snappy-compressed protobuf). 204: all are durable; 400: some
-         *     can never be taken, the others are durable; 429 and 503: send it again.
+         *     can never be taken, the others are durable; 413: send fewer at once; 429: new series are beyond
+         *     a limit, the others' samples are durable; 503: send it again.
          */
         post: operations["remote_write"];
         delete?: never;
@@ -716,6 +737,48 @@ export interface paths {
         get: operations["me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Samples as OpenMetrics text, series by series, each in order of time. Complete with its
+         *     `# EOF` alone. A member's are those of its tenant.
+         */
+        get: operations["export_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes history: OpenMetrics text (gzip with `Content-Encoding: gzip`) in which every sample has
+         *     its timestamp, of any age within the retention, up to its `# EOF`. A text that can't be read to
+         *     its end changes nothing; what the store rejects is counted, the rest is durable. `tenant` stays
+         *     as it is in the text. The same text may be sent again.
+         */
+        post: operations["import_metrics"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1500,6 +1563,58 @@ export interface components {
         ImageId: string;
         /** @enum {string} */
         ImageState: "queued" | "active" | "deleted";
+        /** @description What became of a text. */
+        Imported: {
+            /**
+             * Format: int64
+             * @description There already, with another value, which stays.
+             */
+            conflicts: number;
+            /**
+             * Format: int64
+             * @description There already, with the same value.
+             */
+            duplicates: number;
+            /** @description Why the first of the rejected ones was. */
+            first_error?: string | null;
+            /**
+             * Format: int64
+             * @description Its line, from 1, where the engine tells which it was.
+             */
+            first_error_line?: number | null;
+            /**
+             * Format: int64
+             * @description Of series with bad labels, or with another's `tenant`.
+             */
+            invalid: number;
+            /**
+             * Format: int64
+             * @description Of series beyond a limit.
+             */
+            over_limit: number;
+            /**
+             * Format: int64
+             * @description Not taken; the next five say why.
+             */
+            rejected: number;
+            /**
+             * Format: int64
+             * @description In the text.
+             */
+            samples: number;
+            /**
+             * Format: int64
+             * @description In the future.
+             */
+            too_new: number;
+            /**
+             * Format: int64
+             * @description Beyond the retention.
+             */
+            too_old: number;
+            /** Format: int64 */
+            written: number;
+        };
         Instance: {
             addresses: string[];
             created_at: components["schemas"]["Timestamp"];
@@ -2182,6 +2297,38 @@ export interface operations {
                 content: {
                     "text/plain": string;
                 };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_series: {
+        parameters: {
+            query?: {
+                /** @description Series selectors; may be repeated. */
+                "match[]"?: string[];
+                start?: string;
+                end?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong (RFC 9457) */
             default: {
@@ -3934,6 +4081,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_metrics: {
+        parameters: {
+            query?: {
+                /** @description Series selectors; may be repeated. All series where none is given. */
+                "match[]"?: string[];
+                /** @description Unix seconds or RFC 3339; from the oldest sample where not given. Both ends belong to it. */
+                start?: string;
+                /** @description To the newest sample where not given. */
+                end?: string;
+                /** @description `keep` (as `nAn`, which an import knows) or `omit`: stale markers. */
+                stale?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/openmetrics-text": string;
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/openmetrics-text": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
                 };
             };
             /** @description What was wrong (RFC 9457) */

@@ -14,19 +14,21 @@ use inventory::{
     servers::{self, ObservedPower},
 };
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, proto::MetricFamily};
+use timeseries::embedded::Stats;
 
+use super::limits;
 use crate::api::{page::MAX_ITEMS, state::App};
 
 /// Gauges of one answer.
-struct Gauges(Registry);
+pub struct Gauges(Registry);
 
 impl Gauges {
-    fn vec(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+    pub fn vec(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
         let gauge = GaugeVec::new(Opts::new(name, help), labels).expect("the names are valid");
         self.0.register(Box::new(gauge.clone())).expect("each name is registered once");
         gauge
     }
-    fn counter(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    pub fn counter(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         let counter = super::counter(name, help, labels);
         self.0.register(Box::new(counter.clone())).expect("each name is registered once");
         counter
@@ -42,6 +44,8 @@ struct TenantGauges {
     limit: GaugeVec,
     used: GaugeVec,
     instances: GaugeVec,
+    series: GaugeVec,
+    series_limit: GaugeVec,
 }
 
 impl TenantGauges {
@@ -68,7 +72,28 @@ impl TenantGauges {
                 "Instances by what was last seen of them.",
                 &["tenant", "tenant_name", "state"],
             ),
+            series: gauges.vec(
+                "opshawk_tenant_active_series",
+                "Its time series in memory.",
+                &["tenant", "tenant_name"],
+            ),
+            series_limit: gauges.vec(
+                "opshawk_tenant_active_series_limit",
+                "How many of them it may have.",
+                &["tenant", "tenant_name"],
+            ),
         }
+    }
+
+    fn set_series(&self, app: &App, stats: Option<&Stats>, tenant: &tenants::Tenant) {
+        // An engine elsewhere counts its own.
+        let Some(stats) = stats else { return };
+        let id = tenant.id.to_string();
+        let labels = [id.as_str(), tenant.name.as_str()];
+        let active = stats.tenant_series.get(&id).copied().unwrap_or(0);
+        self.series.with_label_values(&labels).set(active as f64);
+        let most = app.config.samples.max_series_of(tenant.id);
+        self.series_limit.with_label_values(&labels).set(f64::from(most));
     }
 
     async fn set(&self, conn: &mut Conn, now: Timestamp, tenant: &tenants::Tenant) -> Result<()> {
@@ -111,6 +136,7 @@ pub async fn of_tenant(app: &App, id: TenantId) -> Result<Vec<MetricFamily>> {
     let mut conn = app.read().await?;
     let tenant = tenants::get(&mut conn, id).await?;
     of_tenants.set(&mut conn, app.clock.now(), &tenant).await?;
+    of_tenants.set_series(app, app.store.stats().as_ref(), &tenant);
     Ok(gauges.0.gather())
 }
 
@@ -119,12 +145,14 @@ pub async fn of_all(app: &App) -> Result<Vec<MetricFamily>> {
     of_program(app, &gauges);
     of_queries(app, &gauges);
     of_store(app, &gauges);
+    limits::gather(app, &gauges);
     let mut conn = app.read().await?;
     of_machines(&mut conn, &gauges).await?;
     let of_tenants = TenantGauges::new(&gauges);
-    let now = app.clock.now();
+    let (now, stats) = (app.clock.now(), app.store.stats());
     for tenant in tenants::list(&mut conn, None, MAX_ITEMS).await? {
         of_tenants.set(&mut conn, now, &tenant).await?;
+        of_tenants.set_series(app, stats.as_ref(), &tenant);
     }
     Ok(gauges.0.gather())
 }
@@ -169,7 +197,7 @@ fn of_store(app: &App, gauges: &Gauges) {
 /// PromQL: what came of the queries, rules' among them.
 fn of_queries(app: &App, gauges: &Gauges) {
     let stats = app.engine.stats();
-    let help = "PromQL queries that ended, by how: answered, or stopped by which limit.";
+    let help = "Queries that ended, by how: answered, or stopped by which limit.";
     let ended = gauges.counter("opshawk_queries_total", help, &["outcome"]);
     for (outcome, count) in [
         ("answered", stats.answered),
@@ -177,6 +205,7 @@ fn of_queries(app: &App, gauges: &Gauges) {
         ("too_many_samples", stats.too_many_samples),
         ("too_many_series", stats.too_many_series),
         ("too_many_points", stats.too_many_points),
+        ("too_much_memory", stats.too_much_memory),
         ("canceled", stats.canceled),
         ("failed", stats.failed),
     ] {

@@ -4,7 +4,10 @@ use base::sample::{Labels, Sample, Series};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::world::{Answer, Caller, TestServer, each};
+use super::{
+    owned::{Body, owners},
+    world::{Answer, Caller, TestServer, each},
+};
 
 async fn write(caller: &Caller, series: &[Series]) -> Answer {
     let request = caller.request(Method::POST, "/prometheus/api/v1/write");
@@ -103,9 +106,8 @@ async fn what_there_is_to_query_is_told_to_whom_it_belongs() {
         assert_eq!(counted["seriesCountByLabelValuePair"].as_array().unwrap().len(), 1);
         assert_eq!(ask(&member, "status/tsdb").await["headStats"]["numSeries"], 0);
 
-        let body = metadata_body("jobs_total", "Jobs done.");
-        let request = op.request(Method::POST, "/prometheus/api/v1/write").body(body);
-        assert_eq!(op.send(request).await.status, 204);
+        let body = Body::default().metadata("jobs_total", "Jobs done.");
+        assert_eq!(body.send(op).await.status, 204);
         let told = ask(op, "metadata?metric=jobs_total").await;
         assert_eq!(
             told,
@@ -126,15 +128,6 @@ async fn what_there_is_to_query_is_told_to_whom_it_belongs() {
         assert_eq!(sum, json!({ "resultType": "scalar", "result": [4, "2"] }));
         test.server.stop().await;
     }
-}
-
-/// A body of remote write with one family's metadata: a counter.
-fn metadata_body(metric: &str, help: &str) -> Vec<u8> {
-    let text =
-        |number: u8, text: &str| [&[number << 3 | 2, text.len() as u8], text.as_bytes()].concat();
-    let inner = [vec![1 << 3, 1], text(2, metric), text(4, help)].concat();
-    let request = [vec![3 << 3 | 2, inner.len() as u8], inner].concat();
-    snap::raw::Encoder::new().compress_vec(&request).unwrap()
 }
 
 #[tokio::test]
@@ -185,6 +178,111 @@ async fn metrics_tell_an_operator_all_and_a_member_its_own() {
             own.contains(&format!("opshawk_tenant_balance{{currency=\"CNY\",tenant=\"{acme}\""))
         );
         assert!(!own.contains("other") && !own.contains("opshawk_http"), "{own}");
+        test.server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn exemplars_come_back_to_whom_they_belong() {
+    for test in each().await {
+        let owners = owners(&test, &["acme", "other"]).await;
+        let at_ms = test.server.app.clock.now().ms();
+        let body = owners.iter().enumerate().fold(Body::default(), |body, (n, owned)| {
+            let trace = format!("trace-{n}");
+            body.series(
+                &owned.labels("seconds", &[("le", "1")]),
+                &[(at_ms, 3.0)],
+                &[(&trace, 0.25)],
+            )
+        });
+        assert_eq!(body.send(&test.operator).await.status, 204);
+        let ask = async |caller: &Caller, method: Method, query: &str| {
+            let request = caller.request(method.clone(), "/prometheus/api/v1/query_exemplars");
+            let (start, end) = ((at_ms - 1).to_string(), (at_ms + 1).to_string());
+            let seconds = |ms: &str| format!("{}.{}", &ms[..ms.len() - 3], &ms[ms.len() - 3..]);
+            let (start, end) = (seconds(&start), seconds(&end));
+            let pairs = [("query", query), ("start", &start), ("end", &end)];
+            let request =
+                if method == Method::GET { request.query(&pairs) } else { request.form(&pairs) };
+            caller.send(request).await.expect(200)["data"].take()
+        };
+        let of = |n: usize| {
+            json!({
+                "seriesLabels": {
+                    "__name__": "seconds",
+                    "instance_id": owners[n].instance,
+                    "le": "1",
+                    "tenant": owners[n].tenant,
+                },
+                "exemplars": [{
+                    "labels": { "trace_id": format!("trace-{n}") },
+                    "value": "0.25",
+                    "timestamp": at_ms as f64 / 1000.0,
+                }],
+            })
+        };
+        let query = "rate(seconds{le=\"1\"}[5m]) + on () group_left () vector(1)";
+        for method in [Method::GET, Method::POST] {
+            for (n, owned) in owners.iter().enumerate() {
+                let own = ask(&owned.member, method.clone(), query).await;
+                assert_eq!(own, json!([of(n)]));
+            }
+            let all = ask(&test.operator, method, query).await;
+            let all = all.as_array().unwrap();
+            assert!(all.len() == 2 && all.contains(&of(0)) && all.contains(&of(1)), "{all:?}");
+        }
+        assert_eq!(ask(&test.operator, Method::GET, "seconds{le=\"2\"}").await, json!([]));
+        test.server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn names_may_be_any_text_quoted_in_queries_and_escaped_in_paths() {
+    for test in each().await {
+        let op = &test.operator;
+        let labels = [("k8s.pod/näme", "größe"), ("plain", "1"), ("U__x", "2")];
+        let sent = [series(&test, "http.server.requests", &labels, 2.5)];
+        assert_eq!(write(op, &sent).await.status, 204);
+        for expr in [
+            "{\"http.server.requests\"}",
+            "{\"http.server.requests\", \"k8s.pod/näme\"=\"größe\", plain=\"1\"}",
+            "{__name__=\"http.server.requests\"}",
+            "{'http.server.requests', 'k8s.pod/näme'=~\"gr.*\"}",
+        ] {
+            let found = query(op, expr).await;
+            assert_eq!(found[0]["value"][1], "2.5", "{expr}");
+            let metric = &found[0]["metric"];
+            assert_eq!(metric["__name__"], "http.server.requests");
+            assert_eq!(metric["k8s.pod/näme"], "größe");
+        }
+        let grouped = query(op, "sum by (\"k8s.pod/näme\") ({\"http.server.requests\"})").await;
+        assert_eq!(grouped[0]["metric"], json!({ "k8s.pod/näme": "größe" }));
+        // Unquoted, such a name is no expression.
+        op.get("/prometheus/api/v1/query?query=http.server.requests").await.expect(400);
+        let formatted = "/prometheus/api/v1/format_query?query={%22a.b%22,%22c.d%22=%22e%22}";
+        let formatted = op.get(formatted).await.expect(200);
+        assert_eq!(formatted["data"], "{\"c.d\"=\"e\",__name__=\"a.b\"}");
+
+        let values = async |name: &str| {
+            let path = format!("/prometheus/api/v1/label/{name}/values");
+            op.get(&path).await.expect(200)["data"].take()
+        };
+        for name in ["k8s.pod%2Fn%C3%A4me", "U__k8s_2e_pod_2f_n_E4_me"] {
+            assert_eq!(values(name).await, json!(["größe"]), "{name}");
+        }
+        assert_eq!(values("plain").await, json!(["1"]));
+        assert_eq!(values("U__plain").await, json!(["1"]));
+        // What only looks escaped is a name as it is.
+        assert_eq!(values("U__k8s_2e_pod_zz_").await, json!([]));
+        assert_eq!(values("U__U____x").await, json!(["2"]));
+        let names = values("__name__").await;
+        assert!(names.as_array().unwrap().contains(&json!("http.server.requests")), "{names}");
+        let known = op.get("/prometheus/api/v1/labels").await.expect(200);
+        assert!(known["data"].as_array().unwrap().contains(&json!("k8s.pod/näme")), "{known}");
+        for name in ["U__", &"x".repeat(300)] {
+            let error = op.get(&format!("/prometheus/api/v1/label/{name}/values")).await;
+            assert_eq!(error.expect(400)["errorType"], "bad_data", "{name}");
+        }
         test.server.stop().await;
     }
 }

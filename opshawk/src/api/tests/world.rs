@@ -60,9 +60,14 @@ impl Answer {
 
 /// One on each database.
 pub async fn each() -> Vec<TestServer> {
+    each_with(|_| {}).await
+}
+
+/// The same with other settings.
+pub async fn each_with(change: impl Fn(&mut Config)) -> Vec<TestServer> {
     let mut all = Vec::new();
     for database in testing::each_empty().await {
-        all.push(TestServer::start(database).await);
+        all.push(TestServer::start_with(database, &change).await);
     }
     all
 }
@@ -78,11 +83,12 @@ pub fn config(dir: &std::path::Path) -> Config {
 }
 
 impl TestServer {
-    pub async fn start(database: EmptyDb) -> Self {
+    async fn start_with(database: EmptyDb, change: impl FnOnce(&mut Config)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let mut config = config(dir.path());
         config.database = Some(database.url.clone());
+        change(&mut config);
         let server = Server::start(config, SystemClock::shared()).await.unwrap();
         let mut tx = server.app.db.begin_write().await.unwrap();
         let now = SystemClock.now();
@@ -90,6 +96,18 @@ impl TestServer {
         tx.commit().await.unwrap();
         let operator = Caller::new(&server, Some(token));
         Self { server, operator, dir, _database: database }
+    }
+
+    /// Stops, and starts again over the same data, with other settings.
+    pub async fn again(self, change: impl FnOnce(&mut Config)) -> Self {
+        let Self { server, operator, dir, _database } = self;
+        server.stop().await;
+        let mut config = config(dir.path());
+        config.database = Some(_database.url.clone());
+        change(&mut config);
+        let server = Server::start(config, SystemClock::shared()).await.unwrap();
+        let operator = Caller::new(&server, operator.token);
+        Self { server, operator, dir, _database }
     }
 
     pub fn nobody(&self) -> Caller {

@@ -369,6 +369,62 @@ pub enum BillCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub enum MetricsCommand {
+    /// Write samples of any age as OpenMetrics text
+    ///
+    /// Without --match all that the token sees. A file is complete or not there; one that exists is
+    /// not replaced.
+    Export(ExportArgs),
+    /// Take in OpenMetrics text with timestamps, of any age within the retention
+    ///
+    /// An operator's command: a tenant label stays as it is in the text. A text with a bad line
+    /// changes nothing. What is there already stays, so that a text can be imported twice. Exit code
+    /// 1 where samples were rejected; the others are written.
+    Import(ImportArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Where to write, - for stdout
+    #[arg(value_name = "FILE|-", default_value = "-")]
+    pub file: PathBuf,
+    /// Series to write, as a PromQL selector; may be repeated
+    #[arg(long = "match", value_name = "SELECTOR")]
+    pub matches: Vec<String>,
+    /// From this instant (RFC 3339 or Unix seconds)
+    #[arg(long)]
+    pub start: Option<String>,
+    /// To this instant
+    #[arg(long)]
+    pub end: Option<String>,
+    /// Leave out stale markers, which other programs read as a NaN
+    #[arg(long)]
+    pub no_stale: bool,
+    /// The server, as --url
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// What to read, plain or packed by gzip; - for stdin
+    #[arg(value_name = "FILE|-")]
+    pub file: PathBuf,
+    /// The server, as --url
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+}
+
+impl MetricsCommand {
+    pub fn server(&self) -> Option<&str> {
+        match self {
+            Self::Export(args) => args.server.as_deref(),
+            Self::Import(args) => args.server.as_deref(),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct QueryArgs {
     /// PromQL

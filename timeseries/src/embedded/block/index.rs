@@ -27,7 +27,18 @@ use crate::{
         key,
     },
     matcher::Matcher,
+    validate,
 };
+
+/// What an index says of no more bytes than its own could otherwise fill the memory: each text
+/// begins with the one before, each series with the labels of the one before. No release may lower
+/// them below what any took.
+const TEXT_MAX_BYTES: usize = 4096;
+const LABELS_MAX: usize = 64;
+
+const _: () = assert!(TEXT_MAX_BYTES >= validate::LABEL_VALUE_MAX_BYTES);
+const _: () = assert!(TEXT_MAX_BYTES >= validate::LABEL_NAME_MAX_BYTES);
+const _: () = assert!(LABELS_MAX >= validate::LABELS_MAX);
 
 #[derive(Debug, Clone, Copy)]
 pub struct ChunkRef {
@@ -284,6 +295,9 @@ impl Index {
             let before = last.clone();
             last.truncate(shared);
             last.extend_from_slice(reader.bytes()?);
+            if last.len() > TEXT_MAX_BYTES {
+                return None;
+            }
             std::str::from_utf8(&last).ok()?;
             if self.texts.count() > 0 && last <= before {
                 return None;
@@ -326,7 +340,7 @@ impl Index {
     }
 
     fn decode_series(&mut self, reader: &mut Reader<'_>) -> Option<()> {
-        let count = reader.len()?;
+        let count = reader.len().filter(|count| *count <= LABELS_MAX)?;
         let shared = reader.len().filter(|shared| *shared <= count)?;
         let series = self.labels.count();
         for at in 0..count {

@@ -85,7 +85,7 @@ impl<'a> ChunkReader<'a> {
         let sound = |instants: &Vec<i64>| {
             instants.first() == Some(&its.first_ms)
                 && instants.last() == Some(&its.last_ms)
-                && instants.is_sorted()
+                && instants.is_sorted_by(|a, b| a < b)
         };
         let Some(instants) = read.filter(sound) else {
             return Err(self.block.corrupt(its.offset, "a column can't be decoded"));

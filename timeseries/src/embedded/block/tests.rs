@@ -4,7 +4,10 @@ use base::sample::{Labels, STALE_NAN_BITS, Sample};
 use proptest::prelude::*;
 
 use super::{write::Writer, *};
-use crate::{Matcher, embedded::key};
+use crate::{
+    Matcher,
+    embedded::{codec::put_varint, key},
+};
 
 fn sample(at_ms: i64, value: f64) -> Sample {
     Sample { at_ms, value }
@@ -104,6 +107,39 @@ fn no_flipped_byte_gives_a_wrong_value() {
         fs::write(&path, &sound[..length]).unwrap();
         assert!(matches!(Block::open(path.clone(), 1, 0), Err(Error::Corrupt { .. })));
     }
+}
+
+/// An index of a few kilobytes in which each text and each series repeats the one before.
+fn repeating(text_bytes: usize, labels: usize) -> Vec<u8> {
+    const COUNT: usize = 1000;
+    let mut index = Vec::new();
+    put_varint(&mut index, COUNT as u64);
+    let mut last = Vec::new();
+    for number in 0..COUNT {
+        let text = format!("{number:0text_bytes$}").into_bytes();
+        index::put_text(&mut index, &last, &text);
+        last = text;
+    }
+    // One pair, no columns.
+    index.extend([1, 0, 0, 0]);
+    put_varint(&mut index, COUNT as u64);
+    for series in 0..COUNT {
+        let shared = if series == 0 { 0 } else { labels };
+        index.extend([labels as u8, shared as u8]);
+        index.extend(vec![0; labels - shared]);
+        // No chunks.
+        index.push(0);
+    }
+    index
+}
+
+#[test]
+fn an_index_that_would_fill_the_memory_is_refused() {
+    use crate::validate::{LABEL_VALUE_MAX_BYTES, LABELS_MAX};
+    let large = Index::decode(&repeating(LABEL_VALUE_MAX_BYTES, LABELS_MAX)).unwrap();
+    assert!(large.bytes() > 4_000_000, "{}", large.bytes());
+    assert!(Index::decode(&repeating(LABEL_VALUE_MAX_BYTES + 1, 1)).is_none());
+    assert!(Index::decode(&repeating(10, LABELS_MAX + 1)).is_none());
 }
 
 #[test]

@@ -53,15 +53,23 @@ impl Shard {
         }
     }
 
-    /// Returns how many samples blocks now hold, and how many idle series were forgotten.
+    /// Returns how many samples blocks now hold, and how many idle series were forgotten; `leave` is
+    /// told of each of these.
     pub(super) fn flushed(
         &mut self,
         horizon_ms: i64,
         hasher: impl Fn(&[u8]) -> u64,
+        leave: impl Fn(&[u8]),
     ) -> (usize, usize) {
         let samples = self.series.iter_mut().map(MemSeries::flushed).sum();
         let before = self.series.len();
-        self.series.retain(|series| !series.is_idle(horizon_ms));
+        self.series.retain(|series| {
+            let idle = series.is_idle(horizon_ms);
+            if idle {
+                leave(&series.key);
+            }
+            !idle
+        });
         if self.series.len() < before {
             self.by_key.clear();
             self.postings = Postings::default();

@@ -24,7 +24,7 @@ fn offer(head: &Head, name: &str, at_ms: i64, value: f64) -> Verdict {
     let mut shard = head.write(Head::shard_of(hash));
     let at = match shard.find_key(hash, &key) {
         Some(at) => at,
-        None => head.create(&mut shard, hash, &key),
+        None => head.create(&mut shard, hash, &key, |_| usize::MAX).unwrap(),
     };
     let sample = Sample { at_ms, value };
     let verdict = shard.series(at).judge(sample, 100);

@@ -28,7 +28,7 @@ async fn a_body_is_taken_as_its_series_would_be() {
     }
     let again = store.append(sent.clone()).await.unwrap();
     assert_eq!(again, Appended { duplicates: 3, ..Appended::default() });
-    let bad = Body::read(&encoded(&[series("no name!", &[(0, 1.0)]), series("c", &[(0, 1.0)])]));
+    let bad = Body::read(&encoded(&[series("", &[(0, 1.0)]), series("c", &[(0, 1.0)])]));
     let appended = store.append_remote_write(bad.unwrap(), Arc::new(Unchanged)).await.unwrap();
     assert_eq!((appended.written, appended.invalid), (1, 1));
 }

@@ -194,6 +194,119 @@ async fn a_block_whose_file_is_gone_is_reported_and_the_rest_is_served() {
     assert_eq!(store.stats().damaged_blocks, 1);
 }
 
+/// Two blocks, one of them with something deleted.
+async fn deleted_from(dir: &Path) {
+    let store = open(dir, Options::default()).await;
+    for name in ["a", "b"] {
+        store.append(vec![series(name, &[(0, 1.0), (1, 2.0)])]).await.unwrap();
+        store.flush().await.unwrap();
+    }
+    store.delete(named("a"), NOW_MS, NOW_MS).await.unwrap();
+    store.append(vec![series("c", &[(0, 1.0)])]).await.unwrap();
+    store.close().await.unwrap();
+}
+
+fn flip(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[20] ^= 0x80;
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_manifest_is_set_aside_and_its_copy_counts() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path();
+    deleted_from(dir).await;
+    let (file, copy) = (dir.join(manifest::FILE), dir.join(manifest::COPY));
+    let sound = std::fs::read(&file).unwrap();
+    let all = ["a", "b", "c"].map(|name| match name {
+        "a" => (name.to_owned(), vec![(1, 2.0)]),
+        "b" => (name.to_owned(), vec![(0, 1.0), (1, 2.0)]),
+        _ => (name.to_owned(), vec![(0, 1.0)]),
+    });
+    let damages: [fn(&Path, &Path); 4] = [
+        |file, _| flip(file),
+        |file, _| std::fs::remove_file(file).unwrap(),
+        |_, copy| flip(copy),
+        |_, copy| std::fs::remove_file(copy).unwrap(),
+    ];
+    for damage in damages {
+        damage(&file, &copy);
+        let store = open(dir, Options::default()).await;
+        assert_eq!(content(&store).await, all);
+        store.close().await.unwrap();
+        assert_eq!(
+            (std::fs::read(&file).unwrap(), std::fs::read(&copy).unwrap()),
+            (sound.clone(), sound.clone())
+        );
+    }
+    assert!(dir.join("MANIFEST.damaged").exists());
+}
+
+#[tokio::test]
+async fn without_any_manifest_no_block_is_touched() {
+    let scratch = tempfile::tempdir().unwrap();
+    let dir = scratch.path();
+    deleted_from(dir).await;
+    let files = [manifest::FILE, manifest::COPY].map(|name| dir.join(name));
+    let blocks = || files::numbered(&dir.join(BLOCK_DIR), "blk").unwrap();
+    let before = blocks();
+    assert_eq!(before.len(), 2);
+    let open = async || {
+        let error = Embedded::open(dir, Options::default(), clock().shared()).await.unwrap_err();
+        assert!(error.to_string().contains("MANIFEST is damaged"), "{error}");
+        assert!(error.to_string().contains("restore a backup"), "{error}");
+    };
+    files.iter().for_each(|path| flip(path));
+    open().await;
+    files.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    open().await;
+    assert_eq!(blocks(), before);
+}
+
+#[tokio::test]
+async fn a_flush_that_fails_leaves_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let days = [(-DAY_MS, 1.0), (0, 2.0)];
+    store.append(vec![series("a", &days)]).await.unwrap();
+    // The second day's block can't be made.
+    let second = block_path(&dir.path().join(BLOCK_DIR), 2);
+    std::fs::create_dir(&second).unwrap();
+    assert!(matches!(store.flush().await, Err(Error::Io { .. })));
+    assert!(!block_path(&dir.path().join(BLOCK_DIR), 1).exists());
+    std::fs::remove_dir(&second).unwrap();
+    store.flush().await.unwrap();
+    assert_eq!(store.stats().blocks, 2);
+    assert_eq!(content(&store).await, [("a".to_owned(), days.to_vec())]);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_fails_leaves_nothing_and_harms_no_block() {
+    let scratch = tempfile::tempdir().unwrap();
+    let store = open(&scratch.path().join("live"), Options::default()).await;
+    store.append(vec![series("a", &[(0, 1.0)])]).await.unwrap();
+    store.flush().await.unwrap();
+    let (live, copy) = (scratch.path().join("live").join(BLOCK_DIR), scratch.path().join("copy"));
+    // What a copy that was interrupted leaves: links to the blocks.
+    std::fs::create_dir_all(copy.join(BLOCK_DIR)).unwrap();
+    let link = block_path(&copy.join(BLOCK_DIR), 1);
+    std::fs::hard_link(block_path(&live, 1), &link).unwrap();
+    let error = store.snapshot(&copy).await.unwrap_err();
+    assert!(error.to_string().contains("is not empty; name a new directory"), "{error}");
+    assert!(link.exists());
+    std::fs::remove_dir_all(&copy).unwrap();
+    // A block whose file is gone can't be copied.
+    std::fs::rename(block_path(&live, 1), live.join("aside")).unwrap();
+    assert!(matches!(store.snapshot(&copy).await, Err(Error::Io { .. })));
+    assert!(!copy.exists());
+    std::fs::rename(live.join("aside"), block_path(&live, 1)).unwrap();
+    store.snapshot(&copy).await.unwrap();
+    let copy = open(&copy, Options::default()).await;
+    assert_eq!(content(&copy).await, [("a".to_owned(), vec![(0, 1.0)])]);
+    assert_eq!(content(&store).await, [("a".to_owned(), vec![(0, 1.0)])]);
+}
+
 fn named(name: &str) -> Vec<Matcher> {
     vec![Matcher::equal("__name__", name)]
 }

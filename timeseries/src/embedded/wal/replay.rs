@@ -15,8 +15,8 @@ use std::{
 use base::sample::Sample;
 
 use super::{
-    FRAME_HEADER_BYTES, FRAME_MARK, MAGIC, RECORD_SAMPLES, RECORD_SERIES, SEGMENT_HEADER_BYTES,
-    STAGED_MAX_BYTES, frame_crc,
+    FRAME_HEADER_BYTES, FRAME_MARK, FRAME_MAX_BYTES, MAGIC, RECORD_SAMPLES, RECORD_SERIES,
+    SEGMENT_HEADER_BYTES, frame_crc,
 };
 use crate::{
     embedded::{codec::Reader, files, key},
@@ -149,6 +149,9 @@ impl Segment {
             return Ok(false);
         }
         let Some((length, crc)) = frame_header(&header) else { return Ok(false) };
+        if u64::from(length) > self.length - at - FRAME_HEADER_BYTES as u64 {
+            return Ok(false);
+        }
         let mut payload = std::mem::take(&mut self.frame);
         payload.resize(length as usize, 0);
         let sound = self.read_at(at + FRAME_HEADER_BYTES as u64, &mut payload)?
@@ -223,7 +226,7 @@ fn frame_header(bytes: &[u8]) -> Option<(u32, u32)> {
         return None;
     }
     let (length, crc) = (reader.u32()?, reader.u32()?);
-    (length > 0 && length as usize <= STAGED_MAX_BYTES * 2).then_some((length, crc))
+    (length > 0 && length as usize <= FRAME_MAX_BYTES).then_some((length, crc))
 }
 
 /// A frame whose writing was interrupted: its beginning, and less than it says.

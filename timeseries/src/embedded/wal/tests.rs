@@ -86,6 +86,54 @@ async fn many_appenders_share_an_fsync() {
     assert_eq!(read(dir.path(), 1).0.len(), 1000);
 }
 
+/// The thread that answers is not the one that syncs, and a lone appender waits for no other.
+#[tokio::test]
+async fn nothing_is_acknowledged_before_its_fsync() {
+    let dir = tempfile::tempdir().unwrap();
+    let wal = start(dir.path(), 1);
+    for number in 1..=100 {
+        wal.wait(stage(&wal, number)).await.unwrap();
+        assert!(wal.fsyncs() >= number as u64, "{} of {number}", wal.fsyncs());
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_write_nothing_is_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let wal = start(dir.path(), 1);
+    wal.wait(stage(&wal, 10)).await.unwrap();
+    // The next segment can't be made.
+    fs::create_dir(segment_path(dir.path(), 2)).unwrap();
+    let (rotated, staged) = (wal.rotate(2).unwrap(), stage(&wal, 20));
+    for ticket in [rotated, staged, stage(&wal, 30)] {
+        assert!(matches!(wal.wait(ticket).await, Err(Error::LogFailed(_))));
+    }
+    assert!(matches!(wal.check(), Err(Error::LogFailed(_))));
+    drop(wal);
+    fs::remove_dir(segment_path(dir.path(), 2)).unwrap();
+    assert_eq!(read(dir.path(), 1).0, [10]);
+}
+
+#[tokio::test]
+async fn a_group_larger_than_a_frame_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let wal = start(dir.path(), 1);
+    let value = "v".repeat(STAGED_MAX_BYTES);
+    let key = key::of(&Labels::metric("m", &[("long", &value)]));
+    let instants = [1, 2, 3];
+    let tickets = instants.map(|at_ms| {
+        let mut records = Vec::new();
+        put_series(&mut records, at_ms as u64, &key);
+        put_samples(&mut records, &[(at_ms as u64, Sample { at_ms, value: 0.5 })]);
+        wal.stage(records).unwrap()
+    });
+    wal.kick();
+    wal.wait(tickets[2]).await.unwrap();
+    drop(wal);
+    let (read, done) = read(dir.path(), 1);
+    assert_eq!((read.as_slice(), done.damaged_parts), (&instants[..], 0));
+}
+
 #[tokio::test]
 async fn a_longer_window_acknowledges_before_the_fsync_and_syncs_in_the_end() {
     let dir = tempfile::tempdir().unwrap();

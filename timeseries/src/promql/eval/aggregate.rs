@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use base::sample::Labels;
 
 use super::{
-    Error, Evaluator, Grid, Metric, Points, Result,
+    Error, Evaluator, Grid, Metric, Points, Result, VALUE_BYTES,
     groups::{By, Groups},
     joined, number,
 };
-use crate::promql::plan::{Aggregate, AggregateOp, Param};
+use crate::{
+    memory,
+    promql::plan::{Aggregate, AggregateOp, Param},
+};
 
 mod top;
 
@@ -69,6 +72,8 @@ impl Evaluator<'_> {
         grid: Grid,
     ) -> Result<Vec<Points>> {
         self.bound(grouped.labels.len(), grid)?;
+        let cells = grouped.labels.len().saturating_mul(grid.count);
+        self.held.check_bytes(cells.saturating_mul(size_of::<Option<Running>>()))?;
         let mut rows: Vec<Vec<Option<Running>>> =
             vec![vec![None; grid.count]; grouped.labels.len()];
         for (points, group) in series.iter().zip(&grouped.of_series) {
@@ -93,6 +98,7 @@ impl Evaluator<'_> {
         q: &[f64],
         grid: Grid,
     ) -> Result<Vec<Points>> {
+        self.bound(grouped.labels.len(), grid)?;
         let empty =
             |labels: &Metric| Points { labels: labels.clone(), values: vec![None; grid.count] };
         let mut out: Vec<Points> = grouped.labels.iter().map(empty).collect();
@@ -124,20 +130,29 @@ impl Evaluator<'_> {
             grouping.push(label.to_owned());
         }
         let by = By { only: !aggregate.without, labels: &grouping };
+        // Each value is a series of its own, so that a single one can become thousands.
+        let mut made = 0;
         for points in series {
             self.guard.check()?;
             for (step, value) in points.values.iter().enumerate() {
                 let Some(value) = value else { continue };
                 let with_value = points.labels.to_labels().with(label, &shown(*value));
-                let index = *found.entry(by.of(with_value.iter())).or_insert_with_key(|key| {
-                    let values = vec![None; grid.count];
-                    out.push(Points { labels: key.clone().into(), values });
-                    out.len() - 1
-                });
+                let key = by.of(with_value.iter());
+                let index = match found.get(&key) {
+                    Some(index) => *index,
+                    None => {
+                        self.bound(out.len() + 1, grid)?;
+                        made += grid.count * VALUE_BYTES + 2 * memory::of_labels(key.iter());
+                        self.held.check_bytes(made)?;
+                        let values = vec![None; grid.count];
+                        out.push(Points { labels: key.clone().into(), values });
+                        found.insert(key, out.len() - 1);
+                        out.len() - 1
+                    }
+                };
                 let count = &mut out[index].values[step];
                 *count = Some(count.unwrap_or(0.0) + 1.0);
             }
-            self.bound(out.len(), grid)?;
         }
         joined(out)
     }

@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::HashMap};
 use base::sample::Labels;
 use regex::Captures;
 
-use super::{Error, Evaluator, Metric, Points, Result, call::is_name};
+use super::{Error, Evaluator, Metric, Points, Result, VALUE_BYTES, call::is_name};
 use crate::promql::{
     functions::{Join, Replace},
     plan::Node,
@@ -46,7 +46,7 @@ fn relabel(
         evaluator.guard.check()?;
         let Some(labels) = change(&points.labels)? else { return Ok(points) };
         bytes += labels.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        evaluator.held.check(bytes / size_of::<Option<f64>>())?;
+        evaluator.held.check(bytes / VALUE_BYTES)?;
         Ok(Points { labels: labels.into(), ..points })
     });
     changed.collect()

@@ -1,0 +1,140 @@
+//! The way out: pages of the store as a stream of text, of which a reader who lags holds up the rest.
+
+use std::io;
+
+use axum::{
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use base::{Error, sample::is_stale, time::Timestamp};
+use bytes::Bytes;
+use collector::exposition::write_open_metrics;
+use http::header;
+use timeseries::{Scope, Selected, embedded::options::FUTURE_MAX_MS, history::Pages};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use utoipa::IntoParams;
+
+use super::{EXPORTS_MAX, OPEN_METRICS, place};
+use crate::api::{auth::Caller, problem::Result, prometheus::Params, state::App};
+
+/// Of the stream: what the reader has not taken yet.
+const CHUNKS_AHEAD: usize = 8;
+const CHUNK_BYTES: usize = 256 << 10;
+/// Written before the size of the text is looked at.
+const STEP_SAMPLES: usize = 512;
+const END: &str = "# EOF\n";
+
+type Sender = mpsc::Sender<io::Result<Bytes>>;
+
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code)] // Describes what [`Params`] reads.
+pub struct ExportParams {
+    /// Series selectors; may be repeated. All series where none is given.
+    #[param(rename = "match[]")]
+    pub matches: Option<Vec<String>>,
+    /// Unix seconds or RFC 3339; from the oldest sample where not given. Both ends belong to it.
+    pub start: Option<String>,
+    /// To the newest sample where not given.
+    pub end: Option<String>,
+    /// `keep` (as `nAn`, which an import knows) or `omit`: stale markers.
+    pub stale: Option<String>,
+}
+
+/// Samples as OpenMetrics text, series by series, each in order of time. Complete with its
+/// `# EOF` alone. A member's are those of its tenant.
+#[utoipa::path(get, path = "/v1/metrics/export", tag = "metrics", params(ExportParams),
+    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
+pub async fn export_metrics(
+    State(app): State<App>,
+    caller: Caller,
+    params: Params,
+) -> Result<Response> {
+    let permit = place(&app.moves.exports, "exports", EXPORTS_MAX)?;
+    let start = instant(&params, "start")?.map_or(0, Timestamp::ms);
+    // A sample may be a little ahead of the clock.
+    let newest = app.clock.now().ms().saturating_add(FUTURE_MAX_MS);
+    let end = instant(&params, "end")?.map_or(newest, Timestamp::ms);
+    let with_stale = match params.get("stale") {
+        None | Some("keep") => true,
+        Some("omit") => false,
+        Some(_) => return Err(Error::invalid("stale", "it is keep or omit").into()),
+    };
+    let scope = Scope { tenant: caller.tenant() };
+    let matches = params.all("match[]");
+    let mut pages = Pages::new(app.store.clone(), &scope, &matches, start, end).map_err(
+        |error| match error {
+            timeseries::Error::BadData(why) => Error::invalid("match[]", why),
+            other => other.into(),
+        },
+    )?;
+    // What fails before the first sample has an answer of its own.
+    let first = pages.next().await.map_err(Error::from)?;
+    let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
+    tokio::spawn(async move {
+        if let Err(error) = write(pages, first, with_stale, &sender, permit).await {
+            let chain = base::reconcile::error_chain(&error);
+            tracing::error!(error = chain, "an export failed");
+            // The reader sees its stream break off, without the end.
+            let _ = sender.send(Err(io::Error::other("the export failed"))).await;
+        }
+    });
+    let body = Body::from_stream(ReceiverStream::new(receiver));
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], body).into_response())
+}
+
+/// Unix seconds or RFC 3339.
+fn instant(params: &Params, name: &str) -> base::Result<Option<Timestamp>> {
+    let Some(text) = params.get(name) else { return Ok(None) };
+    /// Beyond this a double no longer holds every millisecond.
+    const LIMIT_MS: f64 = 9_007_199_254_740_992.0;
+    let seconds = text.parse::<f64>().map(|seconds| (seconds * 1000.0).round());
+    let seconds = seconds.ok().filter(|ms| ms.abs() <= LIMIT_MS);
+    let at = seconds.map(|ms| Timestamp::from_ms(ms as i64)).or_else(|| text.parse().ok());
+    at.map(Some).ok_or_else(|| Error::invalid(name, "it is neither Unix seconds nor RFC 3339"))
+}
+
+async fn write(
+    mut pages: Pages,
+    first: Option<Vec<Selected>>,
+    with_stale: bool,
+    sender: &Sender,
+    _permit: OwnedSemaphorePermit,
+) -> timeseries::Result<()> {
+    let mut page = first;
+    while let Some(series) = page {
+        let sender = sender.clone();
+        let written = move || write_page(series, with_stale, &sender);
+        match tokio::task::spawn_blocking(written).await {
+            Ok(Ok(())) => {}
+            // The reader went away, or the runtime ends.
+            _ => return Ok(()),
+        }
+        page = pages.next().await?;
+    }
+    // A reader that went away is no failure.
+    let _ = sender.send(Ok(Bytes::from_static(END.as_bytes()))).await;
+    Ok(())
+}
+
+/// An error where nobody reads any more.
+fn write_page(page: Vec<Selected>, with_stale: bool, sender: &Sender) -> Result<(), Gone> {
+    let mut text = String::with_capacity(CHUNK_BYTES);
+    let send = |text: String| sender.blocking_send(Ok(text.into())).map_err(|_| Gone);
+    for mut series in page {
+        if !with_stale {
+            series.samples.retain(|sample| !is_stale(sample.value));
+        }
+        for samples in series.samples.chunks(STEP_SAMPLES) {
+            write_open_metrics(&mut text, &series.labels, samples);
+            if text.len() >= CHUNK_BYTES {
+                send(std::mem::replace(&mut text, String::with_capacity(CHUNK_BYTES)))?;
+            }
+        }
+    }
+    if text.is_empty() { Ok(()) } else { send(text) }
+}
+
+struct Gone;
