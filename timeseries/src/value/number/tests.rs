@@ -33,7 +33,8 @@ fn plainly_fixed(value: f64) -> String {
     let mut lower = text.clone().into_bytes();
     lower.last_mut().into_iter().for_each(|last| *last -= 1);
     let lower = String::from_utf8(lower).unwrap();
-    let exact = format!("{value:.60}");
+    // All digits: no double has more than 1,074 behind the point.
+    let exact = format!("{value:.1074}");
     let tie = exact.strip_prefix(lower.as_str()).and_then(|rest| rest.strip_prefix('5'));
     if tie.is_some_and(|rest| rest.bytes().all(|b| b == b'0')) { lower } else { text }
 }
