@@ -1,17 +1,21 @@
 //! A token or a session becomes an actor; logging in and out; the one-time setup link.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base::{
     Error, ErrorKind, Result,
     db::{self, Conn, Db},
-    id::UserId,
+    id::{HostId, TokenId, UserId},
     secret,
     time::{SharedClock, Timestamp},
 };
 use sqlx::Row;
 
-use crate::{Actor, password, tokens, users};
+use crate::{
+    Actor, password,
+    tokens::{self, memory::Memory},
+    users,
+};
 
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 pub const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -22,6 +26,7 @@ pub const FIRST_OPERATOR: &str = "admin";
 pub struct Identity {
     db: Db,
     clock: SharedClock,
+    tokens: Arc<Memory>,
 }
 
 fn nobody(message: &str) -> Error {
@@ -30,23 +35,49 @@ fn nobody(message: &str) -> Error {
 
 impl Identity {
     pub fn new(db: Db, clock: SharedClock) -> Self {
-        Self { db, clock }
+        Self { db, clock, tokens: Arc::default() }
     }
 
+    /// What was looked up holds for [`tokens::memory::HOLDS`]; a revocation through this
+    /// [`Identity`] ends it at once.
     pub async fn authenticate_token(&self, token: &str) -> Result<Actor> {
+        let sha256 = secret::sha256_hex(token);
+        let now = self.clock.now();
+        if let Some(actor) = self.tokens.get(&sha256, now) {
+            return Ok(actor);
+        }
         let mut conn = self.db.read().await?;
         let row = sqlx::query(
             "SELECT * FROM api_tokens WHERE token_sha256 = $1 AND revoked_ms IS NULL \
              AND (expires_ms IS NULL OR expires_ms > $2)",
         )
-        .bind(secret::sha256_hex(token))
-        .bind(self.clock.now().ms())
+        .bind(&sha256)
+        .bind(now.ms())
         .fetch_optional(&mut *conn)
         .await?;
-        match row {
-            Some(row) => Ok(tokens::from_row(&row)?.actor()),
-            None => Err(nobody("the API token is not known").remedy("make a new one")),
+        let Some(row) = row else {
+            return Err(nobody("the API token is not known").remedy("make a new one"));
+        };
+        let token = tokens::from_row(&row)?;
+        let actor = token.actor();
+        let expires = db::instant_opt(&row, "expires_ms")?;
+        self.tokens.keep(sha256, token.id, actor.clone(), now, expires);
+        Ok(actor)
+    }
+
+    /// Revokes the token if `actor` may see it. Nobody gets in with it from the commit on.
+    pub async fn revoke_token(&self, conn: &mut Conn, actor: &Actor, id: TokenId) -> Result<()> {
+        tokens::revoke(conn, self.clock.now(), actor, id).await?;
+        self.tokens.forget(id);
+        Ok(())
+    }
+
+    /// Revokes all tokens of a host's agent, before a new one is handed out; the same holds.
+    pub async fn revoke_tokens_of_host(&self, conn: &mut Conn, host: HostId) -> Result<()> {
+        for id in tokens::revoke_of_host(conn, self.clock.now(), host).await? {
+            self.tokens.forget(id);
         }
+        Ok(())
     }
 
     pub async fn authenticate_session(&self, session: &str) -> Result<Actor> {

@@ -11,6 +11,8 @@ use sqlx::{Row, any::AnyRow};
 
 use crate::{Access, Actor, ActorKind};
 
+pub mod memory;
+
 /// So that a leaked one is recognised.
 pub const PREFIX: &str = "ohk_";
 const NAME_MAX_CHARS: usize = 64;
@@ -103,8 +105,13 @@ pub async fn list(
     rows.iter().map(from_row).collect()
 }
 
-/// Revokes the token if `actor` may see it.
-pub async fn revoke(conn: &mut Conn, now: Timestamp, actor: &Actor, id: TokenId) -> Result<()> {
+/// Revokes the token if `actor` may see it. The memory of tokens is the caller's.
+pub(crate) async fn revoke(
+    conn: &mut Conn,
+    now: Timestamp,
+    actor: &Actor,
+    id: TokenId,
+) -> Result<()> {
     let tenant = actor.tenant().map(|id| id.to_string()).unwrap_or_default();
     let done = sqlx::query(
         "UPDATE api_tokens SET revoked_ms = $1 \
@@ -121,12 +128,19 @@ pub async fn revoke(conn: &mut Conn, now: Timestamp, actor: &Actor, id: TokenId)
     Ok(())
 }
 
-/// Revokes all tokens of a host's agent, before a new one is handed out.
-pub async fn revoke_of_host(conn: &mut Conn, now: Timestamp, host: HostId) -> Result<()> {
-    sqlx::query("UPDATE api_tokens SET revoked_ms = $1 WHERE host_id = $2 AND revoked_ms IS NULL")
-        .bind(now.ms())
-        .bind(host.to_string())
-        .execute(conn)
-        .await?;
-    Ok(())
+/// Revokes all tokens of a host's agent; which they were.
+pub(crate) async fn revoke_of_host(
+    conn: &mut Conn,
+    now: Timestamp,
+    host: HostId,
+) -> Result<Vec<TokenId>> {
+    let rows = sqlx::query(
+        "UPDATE api_tokens SET revoked_ms = $1 WHERE host_id = $2 AND revoked_ms IS NULL \
+         RETURNING id",
+    )
+    .bind(now.ms())
+    .bind(host.to_string())
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|row| db::parsed(row, "id")).collect()
 }

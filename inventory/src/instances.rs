@@ -229,6 +229,33 @@ pub async fn get(conn: &mut Conn, id: InstanceId) -> Result<Instance> {
     from_row(&db::found(row, format_args!("instance {id}"))?)
 }
 
+/// So many ids are asked for in one statement.
+const OWNERS_PAGE: usize = 500;
+
+/// Whose some instances are, and where they run; those that don't exist are left out.
+pub async fn owners(
+    conn: &mut Conn,
+    ids: &[InstanceId],
+) -> Result<Vec<(InstanceId, TenantId, HostId)>> {
+    let mut found = Vec::new();
+    for page in ids.chunks(OWNERS_PAGE) {
+        let places = db::placeholders(1, page.len());
+        let sql = format!(
+            "SELECT id, tenant_id, host_id FROM instances \
+             WHERE deleted_ms IS NULL AND id IN ({places})"
+        );
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for id in page {
+            query = query.bind(id.to_string());
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            let (id, tenant) = (db::parsed(&row, "id")?, db::parsed(&row, "tenant_id")?);
+            found.push((id, tenant, db::parsed(&row, "host_id")?));
+        }
+    }
+    Ok(found)
+}
+
 pub async fn list(
     conn: &mut Conn,
     tenant: Option<TenantId>,

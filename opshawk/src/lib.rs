@@ -10,11 +10,13 @@
 //! | [`api`] | the HTTP interface, one file a resource |
 //! | [`samples`] | the store as rules, agents and remote writers see it |
 //! | [`backup`] | everything as one tar file, and back |
+//! | [`memory`] | how the allocator is set |
 //! | [`cli`] | the command line: both processes, local work, the client |
 
 pub mod api;
 pub mod backup;
 pub mod cli;
 pub mod config;
+pub mod memory;
 pub mod samples;
 pub mod server;

@@ -1,5 +1,6 @@
 //! `opshawk`; see the library.
 
 fn main() -> std::process::ExitCode {
+    opshawk::memory::limit_arenas();
     opshawk::cli::main()
 }

@@ -3,25 +3,25 @@
 //!
 //! A label that the server sets can't be set by what it receives: [`Ingest`] is where that is so.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use base::{
     Error, Result,
     db::Db,
-    id::{HostId, InstanceId, TenantId},
+    id::{HostId, TenantId},
     sample::{Labels, Series},
-    time::Timestamp,
+    time::{SharedClock, Timestamp},
 };
-use inventory::{hosts, instances};
+use inventory::hosts;
 use timeseries::{
     Appended, Engine, Scope, Store, TENANT, Value,
     remote_write::{Body, Label, Relabel},
 };
-use tokio::sync::RwLock;
+
+mod owners;
+
+use owners::{Owner, Owners};
 
 /// The label that says which instance a series is about.
 pub const INSTANCE_ID: &str = "instance_id";
@@ -63,14 +63,7 @@ impl alerting::samples::Samples for RuleSamples {
 pub struct Ingest {
     db: Db,
     store: Arc<dyn Store>,
-    /// Whose an instance is, and where it runs, never changes.
-    owners: Arc<RwLock<HashMap<InstanceId, Owner>>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Owner {
-    tenant: TenantId,
-    host: HostId,
+    owners: Owners,
 }
 
 /// Who sends samples.
@@ -83,11 +76,8 @@ pub enum Sender {
 }
 
 impl Ingest {
-    /// Beyond this the memory of owners starts anew.
-    const OWNERS_MAX: usize = 100_000;
-
-    pub fn new(db: Db, store: Arc<dyn Store>) -> Self {
-        Self { db, store, owners: Arc::default() }
+    pub fn new(db: Db, store: Arc<dyn Store>, clock: SharedClock) -> Self {
+        Self { owners: Owners::new(db.clone(), clock), db, store }
     }
 
     pub async fn sender(&self, access: identity::Access) -> Result<Sender> {
@@ -106,8 +96,17 @@ impl Ingest {
         sender: &Sender,
         mut batch: Vec<Series>,
     ) -> timeseries::Result<Appended> {
+        let named = batch.iter().filter_map(|one| one.labels.get(INSTANCE_ID));
+        // Their texts are the batch's, whose labels are about to change.
+        let owners: HashMap<String, Owner> = self
+            .owners
+            .of(named)
+            .await?
+            .into_iter()
+            .map(|(id, owner)| (id.to_owned(), owner))
+            .collect();
         for series in &mut batch {
-            let owner = self.owner(&series.labels).await?;
+            let owner = series.labels.get(INSTANCE_ID).and_then(|id| owners.get(id)).copied();
             series.labels = rewrite(std::mem::take(&mut series.labels), sender, owner);
         }
         self.store.append(batch).await
@@ -115,51 +114,19 @@ impl Ingest {
 
     /// The same for a body of remote write, whose labels stay where they are.
     pub async fn take_body(&self, sender: &Sender, body: Body) -> timeseries::Result<Appended> {
-        let ids: BTreeSet<&str> = body.series().filter_map(|one| one.get(INSTANCE_ID)).collect();
-        let mut owners = HashMap::new();
-        for id in ids {
-            if let Some(owner) = self.owner_of(id).await?.filter(|owner| sender.speaks_of(owner)) {
-                owners.insert(id.as_bytes().to_vec(), owner.tenant.to_string());
-            }
-        }
+        let named = self.owners.of(body.series().filter_map(|one| one.get(INSTANCE_ID))).await?;
+        let spoken = named.into_iter().filter(|(_, owner)| sender.speaks_of(owner));
+        let owners =
+            spoken.map(|(id, owner)| (id.as_bytes().to_vec(), owner.tenant.to_string())).collect();
         let host_name = match sender {
             Sender::Agent { host_name, .. } => Some(host_name.clone()),
             Sender::Operator => None,
         };
         self.store.append_remote_write(body, Arc::new(Rewrite { owners, host_name })).await
     }
-
-    async fn owner(&self, labels: &Labels) -> timeseries::Result<Option<Owner>> {
-        match labels.get(INSTANCE_ID) {
-            Some(id) => self.owner_of(id).await,
-            None => Ok(None),
-        }
-    }
-
     /// Whose an instance is; none where it is not known.
     pub async fn owner_of_instance(&self, id: &str) -> timeseries::Result<Option<TenantId>> {
-        Ok(self.owner_of(id).await?.map(|owner| owner.tenant))
-    }
-
-    async fn owner_of(&self, id: &str) -> timeseries::Result<Option<Owner>> {
-        let Ok(id) = id.parse::<InstanceId>() else { return Ok(None) };
-        if let Some(owner) = self.owners.read().await.get(&id) {
-            return Ok(Some(*owner));
-        }
-        let busy = |_: Error| timeseries::Error::Busy("the database does not answer");
-        let mut conn = self.db.read().await.map_err(busy)?;
-        let instance = match instances::get(&mut conn, id).await {
-            Ok(instance) => instance,
-            Err(e) if e.kind == base::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(busy(e)),
-        };
-        let owner = Owner { tenant: instance.tenant_id, host: instance.host_id };
-        let mut owners = self.owners.write().await;
-        if owners.len() >= Self::OWNERS_MAX {
-            owners.clear();
-        }
-        owners.insert(id, owner);
-        Ok(Some(owner))
+        Ok(self.owners.of_one(id).await?.map(|owner| owner.tenant))
     }
 }
 

@@ -17,6 +17,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use axum::serve::ListenerExt as _;
 use base::{
     Error, Result,
     bus::Bus,
@@ -229,7 +230,7 @@ async fn assemble(
         billing: config.billing.settings(),
         identity: Identity::new(db.clone(), clock.clone()),
         reports: provisioner::reports::Reports::new(db.clone(), clock.clone(), bus.clone()),
-        ingest: Ingest::new(db.clone(), store.clone()),
+        ingest: Ingest::new(db.clone(), store.clone(), clock.clone()),
         metrics: Metrics::default(),
         moves: api::history::Moves::default(),
         streams: api::streams::Broker::default(),
@@ -255,6 +256,12 @@ fn serve(listener: TcpListener, app: App) -> JoinHandle<()> {
     let stopping = app.stopping.clone();
     tokio::spawn(async move {
         let router = api::router(app);
+        // An answer's last bytes must not wait for the client to acknowledge the others.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a connection's answers may be held back");
+            }
+        });
         let served = axum::serve(listener, router)
             .with_graceful_shutdown(async move { stopping.cancelled().await })
             .await;

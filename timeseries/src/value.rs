@@ -1,5 +1,7 @@
 //! Results in the shapes of Prometheus' HTTP API: values are texts, so that NaN and the infinities
 //! survive JSON; instants are seconds.
+//!
+//! [`Value::to_answer`] writes a whole answer at once; the types' own serde form is the same text.
 
 use std::fmt;
 
@@ -7,6 +9,12 @@ use base::sample::Labels;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
 
 use crate::error::{Error, ErrorType};
+
+mod json;
+mod number;
+
+pub(crate) use number::shortest;
+pub use number::{format_value, push_value};
 
 /// `data` of an answer to query or query_range.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,44 +96,6 @@ impl<T> Response<T> {
             warnings: Vec::new(),
         }
     }
-}
-
-/// As Prometheus prints it: the shortest text that reads back, with an exponent only below 1e-6
-/// and from 1e21 on.
-pub fn format_value(value: f64) -> String {
-    let magnitude = value.abs();
-    match value {
-        f64::INFINITY => "+Inf".to_owned(),
-        f64::NEG_INFINITY => "-Inf".to_owned(),
-        _ if value.is_nan() => "NaN".to_owned(),
-        _ if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) => {
-            let text = format!("{value:e}");
-            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-            let (sign, exponent) = match exponent.strip_prefix('-') {
-                Some(exponent) => ('-', exponent),
-                None => ('+', exponent),
-            };
-            format!("{digits}e{sign}{exponent:0>2}")
-        }
-        _ => shortest(value),
-    }
-}
-
-/// The shortest text that reads back, without an exponent. Of two that are equally near Go takes
-/// the one with the even last digit, and Rust the upper one.
-pub(crate) fn shortest(value: f64) -> String {
-    const DIGITS_OF_TIES: usize = 16;
-    let text = value.to_string();
-    let odd = text.ends_with(['1', '3', '5', '7', '9']);
-    if !odd || text.len() < DIGITS_OF_TIES || !text.contains('.') {
-        return text;
-    }
-    let mut lower = text.clone().into_bytes();
-    lower.last_mut().into_iter().for_each(|last| *last -= 1);
-    let lower = String::from_utf8(lower).unwrap_or_default();
-    let exact = format!("{value:.60}");
-    let tie = exact.strip_prefix(lower.as_str()).and_then(|rest| rest.strip_prefix('5'));
-    if tie.is_some_and(|rest| rest.bytes().all(|b| b == b'0')) { lower } else { text }
 }
 
 pub fn parse_value(text: &str) -> Option<f64> {

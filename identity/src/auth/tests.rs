@@ -79,13 +79,51 @@ async fn tokens_carry_their_access_and_can_be_revoked() {
         }
         let stranger = Actor { access: Access::Member(other.id), ..Actor::system("x") };
         let mut tx = test.db.begin_write().await.unwrap();
-        let refused = tokens::revoke(&mut tx, clock.now(), &stranger, made[1].0.id).await;
+        let refused = identity.revoke_token(&mut tx, &stranger, made[1].0.id).await;
         assert_eq!(refused.unwrap_err().kind, ErrorKind::NotFound);
         let owner = Actor { access: Access::Member(tenant.id), ..Actor::system("x") };
-        tokens::revoke(&mut tx, clock.now(), &owner, made[1].0.id).await.unwrap();
+        identity.revoke_token(&mut tx, &owner, made[1].0.id).await.unwrap();
+        identity.revoke_tokens_of_host(&mut tx, host).await.unwrap();
         tx.commit().await.unwrap();
+        // At once, though the clock stands still and all three were known a moment ago.
         assert!(identity.authenticate_token(&made[1].1).await.is_err());
+        assert!(identity.authenticate_token(&made[2].1).await.is_err());
+        identity.authenticate_token(&made[0].1).await.expect("it was not revoked");
         assert!(identity.authenticate_token("ohk_nonsense").await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_token_ends_by_its_clock_and_soon_where_another_process_revoked_it() {
+    for test in testing::each().await {
+        let clock = clock();
+        let (here, elsewhere) = (
+            Identity::new(test.db.clone(), clock.shared()),
+            Identity::new(test.db.clone(), clock.shared()),
+        );
+        let mut tx = test.db.begin_write().await.unwrap();
+        let made = tokens::create(&mut tx, clock.now(), "t", Access::Operator).await.unwrap();
+        let (ending, plain) =
+            tokens::create(&mut tx, clock.now(), "e", Access::Operator).await.unwrap();
+        let soon = clock.now() + tokens::memory::HOLDS / 2;
+        sqlx::query("UPDATE api_tokens SET expires_ms = $1 WHERE id = $2")
+            .bind(soon.ms())
+            .bind(ending.id.to_string())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        here.authenticate_token(&made.1).await.unwrap();
+        here.authenticate_token(&plain).await.unwrap();
+        let mut tx = test.db.begin_write().await.unwrap();
+        elsewhere.revoke_token(&mut tx, &Actor::system("x"), made.0.id).await.unwrap();
+        tx.commit().await.unwrap();
+        clock.advance(tokens::memory::HOLDS / 2);
+        assert!(here.authenticate_token(&plain).await.is_err(), "it has ended");
+        here.authenticate_token(&made.1).await.expect("nothing is asked yet");
+        clock.advance(tokens::memory::HOLDS / 2);
+        assert!(here.authenticate_token(&made.1).await.is_err());
+        assert!(elsewhere.authenticate_token(&made.1).await.is_err());
     }
 }
 

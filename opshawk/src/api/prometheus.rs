@@ -9,12 +9,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base::time::Timestamp;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 use timeseries::{
     Error, ErrorType, Scope,
-    value::{Response as Answer, Value as Data},
+    value::{Metric, Response as Answer, Value as Data},
 };
 use utoipa::ToSchema;
 
@@ -75,8 +75,8 @@ impl IntoResponse for Failed {
         }
         let mut answer = (status, Json(Answer::<Value>::failure(&self.0))).into_response();
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            let later = http::HeaderValue::from_static(RETRY_AFTER_S);
-            answer.headers_mut().insert(http::header::RETRY_AFTER, later);
+            let later = HeaderValue::from_static(RETRY_AFTER_S);
+            answer.headers_mut().insert(header::RETRY_AFTER, later);
         }
         answer
     }
@@ -95,19 +95,34 @@ fn scope(caller: &Caller) -> Scope {
     Scope { tenant: caller.tenant() }
 }
 
-async fn instant(app: &App, caller: &Caller, params: &Params) -> Result<Json<Answer<Data>>> {
+/// Larger results are written off the runtime's threads; this many take about a millisecond.
+const INLINE_POINTS_MAX: usize = 20_000;
+
+/// What a query found, as one text.
+async fn answered(data: Data) -> Result<Response> {
+    let text = if data.points() <= INLINE_POINTS_MAX {
+        data.to_answer()
+    } else {
+        let written = tokio::task::spawn_blocking(move || data.to_answer()).await;
+        written.map_err(|e| base::Error::internal("the answer can't be written").source(e))?
+    };
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], text).into_response())
+}
+
+async fn instant(app: &App, caller: &Caller, params: &Params) -> Result<Response> {
     let at = params.instant("time")?.unwrap_or_else(|| app.clock.now());
     let scope = scope(caller);
     let query = app.engine.query(&scope, params.required("query")?, at.ms());
-    Ok(success(params.within_timeout(query).await?))
+    answered(params.within_timeout(query).await?).await
 }
 
-async fn range(app: &App, caller: &Caller, params: &Params) -> Result<Json<Answer<Data>>> {
+async fn range(app: &App, caller: &Caller, params: &Params) -> Result<Response> {
     let (start, end) = (params.required_instant("start")?, params.required_instant("end")?);
     let step_ms = params.required_duration_ms("step")?;
     let (scope, expr) = (scope(caller), params.required("query")?);
     let query = app.engine.query_range(&scope, expr, start.ms(), end.ms(), step_ms);
-    Ok(success(params.within_timeout(query).await?))
+    answered(params.within_timeout(query).await?).await
 }
 
 /// Where no range is given, everything.
@@ -119,11 +134,7 @@ fn span(app: &App, params: &Params) -> Result<(i64, i64)> {
 
 #[utoipa::path(get, path = "/prometheus/api/v1/query", tag = "prometheus", params(InstantParams),
     responses((status = 200, body = PrometheusAnswer)))]
-pub async fn query(
-    State(app): State<App>,
-    caller: Caller,
-    params: Params,
-) -> Result<Json<Answer<Data>>> {
+pub async fn query(State(app): State<App>, caller: Caller, params: Params) -> Result<Response> {
     instant(&app, &caller, &params).await
 }
 
@@ -134,7 +145,7 @@ pub async fn query_form(
     State(app): State<App>,
     caller: Caller,
     params: Params,
-) -> Result<Json<Answer<Data>>> {
+) -> Result<Response> {
     instant(&app, &caller, &params).await
 }
 
@@ -144,7 +155,7 @@ pub async fn query_range(
     State(app): State<App>,
     caller: Caller,
     params: Params,
-) -> Result<Json<Answer<Data>>> {
+) -> Result<Response> {
     range(&app, &caller, &params).await
 }
 
@@ -155,19 +166,19 @@ pub async fn query_range_form(
     State(app): State<App>,
     caller: Caller,
     params: Params,
-) -> Result<Json<Answer<Data>>> {
+) -> Result<Response> {
     range(&app, &caller, &params).await
 }
 
-async fn find_series(app: &App, caller: &Caller, params: &Params) -> Result<Json<Answer<Value>>> {
+async fn find_series(
+    app: &App,
+    caller: &Caller,
+    params: &Params,
+) -> Result<Json<Answer<Vec<Metric>>>> {
     let (start_ms, end_ms) = span(app, params)?;
     let matches = params.all("match[]");
     let found = app.engine.series(&scope(caller), &matches, start_ms, end_ms).await?;
-    let as_object = |labels: base::sample::Labels| {
-        let pairs = labels.iter().map(|(k, v)| (k.to_owned(), Value::from(v)));
-        Value::Object(pairs.collect())
-    };
-    Ok(success(found.into_iter().map(as_object).collect()))
+    Ok(success(found.into_iter().map(Metric).collect()))
 }
 
 #[utoipa::path(get, path = "/prometheus/api/v1/series", tag = "prometheus", params(MatchParams),
@@ -176,7 +187,7 @@ pub async fn series(
     State(app): State<App>,
     caller: Caller,
     params: Params,
-) -> Result<Json<Answer<Value>>> {
+) -> Result<Json<Answer<Vec<Metric>>>> {
     find_series(&app, &caller, &params).await
 }
 
@@ -187,7 +198,7 @@ pub async fn series_form(
     State(app): State<App>,
     caller: Caller,
     params: Params,
-) -> Result<Json<Answer<Value>>> {
+) -> Result<Json<Answer<Vec<Metric>>>> {
     find_series(&app, &caller, &params).await
 }
 

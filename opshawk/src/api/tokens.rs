@@ -127,8 +127,7 @@ pub async fn revoke_token(
     Path(id): Path<TokenId>,
 ) -> unit::Result<StatusCode> {
     let mut unit = app.begin(&caller, None).await?;
-    let now = unit.now;
-    tokens::revoke(&mut unit.tx, now, &caller, id).await?;
+    app.identity.revoke_token(&mut unit.tx, &caller, id).await?;
     unit.audit("token.revoke", ("token", id), caller.tenant(), json!({})).await?;
     unit.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,3 +1,5 @@
+use base::id::InstanceId;
+
 use super::*;
 
 #[test]

@@ -82,7 +82,7 @@ async fn token(app: &App, name: &str, path: &Path) -> Result<String> {
         tx.commit().await?;
         return Ok(token);
     }
-    tokens::revoke_of_host(&mut tx, now, host).await?;
+    app.identity.revoke_tokens_of_host(&mut tx, host).await?;
     let (_, token) = tokens::create(&mut tx, now, name, Access::Agent(host)).await?;
     // Before the commit: a file whose token nobody knows is replaced at the next start.
     write_private(path, &token)?;
