@@ -21,6 +21,7 @@ pub use self::{
     series::{MemSeries, Part, Verdict},
     shard::Shard,
 };
+use super::key;
 use crate::matcher::Matcher;
 
 mod samples;
@@ -32,6 +33,8 @@ mod tests;
 
 /// A power of two; more than the cores that append at once.
 const SHARDS: usize = 16;
+/// Of a hash; the table inside a shard uses the others.
+const SHARD_BITS: u64 = (SHARDS as u64 - 1) << 32;
 
 /// Series with their samples in order of time.
 pub type Found = Vec<(Arc<[u8]>, Vec<Sample>)>;
@@ -66,12 +69,14 @@ impl Head {
         }
     }
 
+    /// Series that differ in nothing but their name come to one shard, whose index then has the texts
+    /// of their target once.
     pub fn hash(&self, key: &[u8]) -> u64 {
-        self.hasher.hash_one(key)
+        let target = self.hasher.hash_one(key::behind_name(key));
+        self.hasher.hash_one(key) & !SHARD_BITS | target & SHARD_BITS
     }
     pub fn shard_of(hash: u64) -> usize {
-        // The table inside a shard uses the other bits.
-        (hash >> 32) as usize % SHARDS
+        ((hash & SHARD_BITS) >> SHARD_BITS.trailing_zeros()) as usize
     }
     pub const fn shards() -> usize {
         SHARDS

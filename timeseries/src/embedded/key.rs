@@ -9,7 +9,7 @@
 //! The head finds series by it, the log names them by it, and blocks sort them by it. No value in
 //! it is empty, no name is there twice.
 
-use base::sample::Labels;
+use base::sample::{Labels, NAME};
 
 use super::codec::{Reader, put_bytes, put_varint};
 
@@ -64,6 +64,19 @@ pub fn labels(key: &[u8]) -> Labels {
     Labels::from_sorted(texts(key))
 }
 
+/// What follows the metric's name, where that comes first; else all of it.
+pub fn behind_name(key: &[u8]) -> &[u8] {
+    let mut reader = Reader::new(key);
+    let mut first = || {
+        reader.len()?;
+        Some((reader.bytes()?, reader.bytes()?))
+    };
+    match first() {
+        Some((name, _)) if name == NAME.as_bytes() => reader.rest(),
+        _ => key,
+    }
+}
+
 /// The value of one label; empty where it is not there.
 pub fn get<'a>(key: &'a [u8], name: &str) -> &'a str {
     texts(key).find(|(its, _)| *its == name).map_or("", |(_, value)| value)
@@ -96,6 +109,14 @@ mod tests {
         let key = of(&labels);
         assert_eq!(super::labels(&key), labels);
         assert_eq!((get(&key, "job"), get(&key, "nobody")), ("é", ""));
+        // "Z" comes before the name, "a" and "job" behind it.
+        let named = |name: &str, more| of(&Labels::metric(name, more));
+        let behind = |key: &[u8]| behind_name(key).to_vec();
+        let target = [("a", "\0"), ("job", "é")];
+        assert_eq!(behind(&named("up", &target)), behind(&named("down", &target)));
+        assert_ne!(behind(&named("up", &target)), behind(&named("up", &target[..1])));
+        let late = named("up", &[("Z", "1")]);
+        assert_eq!(behind_name(&late), late);
         let mut reader = Reader::new(&key);
         assert_eq!(read(&mut reader), Some(key.as_slice()));
         assert!(reader.is_empty());

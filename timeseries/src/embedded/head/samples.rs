@@ -36,6 +36,8 @@ pub fn merge(mut first: Vec<Sample>, second: &[Sample]) -> Vec<Sample> {
 /// Reading can begin at every so many samples of a column: a look at the newest minutes decodes
 /// those, not hours. Each beginning takes 32 bytes, half a byte a sample.
 const MARK_EVERY: u32 = 64;
+/// Two varints of 64 bits.
+const SAMPLE_MAX_BYTES: usize = 20;
 
 /// Samples in order of time, only ever added at the end: each is the difference to the last
 /// difference of instants (zigzag varint) and the value's bits XOR the last one's, bit-reversed
@@ -69,6 +71,10 @@ impl Column {
         } else if self.count.is_multiple_of(MARK_EVERY) {
             // A column beyond 4 GiB is read from an earlier mark.
             self.marks.extend(u32::try_from(self.bytes.len()).ok().map(|at| (at, self.last)));
+        }
+        if self.bytes.capacity() - self.bytes.len() < SAMPLE_MAX_BYTES {
+            // Doubling would leave a quarter of a large head's memory empty.
+            self.bytes.reserve_exact((self.bytes.len() / 4).max(2 * SAMPLE_MAX_BYTES));
         }
         let delta = sample.at_ms.wrapping_sub(self.last.at_ms);
         let bits = sample.value.to_bits();
