@@ -343,6 +343,7 @@ impl Index {
         let count = reader.len().filter(|count| *count <= LABELS_MAX)?;
         let shared = reader.len().filter(|shared| *shared <= count)?;
         let series = self.labels.count();
+        let mut last_name = None;
         for at in 0..count {
             let before = series.checked_sub(1).and_then(|s| self.labels.row(s).get(at).copied());
             let pair = match before {
@@ -351,6 +352,12 @@ impl Index {
                 before => i64::from(before.unwrap_or(0)).checked_add(reader.signed()?)?,
             };
             let pair = u32::try_from(pair).ok().filter(|p| (*p as usize) < self.pairs.len())?;
+            // As in a key: by rising name, none of them twice, no empty value.
+            let (name, value) = self.pairs[pair as usize];
+            if last_name.is_some_and(|last| name <= last) || self.text(value).is_empty() {
+                return None;
+            }
+            last_name = Some(name);
             self.labels.push(pair);
         }
         self.labels.end()?;

@@ -120,13 +120,17 @@ fn repeating(text_bytes: usize, labels: usize) -> Vec<u8> {
         index::put_text(&mut index, &last, &text);
         last = text;
     }
-    // One pair, no columns.
-    index.extend([1, 0, 0, 0]);
+    // Each text is a name, and its own value; no columns.
+    put_varint(&mut index, labels as u64);
+    for pair in 0..labels {
+        index.extend([u8::from(pair > 0), pair as u8]);
+    }
+    index.push(0);
     put_varint(&mut index, COUNT as u64);
     for series in 0..COUNT {
         let shared = if series == 0 { 0 } else { labels };
         index.extend([labels as u8, shared as u8]);
-        index.extend(vec![0; labels - shared]);
+        (shared..labels).for_each(|pair| put_varint(&mut index, 2 * pair as u64));
         // No chunks.
         index.push(0);
     }
