@@ -47,7 +47,7 @@ pub use self::{
 };
 use self::{
     batch::Batch, block::Block, cache::IndexCache, head::Head, manifest::Manifest, notes::Notes,
-    read::Asked, wal::Wal,
+    options::CLOSE_FLUSH_MIN_SAMPLES, read::Asked, wal::Wal,
 };
 use crate::{
     error::{Error, Result},
@@ -233,7 +233,14 @@ impl Inner {
         self.ending.1.notify_all();
         // Waits for a flush or merge that runs.
         let merging = self.merging.lock().expect("no panic while held");
-        let manifest = self.manifest.lock().expect("no panic while held");
+        let mut manifest = self.manifest.lock().expect("no panic while held");
+        // What is closed with care is small on the disk and has little to replay; the log has it all
+        // should this fail.
+        if self.head.unflushed() >= CLOSE_FLUSH_MIN_SAMPLES
+            && let Err(error) = self.flush_held(&mut manifest)
+        {
+            tracing::warn!(%error, "the last samples stay in the log");
+        }
         if let Err(error) = self.notes.store(&self.dir) {
             tracing::warn!(%error, "metadata was not kept");
         }

@@ -16,6 +16,10 @@ pub trait Selection: fmt::Debug + Send + Sync {
     fn is_loaded(&self) -> bool {
         false
     }
+    /// Reading it waits for no disk.
+    fn is_in_memory(&self) -> bool {
+        self.is_loaded()
+    }
     /// For one thread, which best asks for series in their order.
     fn reader(&self) -> Box<dyn Reader + '_>;
 }

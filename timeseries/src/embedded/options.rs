@@ -74,6 +74,9 @@ impl Default for Options {
 
 /// With flushes failing, appends answer `Busy` at this multiple of what a flush waits for.
 pub const UNFLUSHED_MAX_FACTOR: usize = 4;
+/// A store that closes flushes so many samples or more; fewer are replayed in a moment, and would
+/// make small blocks.
+pub const CLOSE_FLUSH_MIN_SAMPLES: usize = 100_000;
 /// What a sample takes in the log, at most but for new series.
 pub const LOGGED_SAMPLE_BYTES: u64 = 16;
 /// How far ahead of the clock a sample may be.

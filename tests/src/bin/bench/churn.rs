@@ -9,6 +9,7 @@ use crate::{
     workload::{self, Series},
 };
 
+pub const TITLE: &str = "Churn: a tenth of the series is new each hour";
 const SERIES: usize = 5000;
 const REPLACED_AN_HOUR: usize = 500;
 const STEPS: i64 = 1440;
@@ -49,11 +50,11 @@ pub async fn run() -> Result<Section> {
     let (mut rows, samples, end_ms) = history.send(&engines, all, replace).await?;
     rows.extend(day::afterwards(&mut engines, &CASES, end_ms, samples).await?);
     Ok(Section {
-        title: "Churn: a tenth of the series is new each hour".to_owned(),
-        text: format!(
+        title: TITLE,
+        text: crate::text(format!(
             "{:.1} M samples: 24 h at 60 s, 5,000 series at a time, 16,500 in all.",
             samples / 1e6
-        ),
+        )),
         rows,
     })
 }

@@ -19,6 +19,7 @@ use crate::{
     workload::{self, Series},
 };
 
+pub const TITLE: &str = "500,000 active series";
 const SERIES: u64 = 500_000;
 /// Whole scrapes of hosts in one body.
 const BODY_SERIES: usize = 5000;
@@ -62,12 +63,12 @@ pub async fn run() -> Result<Section> {
     rows.extend(queries::measure(&engines, &queries::CROWD, end_s).await?);
     rows.push(day::restart(&mut engines, end_s).await?);
     Ok(Section {
-        title: "500,000 active series".to_owned(),
-        text: format!(
+        title: TITLE,
+        text: crate::text(format!(
             "{:.1} M samples in ten minutes: each series every 15 s, bodies of 5,000 samples sent to all \
              three at the same moments.",
             samples / 1e6
-        ),
+        )),
         rows,
     })
 }

@@ -13,6 +13,7 @@ use crate::{
     workload::{self, Series},
 };
 
+pub const TITLE: &str = "A day of 5,000 series";
 const SERIES: u64 = 5000;
 const STEPS: i64 = 5760;
 const STEP_MS: i64 = 15_000;
@@ -131,13 +132,13 @@ pub async fn run() -> Result<Section> {
     }
     rows.extend(afterwards(&mut engines, &queries::DAY, end_ms, samples).await?);
     Ok(Section {
-        title: "A day of 5,000 series".to_owned(),
-        text: format!(
+        title: TITLE,
+        text: crate::text(format!(
             "{:.1} M samples: 24 h at 15 s, instants late or early by up to 4 ms, 100 series of a host in \
              one scrape; 60 % counters (a third of them histogram buckets), 30 % gauges of two or three \
              decimals, 10 % constants. One body is one scrape of all. Queries are medians of 5 to 30.",
             samples / 1e6
-        ),
+        )),
         rows,
     })
 }

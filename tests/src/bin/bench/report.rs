@@ -2,13 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::{
-    engine::Product,
-    usage::{load, machine},
-};
+use crate::{engine::Product, usage::machine};
 
 pub struct Section {
-    pub title: String,
+    pub title: &'static str,
     pub text: String,
     pub rows: Vec<Row>,
 }
@@ -76,7 +73,7 @@ fn number(value: f64) -> String {
 
 impl Section {
     pub fn markdown(&self) -> String {
-        let mut text = format!("## {}\n\n{}\n\n", self.title, self.text);
+        let mut text = format!("{HEADING}{}\n\n{}\n\n", self.title, self.text);
         text += "| | OpsHawk | Prometheus | VictoriaMetrics | ÷ Prometheus | ÷ VictoriaMetrics | goal |\n";
         text += "| --- | ---: | ---: | ---: | ---: | ---: | --- |\n";
         for row in &self.rows {
@@ -95,8 +92,10 @@ impl Section {
     }
 }
 
-/// The whole file.
-pub fn document(sections: &[Section], date: &str) -> String {
+const HEADING: &str = "## ";
+
+/// The whole file: of parts that were not measured this time what `before`, the file as it was, says.
+pub fn document(sections: &[(&str, Option<Section>)], before: &str) -> String {
     let mut text = format!(
         "# Benchmarks\n\n\
          Written by `make bench`: a release build of OpsHawk (the whole server, with its database and its\n\
@@ -105,13 +104,21 @@ pub fn document(sections: &[Section], date: &str) -> String {
          OpsHawk syncs its log to the disk before it answers a write; the two others don't. Its answers are\n\
          compared with Prometheus' to 1e-9; VictoriaMetrics defines `rate` in its own way, so its answers are\n\
          only required to have as many series. VictoriaMetrics' cache of results is off (`nocache=1`).\n\n\
-         {date}, {}, load {:.1} at the end. A ratio is our figure divided by theirs.\n",
+         {}. A ratio is our figure divided by theirs.\n",
         machine(),
-        load()
     );
-    for section in sections {
-        text += "\n";
-        text += &section.markdown();
+    for (title, section) in sections {
+        let heading = format!("{HEADING}{title}\n");
+        let kept = || {
+            let (_, rest) = before.split_once(&heading)?;
+            let its = rest.split(&format!("\n{HEADING}")).next()?;
+            Some(format!("{heading}{}\n", its.trim_end()))
+        };
+        let its = section.as_ref().map(Section::markdown).or_else(kept);
+        if let Some(its) = its {
+            text += "\n";
+            text += &its;
+        }
     }
     text
 }

@@ -68,6 +68,9 @@ impl Selection for Found {
     fn samples_about(&self) -> usize {
         self.samples_about
     }
+    fn is_in_memory(&self) -> bool {
+        self.sources.is_empty()
+    }
     fn reader(&self) -> Box<dyn Reader + '_> {
         let sources = self.sources.iter();
         let chunks = sources.map(|source| ChunkReader::new(&source.block, &source.index));

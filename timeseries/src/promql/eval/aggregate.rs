@@ -200,6 +200,7 @@ fn shown(value: f64) -> String {
     match value {
         f64::INFINITY => "+Inf".to_owned(),
         f64::NEG_INFINITY => "-Inf".to_owned(),
+        value if value.is_nan() => "NaN".to_owned(),
         value => crate::value::shortest(value),
     }
 }
