@@ -75,6 +75,7 @@ mod open;
 pub mod options;
 mod postings;
 mod read;
+mod replay;
 mod snapshot;
 mod stats;
 pub mod wal;

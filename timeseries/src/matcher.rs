@@ -76,6 +76,14 @@ impl Matcher {
     pub fn is_equal(&self) -> bool {
         matches!(self.test, Test::Equal)
     }
+    /// Every value that it matches begins with this: lists in order need no look at the others.
+    pub fn prefix(&self) -> &str {
+        match self.test {
+            Test::Equal => &self.value,
+            Test::Regex(_) => literal_prefix(&self.value),
+            Test::NotEqual | Test::NotRegex(_) => "",
+        }
+    }
     pub fn matches(&self, value: &str) -> bool {
         match &self.test {
             Test::Equal => self.value == value,
@@ -92,6 +100,20 @@ impl Matcher {
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}{:?}", self.name, self.operator(), self.value)
+    }
+}
+
+/// What a pattern begins with that stands for itself. Alternatives may begin otherwise; what a
+/// quantifier follows may be absent.
+fn literal_prefix(pattern: &str) -> &str {
+    let plain = |c: char| c.is_alphanumeric() || "-_:/, =@%".contains(c);
+    if pattern.contains('|') {
+        return "";
+    }
+    let (prefix, rest) = pattern.split_at(pattern.find(|c| !plain(c)).unwrap_or(pattern.len()));
+    match (rest.chars().next(), prefix.char_indices().next_back()) {
+        (Some('*' | '?' | '+' | '{'), Some((last, _))) => &prefix[..last],
+        _ => prefix,
     }
 }
 

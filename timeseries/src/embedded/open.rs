@@ -22,9 +22,8 @@ use super::{
     manifest::{self, Manifest},
     notes::Notes,
     options::Options,
-    stats,
+    replay, stats,
     wal::Wal,
-    write,
 };
 use crate::error::{Error, Result};
 
@@ -56,7 +55,7 @@ impl Inner {
         }
         remove_leftovers(&log_dir, &block_dir, &manifest)?;
         let head = Head::new();
-        let replayed = write::replay(&log_dir, manifest.first_segment, &head)?;
+        let replayed = replay::replay(&log_dir, manifest.first_segment, &head)?;
         counters.damaged_log_parts.store(replayed.damaged_parts, Relaxed);
         counters.damaged_log_bytes.store(replayed.damaged_bytes, Relaxed);
         counters.unnamed_samples.store(replayed.unnamed_samples, Relaxed);

@@ -1,6 +1,9 @@
 //! Which series of the head carry a label. (A block's index has its own, flat and unchanging.)
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+};
 
 use super::key;
 use crate::matcher::Matcher;
@@ -55,7 +58,11 @@ impl Postings {
         if matcher.is_equal() {
             return values.get(matcher.value()).cloned().unwrap_or_default();
         }
-        let accepted = values.iter().filter(|(value, _)| matcher.matches(value));
+        let prefix = matcher.prefix();
+        let accepted = values
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(|(value, _)| value.starts_with(prefix))
+            .filter(|(value, _)| matcher.matches(value));
         let mut all: Vec<u32> = accepted.flat_map(|(_, list)| list.iter().copied()).collect();
         all.sort_unstable();
         all

@@ -1,7 +1,6 @@
-//! The way in: judge each sample, put it into the head, stage the log's records; and the same from
-//! the log after a start.
+//! The way in: judge each sample, put it into the head, stage the log's records.
 
-use std::{collections::HashMap, path::Path, sync::atomic::Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use base::{sample::Sample, time::Timestamp};
 
@@ -9,16 +8,13 @@ use super::{
     Inner,
     batch::{Batch, Entry},
     block::ChunkReader,
-    head::{Head, Shard, Verdict},
+    head::{Shard, Verdict},
     key,
     options::{
         APPEND_MAX_KEY_BYTES, APPEND_MAX_SAMPLES, FUTURE_MAX_MS, LOGGED_SAMPLE_BYTES,
         UNFLUSHED_MAX_FACTOR, millis,
     },
-    wal::{
-        self,
-        replay::{Record, Replayed},
-    },
+    wal,
 };
 use crate::{
     error::{Error, Result},
@@ -312,49 +308,4 @@ fn within(bounds: &Bounds, sample: Sample, key: &[u8], appended: &mut Appended) 
         format!("{} at {} {why}", name(key), Timestamp::from_ms(sample.at_ms))
     });
     false
-}
-
-/// Puts what the log holds into the head.
-pub(super) fn replay(log_dir: &Path, first_segment: u64, head: &Head) -> Result<Replayed> {
-    let mut names: HashMap<u64, (usize, usize), foldhash::fast::FixedState> = HashMap::default();
-    let mut current = 0;
-    let mut unnamed = 0;
-    let mut done = wal::replay::replay(log_dir, first_segment, |segment, record| {
-        if segment != current {
-            current = segment;
-            names.clear();
-        }
-        match record {
-            Record::Series { id, key } => {
-                let hash = head.hash(key);
-                let number = Head::shard_of(hash);
-                let mut shard = head.write(number);
-                let at = match shard.find_key(hash, key) {
-                    Some(at) => at,
-                    // What was taken in once is not refused now.
-                    None => head
-                        .create(&mut shard, hash, key, |_| usize::MAX)
-                        .expect("there is no limit"),
-                };
-                names.insert(id, (number, at));
-            }
-            Record::Sample { id, sample } => {
-                // Where the name was in a damaged part, nobody knows whose sample it is.
-                let Some((number, at)) = names.get(&id) else {
-                    unnamed += 1;
-                    return;
-                };
-                let mut shard = head.write(*number);
-                let series = shard.series(*at);
-                // The log holds only what was judged; a second copy of it changes nothing.
-                let verdict = series.judge(sample, i64::MAX);
-                if matches!(verdict, Verdict::Write | Verdict::Late) {
-                    series.insert(sample);
-                    head.count(1, sample.at_ms);
-                }
-            }
-        }
-    })?;
-    done.unnamed_samples = unnamed;
-    Ok(done)
 }

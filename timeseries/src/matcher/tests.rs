@@ -102,3 +102,33 @@ proptest::proptest! {
         let _ = anchored(&pieces);
     }
 }
+
+#[test]
+fn a_prefix_is_of_every_value_that_matches() {
+    let cases = [
+        ("guest-77.*", "guest-77"),
+        ("guest-7?", "guest-"),
+        ("é*", ""),
+        ("ab{0}c", "a"),
+        ("ab+", "a"),
+        ("a|b", ""),
+        ("ab(c|d)", ""),
+        ("(?i)ab", ""),
+        ("a.b", "a"),
+        ("a\\.b", "a"),
+        ("[ab]c", ""),
+        ("^ab", ""),
+        ("ab$", "ab"),
+        ("ab", "ab"),
+        ("", ""),
+    ];
+    let values = ["", "a", "ab", "ac", "b", "c", "é", "abb", "guest-", "guest-7", "guest-77", "AB"];
+    for (pattern, prefix) in cases {
+        let matcher = Matcher::regex("l", pattern).unwrap();
+        assert_eq!(matcher.prefix(), prefix, "{pattern}");
+        for value in values.iter().filter(|value| matcher.matches(value)) {
+            assert!(value.starts_with(prefix), "{pattern} matches {value}");
+        }
+        assert_eq!(Matcher::not_regex("l", pattern).unwrap().prefix(), "");
+    }
+}

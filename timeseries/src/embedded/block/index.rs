@@ -231,8 +231,13 @@ impl Index {
             let row = found.map(|at| self.carriers.row(pairs.start + at));
             return row.map(<[u32]>::to_vec).unwrap_or_default();
         }
-        let accepted: Vec<usize> =
-            pairs.filter(|pair| matcher.matches(self.value(*pair))).collect();
+        let prefix = matcher.prefix();
+        let before = |pair: &(u32, u32)| self.text(pair.1) < prefix.as_bytes();
+        let begin = pairs.start + self.pairs[pairs.clone()].partition_point(before);
+        let accepted: Vec<usize> = (begin..pairs.end)
+            .take_while(|pair| self.value(*pair).starts_with(prefix))
+            .filter(|pair| matcher.matches(self.value(*pair)))
+            .collect();
         let mut all: Vec<u32> =
             accepted.iter().flat_map(|pair| self.carriers.row(*pair)).copied().collect();
         if accepted.len() > 1 {
