@@ -5,7 +5,7 @@
 # make console        the console alone
 # make soak           the long tests: hundreds of kills, tens of thousands of generated cases
 # make fuzz [SECONDS=600]  each fuzz target for so long, from its corpus on; ends at the first finding
-# make bench          measurements
+# make bench          measurements beside Prometheus and VictoriaMetrics, for BENCHMARKS.md; 25 minutes
 # make clean          removes what was built
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c

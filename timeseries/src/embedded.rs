@@ -4,7 +4,7 @@
 //! append ── judge ──> log (group fsync) ──> acknowledged
 //!             └─────> head (memory) ── flush ──> block of a day ── merge ──> larger block ── retention
 //! backfill ── judge ──> block of a day ──> acknowledged
-//! select <─────────── head + blocks, merged by series and instant
+//! find, select <───── head + blocks, merged by series and instant
 //! ```
 //!
 //! | File | What |
@@ -14,14 +14,15 @@
 //! | `METADATA` | what senders said about metric families, see [`notes`] |
 //! | `wal/NNNNNNNN.wal` | the log, see [`wal`] |
 //! | `blocks/NNNNNNNN.blk` | the blocks, see [`block`] |
-//! | `wal/NNNNNNNN.OFFSET.damaged`, `blocks/NNNNNNNN.blk.damaged` | set aside because a checksum was wrong |
+//! | `MANIFEST.damaged`, `wal/NNNNNNNN.OFFSET.damaged`, `blocks/NNNNNNNN.blk.damaged` | set aside because a checksum was wrong |
 //!
 //! docs/formats/timeseries.md has the bytes of all of them.
 //!
 //! Of two samples of one series at one instant the one that was acknowledged first stays, as in
 //! Prometheus: the same value is a duplicate, another one a conflict.
 //!
-//! Memory is bounded by the unflushed samples, the active series, and the cache of block indexes
+//! Memory is bounded by the unflushed samples (60 a series may be, where series are many), the active
+//! series, and the cache of block indexes
 //! ([`options`] names the bounds); the log by the flushes.
 
 use std::{

@@ -1,7 +1,7 @@
 //! PromQL over any store: parse, plan, read, evaluate.
 //!
 //! ```text
-//! text ── syntax ── plan (types, scope, time spans) ──> selectors ── Store::select ──> samples
+//! text ── syntax ── plan (types, scope, time spans) ──> selectors ── Store::find ──> Selection
 //!                      └──────────────── tree ─────────────────> eval ──> Value
 //! ```
 //!
@@ -60,7 +60,8 @@ pub const RANGE_POINTS_MAX: i64 = 11_000;
 /// `match[]` parameters of one request.
 pub const SELECTORS_MAX: usize = 64;
 
-/// An instant query that reads no more of memory stays on the runtime's threads.
+/// An instant query that reads no more than this, all of it in memory, and makes no steps of its own
+/// is evaluated where it came in.
 const SMALL_MAX_VALUES: usize = 500;
 
 #[derive(Debug, Clone)]
@@ -106,12 +107,12 @@ struct Fetched {
 }
 
 impl Fetched {
-    /// Evaluated in less time than another thread takes to wake up.
-    fn is_small(&self, grid: Grid) -> bool {
+    /// Evaluated in about the time that another thread takes to wake up.
+    fn is_small(&self, root: &Node, grid: Grid) -> bool {
         let values = |one: &Arc<dyn Selection>| one.samples_about() + one.labels().len();
         let values: usize = self.data.iter().map(values).sum();
         let in_memory = self.data.iter().all(|one| one.is_in_memory());
-        in_memory && grid.count == 1 && values <= SMALL_MAX_VALUES
+        in_memory && grid.count == 1 && values <= SMALL_MAX_VALUES && !root.has_subquery()
     }
 }
 
@@ -212,7 +213,7 @@ impl Engine {
         running.end(self.read_and_evaluate(plan, grid, finish).await)
     }
 
-    /// Reads what the plan needs, then evaluates off the runtime's threads.
+    /// Reads what the plan needs, then evaluates; off the runtime's threads, but for what is small.
     async fn read_and_evaluate(
         &self,
         plan: Plan,
@@ -229,7 +230,7 @@ impl Engine {
         let (place, fetched) = prepared.await.map_err(|_| guard.timeout())??;
         let (lookback_ms, max_points) = (self.lookback_ms(), self.options.max_points);
         let max_samples = self.options.max_samples;
-        let is_small = fetched.is_small(grid);
+        let is_small = fetched.is_small(&plan.root, grid);
         let its_guard = guard.clone();
         let work = move || {
             let _place = place;

@@ -18,6 +18,7 @@ use base::{
 use timeseries::{Embedded, Error, Matcher, Options, Select, Store};
 
 #[path = "reference/data.rs"]
+// Shared with other tests, which use the rest.
 #[allow(dead_code)]
 mod data;
 

@@ -7,9 +7,11 @@ use base::{
 use timeseries::{Embedded, Error, Matcher, Options, Outside, Select, Store};
 
 #[path = "reference/data.rs"]
+// Shared with other tests, which use the rest.
 #[allow(dead_code)]
 mod data;
 #[path = "engines/process.rs"]
+// Shared with other tests, which use the rest.
 #[allow(dead_code)]
 mod process;
 

@@ -172,6 +172,37 @@ async fn the_log_and_the_blocks_stay_bounded() {
 }
 
 #[tokio::test]
+async fn a_store_that_closes_leaves_little_to_replay_and_all_if_it_can_t_flush() {
+    let many: Vec<(i64, f64)> =
+        (0..options::CLOSE_FLUSH_MIN_SAMPLES as i64).map(|at| (at * 5, at as f64)).collect();
+    for fails in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path(), Options::default()).await;
+        store.append(vec![series("a", &many)]).await.unwrap();
+        let blocks = dir.path().join(BLOCK_DIR);
+        if fails {
+            std::fs::remove_dir(&blocks).unwrap();
+        }
+        store.close().await.unwrap();
+        drop(store);
+        if fails {
+            std::fs::create_dir(&blocks).unwrap();
+        }
+        let store = open(dir.path(), Options::default()).await;
+        let unflushed = if fails { many.len() } else { 0 };
+        assert_eq!(store.stats().unflushed_samples, unflushed);
+        assert_eq!(content(&store).await, [("a".to_owned(), many.clone())]);
+        // Few stay where they are.
+        store.append(vec![series("b", &[(0, 1.0)])]).await.unwrap();
+        store.flush().await.unwrap();
+        store.append(vec![series("b", &[(1, 1.0)])]).await.unwrap();
+        store.close().await.unwrap();
+        drop(store);
+        assert_eq!(open(dir.path(), Options::default()).await.stats().unflushed_samples, 1);
+    }
+}
+
+#[tokio::test]
 async fn flushes_that_fail_lose_nothing_and_push_back() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { flush_samples: 10, ..Options::default() };

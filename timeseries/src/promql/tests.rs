@@ -237,6 +237,18 @@ async fn an_evaluation_ends_with_its_time_or_its_waiter() {
     let expr = "count_over_time((vector(1) + 1)[10000s:1ms])";
     let error = engine.query(&Scope::ALL, expr, NOW_MS).await.unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error}");
+    // It reads nothing, and all the same it holds up nobody: this runtime has one thread.
+    let mut others = 0;
+    let query = engine.query(&Scope::ALL, expr, NOW_MS);
+    tokio::pin!(query);
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut query => break,
+            () = tokio::task::yield_now() => others += 1,
+        }
+    }
+    assert!(others > 10, "others came to run {others} times");
     let guard = Guard::new(Duration::from_secs(3600));
     assert!(guard.check().is_ok());
     drop(guard.cancel_on_drop());

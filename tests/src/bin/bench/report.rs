@@ -100,10 +100,10 @@ pub fn document(sections: &[(&str, Option<Section>)], before: &str) -> String {
         "# Benchmarks\n\n\
          Written by `make bench`: a release build of OpsHawk (the whole server, with its database and its\n\
          loops), Debian's Prometheus and Debian's VictoriaMetrics, each as its package configures it, take\n\
-         the same remote-write bodies and answer the same queries over HTTP, turn about, in one session.\n\
+         the same remote-write bodies and answer the same queries over HTTP, turn about; a section is one session.\n\
          OpsHawk syncs its log to the disk before it answers a write; the two others don't. Its answers are\n\
          compared with Prometheus' to 1e-9; VictoriaMetrics defines `rate` in its own way, so its answers are\n\
-         only required to have as many series. VictoriaMetrics' cache of results is off (`nocache=1`).\n\n\
+         only required to have as many series (of topk, any). VictoriaMetrics' cache of results is off (`nocache=1`).\n\n\
          {}. A ratio is our figure divided by theirs.\n",
         machine(),
     );

@@ -291,6 +291,21 @@ impl Node {
         Err(Error::BadData(message))
     }
 
+    /// However little it reads, a subquery may have millions of steps.
+    pub fn has_subquery(&self) -> bool {
+        match self {
+            Self::Number(_) | Self::Text(_) | Self::Selector(_) => false,
+            Self::Range(range) => matches!(range.source, RangeSource::Subquery { .. }),
+            Self::Negate(inner) | Self::Plus(inner) => inner.has_subquery(),
+            Self::Binary(binary) => binary.lhs.has_subquery() || binary.rhs.has_subquery(),
+            Self::Aggregate(aggregate) => {
+                matches!(&aggregate.param, Param::Scalar(param) if param.has_subquery())
+                    || aggregate.expr.has_subquery()
+            }
+            Self::Call(call) => call.args.iter().any(Self::has_subquery),
+        }
+    }
+
     /// The same at every step, so that one evaluation serves all of them.
     pub fn is_step_invariant(&self) -> bool {
         match self {

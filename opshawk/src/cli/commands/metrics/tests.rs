@@ -16,6 +16,7 @@ use crate::{
 };
 
 #[path = "../../../../../timeseries/tests/engines/process.rs"]
+// Shared with other tests, which use the rest.
 #[allow(dead_code)]
 mod process;
 
