@@ -77,7 +77,7 @@ pub const UNFLUSHED_MAX_FACTOR: usize = 4;
 /// A store that closes flushes so many samples or more; fewer are replayed in a moment, and would
 /// make small blocks.
 pub const CLOSE_FLUSH_MIN_SAMPLES: usize = 100_000;
-/// What a sample takes in the log, at most but for new series.
+/// About what a sample takes in the log, the names of its series included.
 pub const LOGGED_SAMPLE_BYTES: u64 = 16;
 /// How far ahead of the clock a sample may be.
 pub const FUTURE_MAX_MS: i64 = 10 * 60 * 1000;
