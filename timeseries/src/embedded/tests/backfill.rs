@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{
+    model::{Model, check, delete},
+    *,
+};
 use crate::store::Backfilled;
 
 /// Nothing is too old for it.
 const WIDE: Duration = Duration::from_secs(100 * 24 * 3600);
 
-/// By series and instant (relative to now): the value that was acknowledged first.
-type Model = BTreeMap<String, BTreeMap<i64, f64>>;
 /// Name, instant, value.
 type Given = (u8, i64, i64);
 
@@ -141,21 +142,10 @@ async fn play(steps: Vec<Step>, window: Duration) {
                 dir = next;
             }
             Step::Delete(name, from, to) => {
-                let name = format!("s{name}");
-                let (from, to) = (from * 1000, to * 1000);
-                let matchers = vec![Matcher::equal("__name__", &name)];
-                store.delete(matchers, NOW_MS + from, NOW_MS + to).await.unwrap();
-                if let Some(held) = model.get_mut(&name) {
-                    held.retain(|at, _| !(from..=to).contains(at));
-                }
+                delete(&store, &mut model, &format!("s{name}"), from * 1000, to * 1000).await;
             }
         }
-        let expected: Vec<_> = model
-            .iter()
-            .filter(|(_, held)| !held.is_empty())
-            .map(|(name, held)| (name.clone(), held.iter().map(|(a, v)| (*a, *v)).collect()))
-            .collect();
-        assert_eq!(content(&store).await, expected);
+        check(&store, &model).await;
     }
 }
 

@@ -30,7 +30,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-type Model = BTreeMap<String, BTreeMap<i64, f64>>;
+/// By series and instant (relative to now): the value that was acknowledged first.
+pub type Model = BTreeMap<String, BTreeMap<i64, f64>>;
 
 async fn play(steps: Vec<Step>) {
     let dir = tempfile::tempdir().unwrap();
@@ -70,22 +71,30 @@ async fn play(steps: Vec<Step>) {
                 store = open(dir.path(), options()).await;
             }
             Step::Delete(name, from, to) => {
-                let name = format!("s{name}");
-                let (from, to) = (from * 1000, to * 1000);
-                let matchers = vec![Matcher::equal("__name__", &name)];
-                store.delete(matchers, NOW_MS + from, NOW_MS + to).await.unwrap();
-                if let Some(held) = model.get_mut(&name) {
-                    held.retain(|at, _| !(from..=to).contains(at));
-                }
+                delete(&store, &mut model, &format!("s{name}"), from * 1000, to * 1000).await;
             }
         }
-        let expected: Vec<_> = model
-            .iter()
-            .filter(|(_, held)| !held.is_empty())
-            .map(|(name, held)| (name.clone(), held.iter().map(|(a, v)| (*a, *v)).collect()))
-            .collect();
-        assert_eq!(content(&store).await, expected);
+        check(&store, &model).await;
     }
+}
+
+/// Of store and model, both ends included.
+pub async fn delete(store: &Embedded, model: &mut Model, name: &str, from: i64, to: i64) {
+    let matchers = vec![Matcher::equal("__name__", name)];
+    store.delete(matchers, NOW_MS + from, NOW_MS + to).await.unwrap();
+    if let Some(held) = model.get_mut(name) {
+        held.retain(|at, _| !(from..=to).contains(at));
+    }
+}
+
+/// Both hold the same.
+pub async fn check(store: &Embedded, model: &Model) {
+    let expected: Vec<_> = model
+        .iter()
+        .filter(|(_, held)| !held.is_empty())
+        .map(|(name, held)| (name.clone(), held.iter().map(|(a, v)| (*a, *v)).collect()))
+        .collect();
+    assert_eq!(content(store).await, expected);
 }
 
 proptest! {
