@@ -14,7 +14,7 @@
 //! | `METADATA` | what senders said about metric families, see [`notes`] |
 //! | `wal/NNNNNNNN.wal` | the log, see [`wal`] |
 //! | `blocks/NNNNNNNN.blk` | the blocks, see [`block`] |
-//! | `MANIFEST.damaged`, `wal/NNNNNNNN.OFFSET.damaged`, `blocks/NNNNNNNN.blk.damaged` | set aside because a checksum was wrong |
+//! | `MANIFEST.damaged`, `wal/NNNNNNNN.OFFSET.damaged`, `blocks/NNNNNNNN.blk.damaged` | set aside because a checksum was wrong, see [`lost`] |
 //!
 //! docs/formats/timeseries.md has the bytes of all of them.
 //!
@@ -52,6 +52,7 @@ use self::{
 };
 use crate::{
     error::{Error, Result},
+    lost::Lost,
     matcher::Matcher,
     remote_write::{Body, Relabel},
     selection::Selection,
@@ -68,6 +69,7 @@ mod files;
 mod flush;
 mod head;
 pub mod key;
+mod lost;
 mod maintain;
 pub mod manifest;
 mod merge;
@@ -124,6 +126,8 @@ struct Inner {
     ending: (Mutex<bool>, Condvar),
     /// Blocks with a wrong checksum, out of use, whose files still have their names.
     condemned: Mutex<Vec<Arc<Block>>>,
+    /// All that were set aside, those of an earlier start among them.
+    lost: Mutex<Vec<Lost>>,
     indexes: IndexCache,
     /// There is something to flush.
     due: Notify,
@@ -214,8 +218,7 @@ impl Inner {
         match result {
             Err(error @ Error::Corrupt { .. }) => {
                 if block.condemn() {
-                    tracing::error!(%error, "a block is damaged; it is set aside");
-                    self.counters.damaged_blocks.fetch_add(1, Relaxed);
+                    self.lose(block, &error);
                     let mut blocks = self.blocks.write().expect("no panic while held");
                     let others = blocks.iter().filter(|its| its.number != block.number);
                     *blocks = Arc::new(others.cloned().collect());
@@ -300,6 +303,9 @@ impl Store for Embedded {
     async fn delete(&self, matchers: Vec<Matcher>, start_ms: i64, end_ms: i64) -> Result<()> {
         let inner = self.inner.clone();
         blocking(move || inner.delete(&matchers, start_ms, end_ms)).await
+    }
+    fn lost(&self, start_ms: i64, end_ms: i64) -> Vec<Lost> {
+        self.inner.lost(start_ms, end_ms)
     }
     async fn metadata(&self) -> Result<Vec<Metadata>> {
         self.inner.check_open()?;

@@ -8,6 +8,7 @@
 //! | [`Engine`] (`promql`) | PromQL: parse, plan, read, evaluate; the same over every store |
 //! | [`format`] | an expression in Prometheus' layout |
 //! | [`selection`] | what was selected, read series by series when it is needed |
+//! | [`Lost`] | what is damaged, so that answers lack it and say so |
 //! | [`Scope`] | whose series a caller may see, enforced in the plan |
 //! | [`Matcher`] | `=`, `!=`, `=~`, `!~` |
 //! | [`history`] | all samples of some series, page by page, on their way out |
@@ -21,6 +22,7 @@
 pub mod embedded;
 mod error;
 pub mod history;
+mod lost;
 mod matcher;
 mod memory;
 pub mod outside;
@@ -35,6 +37,7 @@ pub mod value;
 
 pub use embedded::{Embedded, Options};
 pub use error::{Error, ErrorType, Result};
+pub use lost::Lost;
 pub use matcher::Matcher;
 pub use outside::Outside;
 pub use promql::{

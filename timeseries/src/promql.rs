@@ -11,6 +11,7 @@
 //! | `functions` | the functions by name, with their types |
 //! | `plan` | the typed tree; which series and spans of time it needs; the scope |
 //! | `eval` | values at every step: selectors, windows, functions, operators, aggregations |
+//! | `lost` | warnings of an answer: what is damaged in the time that it read |
 //! | `guard`, `stats` | when a query has to end, and how much it may hold; how queries ended |
 //!
 //! The reference is Prometheus 2.42; a test compares the two value for value. What the evaluator
@@ -43,6 +44,7 @@ mod browse;
 mod eval;
 mod functions;
 mod guard;
+mod lost;
 mod plan;
 mod stats;
 mod syntax;

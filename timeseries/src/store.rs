@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Result},
+    lost::Lost,
     matcher::Matcher,
     remote_write::{Body, Relabel},
     selection::{Loaded, Selection},
@@ -135,6 +136,11 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// at once from every answer, from the disk when their blocks are next rewritten.
     async fn delete(&self, _matchers: Vec<Matcher>, _start_ms: i64, _end_ms: i64) -> Result<()> {
         Err(Error::Unsupported("deleting samples from this engine".to_owned()))
+    }
+    /// What is damaged, so that answers about the range may lack it. Both ends belong to it. To be
+    /// asked after reading, which is what meets damage.
+    fn lost(&self, _start_ms: i64, _end_ms: i64) -> Vec<Lost> {
+        Vec::new()
     }
     /// What senders said about metric families, sorted by name; the newest word of each.
     async fn metadata(&self) -> Result<Vec<Metadata>> {

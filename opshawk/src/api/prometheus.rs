@@ -37,6 +37,8 @@ pub struct PrometheusAnswer {
     #[serde(rename = "errorType")]
     pub error_type: Option<String>,
     pub error: Option<String>,
+    /// What the answer lacks: parts of the store that are damaged.
+    pub warnings: Option<Vec<String>>,
 }
 
 /// An error in the form that Prometheus's clients read.
@@ -91,6 +93,17 @@ fn success<T: Serialize>(data: T) -> Json<Answer<T>> {
     Json(Answer::success(data))
 }
 
+/// With what it may lack; ranges in milliseconds, both ends included.
+fn success_between<T: Serialize>(
+    app: &App,
+    data: T,
+    start_ms: i64,
+    end_ms: i64,
+) -> Json<Answer<T>> {
+    let warnings = app.engine.warnings([(start_ms, end_ms)]);
+    Json(Answer { warnings, ..Answer::success(data) })
+}
+
 fn scope(caller: &Caller) -> Scope {
     Scope { tenant: caller.tenant() }
 }
@@ -99,11 +112,11 @@ fn scope(caller: &Caller) -> Scope {
 const INLINE_POINTS_MAX: usize = 20_000;
 
 /// What a query found, as one text.
-async fn answered(data: Data) -> Result<Response> {
+async fn answered(data: Data, warnings: Vec<String>) -> Result<Response> {
     let text = if data.points() <= INLINE_POINTS_MAX {
-        data.to_answer()
+        data.to_answer(&warnings)
     } else {
-        let written = tokio::task::spawn_blocking(move || data.to_answer()).await;
+        let written = tokio::task::spawn_blocking(move || data.to_answer(&warnings)).await;
         written.map_err(|e| base::Error::internal("the answer can't be written").source(e))?
     };
     let json = HeaderValue::from_static("application/json");
@@ -112,9 +125,10 @@ async fn answered(data: Data) -> Result<Response> {
 
 async fn instant(app: &App, caller: &Caller, params: &Params) -> Result<Response> {
     let at = params.instant("time")?.unwrap_or_else(|| app.clock.now());
-    let scope = scope(caller);
-    let query = app.engine.query(&scope, params.required("query")?, at.ms());
-    answered(params.within_timeout(query).await?).await
+    let (scope, expr) = (scope(caller), params.required("query")?);
+    let query = app.engine.query(&scope, expr, at.ms());
+    let data = params.within_timeout(query).await?;
+    answered(data, app.engine.query_warnings(expr, at.ms(), at.ms())).await
 }
 
 async fn range(app: &App, caller: &Caller, params: &Params) -> Result<Response> {
@@ -122,7 +136,8 @@ async fn range(app: &App, caller: &Caller, params: &Params) -> Result<Response> 
     let step_ms = params.required_duration_ms("step")?;
     let (scope, expr) = (scope(caller), params.required("query")?);
     let query = app.engine.query_range(&scope, expr, start.ms(), end.ms(), step_ms);
-    answered(params.within_timeout(query).await?).await
+    let data = params.within_timeout(query).await?;
+    answered(data, app.engine.query_warnings(expr, start.ms(), end.ms())).await
 }
 
 /// Where no range is given, everything.
@@ -178,7 +193,8 @@ async fn find_series(
     let (start_ms, end_ms) = span(app, params)?;
     let matches = params.all("match[]");
     let found = app.engine.series(&scope(caller), &matches, start_ms, end_ms).await?;
-    Ok(success(found.into_iter().map(Metric).collect()))
+    let found = found.into_iter().map(Metric).collect();
+    Ok(success_between(app, found, start_ms, end_ms))
 }
 
 #[utoipa::path(get, path = "/prometheus/api/v1/series", tag = "prometheus", params(MatchParams),
@@ -205,7 +221,8 @@ pub async fn series_form(
 async fn names(app: &App, caller: &Caller, params: &Params) -> Result<Json<Answer<Vec<String>>>> {
     let (start_ms, end_ms) = span(app, params)?;
     let matches = params.all("match[]");
-    Ok(success(app.engine.label_names(&scope(caller), &matches, start_ms, end_ms).await?))
+    let found = app.engine.label_names(&scope(caller), &matches, start_ms, end_ms).await?;
+    Ok(success_between(app, found, start_ms, end_ms))
 }
 
 #[utoipa::path(get, path = "/prometheus/api/v1/labels", tag = "prometheus", params(MatchParams),
@@ -243,7 +260,7 @@ pub async fn label_values(
     // A name beyond the old character set may come escaped, as Prometheus 3 takes it.
     let name = timeseries::validate::unescaped(&name);
     let values = app.engine.label_values(&scope, &name, &matches, start_ms, end_ms).await?;
-    Ok(success(values))
+    Ok(success_between(&app, values, start_ms, end_ms))
 }
 
 #[utoipa::path(get, path = "/prometheus/api/v1/rules", tag = "prometheus",

@@ -70,6 +70,13 @@ pub struct Block {
 impl Block {
     /// Checks the footer and the index.
     pub fn open(path: PathBuf, number: u64, level: u32) -> Result<Self> {
+        let block = Self::open_footer(path, number, level)?;
+        block.index_raw()?;
+        Ok(block)
+    }
+
+    /// Checks the footer alone.
+    pub fn open_footer(path: PathBuf, number: u64, level: u32) -> Result<Self> {
         let read = Error::io("read", &path);
         let open = || -> std::io::Result<_> {
             let file = File::open(&path)?;
@@ -104,7 +111,7 @@ impl Block {
         if index_bytes > INDEX_MAX_BYTES {
             return Err(broken("the index is impossibly large"));
         }
-        let block = Self {
+        Ok(Self {
             number,
             level,
             path,
@@ -116,9 +123,7 @@ impl Block {
             index_offset,
             index_bytes,
             index_crc,
-        };
-        block.index_raw()?;
-        Ok(block)
+        })
     }
 
     pub fn overlaps(&self, start_ms: i64, end_ms: i64) -> bool {

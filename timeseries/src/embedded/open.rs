@@ -19,13 +19,17 @@ use super::{
     cache::IndexCache,
     files, flush,
     head::Head,
+    lost,
     manifest::{self, Manifest},
     notes::Notes,
     options::Options,
     replay, stats,
     wal::Wal,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    lost::Lost,
+};
 
 impl Inner {
     pub(super) fn open(dir: PathBuf, options: Options, clock: SharedClock) -> Result<Self> {
@@ -48,7 +52,8 @@ impl Inner {
         };
         files::sync_dir(&dir)?;
         let counters = stats::Counters::default();
-        let (blocks, damaged) = open_blocks(&block_dir, &mut manifest)?;
+        let (blocks, damaged, mut lost) = open_blocks(&block_dir, &mut manifest)?;
+        lost.extend(lost::load(&block_dir)?);
         if damaged > 0 {
             counters.damaged_blocks.store(damaged, Relaxed);
             manifest.store(&dir)?;
@@ -79,6 +84,7 @@ impl Inner {
             merging: Mutex::new(()),
             ending: (Mutex::new(false), Condvar::new()),
             condemned: Mutex::default(),
+            lost: Mutex::new(lost),
             indexes: IndexCache::default(),
             due: Notify::new(),
             grown: Notify::new(),
@@ -106,9 +112,9 @@ fn take_lock(dir: &Path) -> Result<File> {
 }
 
 /// Opens what the manifest names. A block that is damaged or gone leaves the manifest; the rest is
-/// served.
-fn open_blocks(dir: &Path, manifest: &mut Manifest) -> Result<(Vec<Arc<Block>>, u64)> {
-    let mut blocks = Vec::new();
+/// served. With how many left it, and those of which no file tells at the next start.
+fn open_blocks(dir: &Path, manifest: &mut Manifest) -> Result<(Vec<Arc<Block>>, u64, Vec<Lost>)> {
+    let (mut blocks, mut gone) = (Vec::new(), Vec::new());
     let mut sound = Vec::new();
     let mut damaged = 0;
     for entry in &manifest.blocks {
@@ -125,6 +131,7 @@ fn open_blocks(dir: &Path, manifest: &mut Manifest) -> Result<(Vec<Arc<Block>>, 
             }
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 tracing::error!(path = %path.display(), "a block's file is gone");
+                gone.push(lost::gone(entry.number));
                 damaged += 1;
             }
             Err(error) => return Err(error),
@@ -132,12 +139,12 @@ fn open_blocks(dir: &Path, manifest: &mut Manifest) -> Result<(Vec<Arc<Block>>, 
     }
     manifest.blocks = sound;
     flush::sort_by_age(&mut blocks);
-    Ok((blocks, damaged))
+    Ok((blocks, damaged, gone))
 }
 
 /// Gives a damaged block's file a name that nobody reads.
 pub(super) fn set_aside(path: &Path) -> Result<()> {
-    let aside = path.with_extension("blk.damaged");
+    let aside = path.with_extension(lost::ASIDE);
     std::fs::rename(path, &aside).map_err(Error::io("renamed", path))
 }
 

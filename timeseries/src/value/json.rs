@@ -29,8 +29,8 @@ impl Value {
         }
     }
 
-    /// The JSON of `Response::success(self)`, byte for byte.
-    pub fn to_answer(&self) -> Vec<u8> {
+    /// The JSON of `Response::success(self)` with these warnings, byte for byte.
+    pub fn to_answer(&self, warnings: &[String]) -> Vec<u8> {
         let usual = FRAME_BYTES + self.points() * POINT_BYTES + self.series() * SERIES_BYTES;
         let mut out = Vec::with_capacity(usual);
         out.extend_from_slice(b"{\"status\":\"success\",\"data\":{\"resultType\":\"");
@@ -64,7 +64,12 @@ impl Value {
                 out.push(b']');
             }
         }
-        out.extend_from_slice(b"}}");
+        out.push(b'}');
+        if !warnings.is_empty() {
+            out.extend_from_slice(b",\"warnings\":");
+            push_list(&mut out, warnings, |out, text| push_text(out, text));
+        }
+        out.push(b'}');
         out
     }
 }

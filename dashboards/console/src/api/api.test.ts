@@ -104,15 +104,18 @@ describe("range queries", () => {
       status: 200,
       body: { status: "success", data: { resultType: "matrix", result } },
     }));
-    expect(await queryRange("up", 10, 20, 10)).toEqual([
-      {
-        labels: { domain: "web-1" },
-        points: [
-          [10, 0.5],
-          [20, null],
-        ],
-      },
-    ]);
+    expect(await queryRange("up", 10, 20, 10)).toEqual({
+      series: [
+        {
+          labels: { domain: "web-1" },
+          points: [
+            [10, 0.5],
+            [20, null],
+          ],
+        },
+      ],
+      warnings: [],
+    });
   });
 
   test("a label's value can't leave its quotes", () => {

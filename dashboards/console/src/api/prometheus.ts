@@ -8,6 +8,12 @@ export interface RangeSeries {
   points: [number, number | null][];
 }
 
+/** With what it may lack, in the server's words. */
+export interface Answer<T> {
+  series: T[];
+  warnings: string[];
+}
+
 /** In Unix seconds. */
 export interface Span {
   startS: number;
@@ -39,17 +45,18 @@ export async function queryRange(
   startS: number,
   endS: number,
   stepS: number,
-): Promise<RangeSeries[]> {
+): Promise<Answer<RangeSeries>> {
   const range = { query, start: String(startS), end: String(endS), step: String(stepS) };
   const answer = await unwrap(
     client.GET("/prometheus/api/v1/query_range", { params: { query: range } }),
   );
   const data: unknown = answer.data;
   if (!isMatrix(data)) throw new ApiError("unknown", 200, "the answer is no matrix");
-  return data.result.map(({ metric, values }) => ({
+  const series = data.result.map(({ metric, values }): RangeSeries => ({
     labels: metric,
     points: values.map(([at, value]) => [at, toNumber(value)]),
   }));
+  return { series, warnings: answer.warnings ?? [] };
 }
 
 export interface InstantSeries {
@@ -77,12 +84,16 @@ function isInstant(data: unknown): data is Instant {
 }
 
 /** At one instant; whatever the expression gives, as series with their samples. */
-export async function queryInstant(query: string, atS: number): Promise<InstantSeries[]> {
+export async function queryInstant(query: string, atS: number): Promise<Answer<InstantSeries>> {
   const answer = await unwrap(
     client.GET("/prometheus/api/v1/query", { params: { query: { query, time: String(atS) } } }),
   );
   const data: unknown = answer.data;
   if (!isInstant(data)) throw new ApiError("unknown", 200, "the answer is no result of a query");
+  return { series: instantSeries(data), warnings: answer.warnings ?? [] };
+}
+
+function instantSeries(data: Instant): InstantSeries[] {
   switch (data.resultType) {
     case "scalar":
     case "string":

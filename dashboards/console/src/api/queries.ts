@@ -169,11 +169,12 @@ export const systemInfoQuery = queryOptions({
 export const rangeQuery = (query: string, spanS: number, points = 180) =>
   queryOptions({
     queryKey: ["range", query, spanS],
-    queryFn: () => {
+    queryFn: async () => {
       const stepS = Math.max(1, Math.round(spanS / points));
       // On whole steps, so that the points of two readings are the same instants.
       const endS = Math.floor(Date.now() / 1000 / stepS) * stepS;
-      return queryRange(query, endS - spanS, endS, stepS);
+      const { series } = await queryRange(query, endS - spanS, endS, stepS);
+      return series;
     },
     refetchInterval: CHART_REFRESH_MS,
     placeholderData: (previous) => previous,

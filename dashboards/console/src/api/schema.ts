@@ -2073,6 +2073,8 @@ export interface components {
             errorType?: string | null;
             /** @description `success` or `error`. */
             status: string;
+            /** @description What the answer lacks: parts of the store that are damaged. */
+            warnings?: string[] | null;
         };
         Quota: {
             items: components["schemas"]["QuotaItem"][];

@@ -10,7 +10,7 @@ use timeseries::{
     value::{Response as Answer, format_value},
 };
 
-use super::{PrometheusAnswer, Result, params::Params, scope, span, success};
+use super::{PrometheusAnswer, Result, params::Params, scope, span, success, success_between};
 use crate::api::{
     auth::Caller,
     prometheus::params::{ExemplarParams, FormatParams, LimitParams, MetadataParams},
@@ -119,5 +119,5 @@ pub async fn tsdb(
     let end: Timestamp = app.clock.now();
     let start = end.saturating_add_ms(-ACTIVE_MS);
     let found = app.engine.cardinality(&scope(&caller), start.ms(), end.ms(), limit).await?;
-    Ok(success(found))
+    Ok(success_between(&app, found, start.ms(), end.ms()))
 }

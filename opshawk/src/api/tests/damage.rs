@@ -17,12 +17,13 @@ async fn write_block(test: &TestServer, name: &str) {
     test.server.app.store.snapshot(&test.dir.path().join(name)).await.unwrap();
 }
 
-async fn values(test: &TestServer, name: &str) -> Vec<Value> {
+/// And the warnings.
+async fn values(test: &TestServer, name: &str) -> (Vec<Value>, Value) {
     let path = format!("/prometheus/api/v1/query?query={name}");
     let answer = test.operator.get(&path).await.expect(200);
     assert_eq!(answer["status"], "success");
     let result = answer["data"]["result"].as_array().unwrap().iter();
-    result.map(|one| one["value"][1].clone()).collect()
+    (result.map(|one| one["value"][1].clone()).collect(), answer["warnings"].clone())
 }
 
 #[tokio::test]
@@ -39,16 +40,52 @@ async fn a_damaged_block_is_reported_and_the_rest_is_answered() {
             figure.expect("a figure of its own")
         };
         assert_eq!(damaged().await, "0");
+        assert_eq!(values(&test, "sound").await, (vec![json!("2.5")], Value::Null));
         let block = find(&test.dir.path().join("data"), "00000001.blk").expect("a block");
         let mut bytes = std::fs::read(&block).unwrap();
         // Behind the magic and a checksum, in what its first series says. In place: a snapshot has
         // a link to it.
         bytes[12] ^= 1;
         std::fs::write(&block, bytes).unwrap();
-        assert_eq!(values(&test, "rotten").await, [] as [Value; 0]);
-        assert_eq!(values(&test, "sound").await, [json!("2.5")]);
+        let (found, warnings) = values(&test, "rotten").await;
+        assert_eq!((found, warnings.as_array().map(Vec::len)), (vec![], Some(1)));
+        let warning = warnings[0].as_str().unwrap();
+        let begins = "the block 00000001.blk is damaged and set aside: samples from 20";
+        assert!(warning.starts_with(begins) && warning.ends_with(" may be missing"), "{warning}");
+        assert!(!warning.contains("rotten") && !warning.contains('/'), "{warning}");
+        // Later answers lack it as well.
+        assert_eq!(values(&test, "sound").await, (vec![json!("2.5")], warnings.clone()));
         assert_eq!(damaged().await, "1");
+        every_reading_endpoint_warns(&test, &warnings).await;
         test.server.stop().await;
+    }
+}
+
+/// Where the time that was asked for has the damage in it, and nowhere else.
+async fn every_reading_endpoint_warns(test: &TestServer, warnings: &Value) {
+    // Behind all samples.
+    let now_s = test.server.app.clock.now().ms() / 1000 + 1;
+    let (_, member) = test.tenant("acme").await;
+    let range = |end_s: i64| format!("start={}&end={end_s}", end_s - 3600);
+    let (now, then) = (range(now_s), range(now_s - 86_400));
+    for (path, is_warned) in [
+        (format!("query_range?query=sound&step=60&{now}"), true),
+        (format!("query_range?query=sound&step=60&{then}"), false),
+        (format!("query_range?query=sound%20offset%20-1d&step=60&{then}"), true),
+        (format!("query?query=sound&time={}", now_s - 86_400), false),
+        ("query?query=1%2B1".to_owned(), false),
+        (format!("series?match[]=sound&{now}"), true),
+        (format!("series?match[]=sound&{then}"), false),
+        (format!("labels?{now}"), true),
+        (format!("label/__name__/values?{now}"), true),
+        (format!("label/__name__/values?{then}"), false),
+        ("status/tsdb".to_owned(), true),
+    ] {
+        let expected = if is_warned { warnings } else { &Value::Null };
+        for caller in [&test.operator, &member] {
+            let answer = caller.get(&format!("/prometheus/api/v1/{path}")).await.expect(200);
+            assert_eq!(&answer["warnings"], expected, "{path}");
+        }
     }
 }
 

@@ -22,6 +22,10 @@ pub async fn run(cx: &Context, args: QueryArgs) -> Result<(), Failure> {
     };
     let answer = cx.client.get_with(path, &query).await?;
     let data = &answer["data"];
+    // Beside the data, so that what reads a table or JSON stays as it is.
+    for warning in answer["warnings"].as_array().into_iter().flatten() {
+        eprintln!("warning: {}", warning.as_str().unwrap_or_default());
+    }
     if matches!(cx.connection.output, Format::Json | Format::Yaml) {
         return cx.one(COLUMNS, data);
     }

@@ -161,14 +161,33 @@ async fn a_block_found_damaged_while_it_is_read_is_set_aside() {
     bytes[12] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     let rest = vec![("a".to_owned(), vec![(1, 1.0)]), ("b".to_owned(), vec![(0, 0.0)])];
+    assert!(store.lost(i64::MIN, i64::MAX).is_empty());
     assert_eq!(content(&store).await, rest);
     assert_eq!(store.stats().damaged_blocks, 1);
+    let lost = [Lost { file: "00000001.blk".to_owned(), span_ms: Some((NOW_MS, NOW_MS)) }];
+    assert_eq!(store.lost(NOW_MS - 5, NOW_MS), lost);
+    assert!(store.lost(NOW_MS + 1, i64::MAX).is_empty());
     store.maintain().await.unwrap();
     assert!(!path.exists() && path.with_extension("blk.damaged").exists());
     assert_eq!(content(&store).await, rest);
     store.close().await.unwrap();
     let store = open(dir.path(), Options::default()).await;
     assert_eq!((content(&store).await, store.stats().damaged_blocks), (rest, 0));
+    // What the answers lack they lack after a start as well.
+    assert_eq!(store.lost(NOW_MS, NOW_MS + 5), lost);
+    assert!(store.lost(NOW_MS + 1, NOW_MS + 5).is_empty());
+    store.close().await.unwrap();
+    // Nothing tells any more what time it was of.
+    std::fs::write(path.with_extension("blk.damaged"), b"garbage").unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    assert_eq!(
+        store.lost(NOW_MS + 1, NOW_MS + 5),
+        [Lost { file: "00000001.blk".to_owned(), span_ms: None }]
+    );
+    store.close().await.unwrap();
+    std::fs::remove_file(path.with_extension("blk.damaged")).unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    assert!(store.lost(i64::MIN, i64::MAX).is_empty());
 }
 
 #[tokio::test]
@@ -205,6 +224,8 @@ async fn a_block_whose_file_is_gone_is_reported_and_the_rest_is_served() {
     let store = open(dir.path(), Options::default()).await;
     assert_eq!(content(&store).await, [("a".to_owned(), vec![(0, 1.0)])]);
     assert_eq!(store.stats().damaged_blocks, 1);
+    let lost = Lost { file: "00000002.blk".to_owned(), span_ms: None };
+    assert_eq!(store.lost(0, 0), [lost]);
 }
 
 /// Two blocks, one of them with something deleted.

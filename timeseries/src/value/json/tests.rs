@@ -30,9 +30,10 @@ fn value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn an_answer_is_what_serde_writes(value in value()) {
-        let written = String::from_utf8(value.to_answer()).unwrap();
-        prop_assert_eq!(written, serde_json::to_string(&Response::success(value)).unwrap());
+    fn an_answer_is_what_serde_writes(value in value(), warnings in vec(any::<String>(), 0..3)) {
+        let written = String::from_utf8(value.to_answer(&warnings)).unwrap();
+        let answer = Response { warnings, ..Response::success(value) };
+        prop_assert_eq!(written, serde_json::to_string(&answer).unwrap());
     }
 }
 
@@ -41,6 +42,6 @@ fn an_answer_s_buffer_is_no_larger_than_needed_by_much() {
     let point = |at_ms| Point { at_ms, value: 1_884_133.0 };
     let values = (0..1441).map(|n| point(1_795_246_515_000 + n * 60_000)).collect();
     let metric = Labels::metric("requests_total", &[("instance", "guest-7"), ("job", "tenant-7")]);
-    let written = Value::Matrix(vec![RangeSeries { metric, values }]).to_answer();
+    let written = Value::Matrix(vec![RangeSeries { metric, values }]).to_answer(&[]);
     assert!(written.capacity() < 2 * written.len(), "{}", written.capacity());
 }

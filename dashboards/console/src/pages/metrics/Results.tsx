@@ -1,6 +1,6 @@
 // What an expression gives: as lines over its range, or as a table of one instant.
 import { Alert, Stack, Text } from "@mantine/core";
-import { IconChartLine, IconInfoCircle, IconTable } from "@tabler/icons-react";
+import { IconAlertTriangle, IconChartLine, IconInfoCircle, IconTable } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
@@ -40,8 +40,9 @@ function Graph({ expr, search, askedS }: Omit<Props, "view">) {
   const { language } = i18n;
   return (
     <QueryView query={query} lines={8}>
-      {(series) => (
+      {({ series, warnings }) => (
         <Stack gap="sm">
+          <Warnings warnings={warnings} />
           <Lines expr={expr} series={series} />
           <Text size="xs" c="dimmed">
             {t("query.span", {
@@ -110,8 +111,9 @@ function InstantTable({ expr, search, askedS }: Omit<Props, "view">) {
   );
   return (
     <QueryView query={query} lines={8}>
-      {(series) => (
+      {({ series, warnings }) => (
         <Stack gap="sm">
+          <Warnings warnings={warnings} />
           {series.length > ROWS_MAX && (
             <Bounded>{t("query.rowsBound", { shown: ROWS_MAX, count: series.length })}</Bounded>
           )}
@@ -155,6 +157,22 @@ function Samples({ samples }: { samples: InstantSeries["samples"] }) {
         </Text>
       ))}
     </Stack>
+  );
+}
+
+/** What the answer lacks: a gap in it may be none of what was measured. */
+function Warnings({ warnings }: { warnings: string[] }) {
+  const { t } = useTranslation();
+  if (warnings.length === 0) return null;
+  const icon = <IconAlertTriangle size={18} />;
+  return (
+    <Alert color="yellow" variant="light" py="xs" icon={icon} title={t("query.incomplete")}>
+      {warnings.map((warning) => (
+        <Text key={warning} size="sm">
+          {warning}
+        </Text>
+      ))}
+    </Alert>
   );
 }
 

@@ -161,6 +161,22 @@ describe("the page of a query", () => {
     expect(within(figures as HTMLElement).getAllByRole("listitem")).toHaveLength(LINES_MAX);
   });
 
+  test.each(["graph", "table"])("says what the answer lacks, above the %s", async (view) => {
+    const warning = "the block 00000007.blk is damaged and set aside";
+    const lacking = (resultType: string) => ({
+      status: 200,
+      body: { status: "success", data: { resultType, result: [] }, warnings: [warning] },
+    });
+    fakeServer(operator, ({ path }) => {
+      if (path.endsWith("/query_range")) return lacking("matrix");
+      return path.endsWith("/query") ? lacking("vector") : undefined;
+    });
+    await renderApp(`/query?expr=up&view=${view}`);
+    const alert = await screen.findByRole("alert");
+    expect(alert).toHaveTextContent("The answer may be incomplete");
+    expect(alert).toHaveTextContent(warning);
+  });
+
   test("says in words what is wrong with an expression", async () => {
     const body = { status: "error", errorType: "bad_data", error: "unclosed left parenthesis" };
     fakeServer(operator, ({ path }) =>
