@@ -2,19 +2,21 @@
 //! written as OpenMetrics.
 //!
 //! They differ in the timestamp (milliseconds; seconds with a fraction), and OpenMetrics ends with
-//! `# EOF`. Exemplars are read and left out. A name that is not of letters, digits and underscores
+//! `# EOF`. Exemplars are read where history is, and left out elsewhere. A name that is not of letters, digits and underscores
 //! stands in quotes, a metric's inside the braces: `{"a.b","c d"="e"} 1`.
 //!
 //! | Module | Holds |
 //! | --- | --- |
 //! | [`history`] | many lines of the same series, as an export writes them |
-//! | `write` | series as lines of OpenMetrics |
+//! | `write` | series and families as lines of OpenMetrics |
 
 use std::borrow::Cow;
 
 use base::sample::{Labels, NAME, STALE_NAN_BITS, Sample, Series};
 
-pub use write::{series_text, write_open_metrics};
+pub use write::{
+    HELP_MAX_BYTES, series_text, write_family, write_open_metrics, write_with_exemplars,
+};
 
 pub mod history;
 mod write;
@@ -53,15 +55,15 @@ impl Format {
 pub enum Line<'a> {
     Nothing,
     Help {
-        metric: &'a str,
+        metric: Cow<'a, str>,
         text: Cow<'a, str>,
     },
     Type {
-        metric: &'a str,
+        metric: Cow<'a, str>,
         kind: &'a str,
     },
     Unit {
-        metric: &'a str,
+        metric: Cow<'a, str>,
         unit: &'a str,
     },
     Sample {
@@ -71,6 +73,15 @@ pub enum Line<'a> {
     },
     /// OpenMetrics: nothing may follow.
     End,
+}
+
+/// A pointer to an example of what a sample counts, such as a trace's id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exemplar {
+    /// Its own, beside its series'.
+    pub labels: Labels,
+    /// Of the instant of the sample that it stands behind, where it names none.
+    pub sample: Sample,
 }
 
 /// Why a line can't be read, by a few words that fit after "line 7: ".
@@ -97,14 +108,9 @@ fn parse_comment(text: &str, format: Format) -> Result<Line<'_>> {
         return Ok(Line::End);
     }
     let (metric, rest) = match word {
-        "HELP" | "TYPE" | "UNIT" => split_word(rest),
+        "HELP" | "TYPE" | "UNIT" => parse_family(rest)?,
         _ => return Ok(Line::Nothing),
     };
-    let quoted = metric.len() > 2 && metric.starts_with('"');
-    if !(quoted || is_metric_name(metric)) {
-        return Err("it describes what is no metric name");
-    }
-    // A name in quotes stays in them: it is shown, and nothing is looked up by it.
     Ok(match word {
         "HELP" => Line::Help { metric, text: unescape(rest)? },
         "TYPE" => Line::Type { metric, kind: rest },
@@ -112,9 +118,23 @@ fn parse_comment(text: &str, format: Format) -> Result<Line<'_>> {
     })
 }
 
+/// A family's name; returns what follows.
+fn parse_family(text: &str) -> Result<(Cow<'_, str>, &str)> {
+    const WRONG: &str = "it describes what is no metric name";
+    let Some(quoted) = text.strip_prefix('"') else {
+        let (metric, rest) = split_word(text);
+        return if is_metric_name(metric) { Ok((metric.into(), rest)) } else { Err(WRONG) };
+    };
+    let end = closing_quote(quoted).filter(|end| *end > 0).ok_or(WRONG)?;
+    Ok((unescape(&quoted[..end])?, quoted[end + 1..].trim_start_matches([' ', '\t'])))
+}
+
 fn parse_sample(line: &str, format: Format) -> Result<Line<'_>> {
     let (pairs, rest) = parse_series(line)?;
-    let (value, at_ms) = parse_point(rest, format)?;
+    let (value, at_ms, exemplar) = parse_point(rest, format)?;
+    if let Some(text) = exemplar.filter(|_| format == Format::History) {
+        parse_exemplar(text, at_ms.unwrap_or_default())?;
+    }
     Ok(Line::Sample { labels: Labels::new(pairs), value, at_ms })
 }
 
@@ -138,8 +158,8 @@ fn parse_series(line: &str) -> Result<(Vec<(String, String)>, &str)> {
     Ok((pairs, rest))
 }
 
-/// Value and instant, and an exemplar that is left out.
-fn parse_point(text: &str, format: Format) -> Result<(f64, Option<i64>)> {
+/// Value and instant, and the text of an exemplar behind its brace.
+fn parse_point(text: &str, format: Format) -> Result<(f64, Option<i64>, Option<&str>)> {
     let (value, rest) = split_word(text);
     let value = match value {
         STALE_TEXT if format == Format::History => f64::from_bits(STALE_NAN_BITS),
@@ -150,12 +170,26 @@ fn parse_point(text: &str, format: Format) -> Result<(f64, Option<i64>)> {
         false => split_word(rest),
     };
     // Only OpenMetrics has exemplars.
-    let exemplar = format != Format::Prometheus && rest.starts_with("# {");
-    if !rest.is_empty() && !exemplar {
+    let exemplar = rest.strip_prefix("# {").filter(|_| format != Format::Prometheus);
+    if !rest.is_empty() && exemplar.is_none() {
         return Err("something follows the timestamp");
     }
     let at_ms = (!at.is_empty()).then(|| parse_instant(at, format)).transpose()?;
-    Ok((value, at_ms))
+    Ok((value, at_ms, exemplar))
+}
+
+/// `a="b"} 1 1700000000.123`, the instant only where it is not the sample's.
+fn parse_exemplar(text: &str, sample_ms: i64) -> Result<Exemplar> {
+    let mut pairs = Vec::new();
+    let rest = parse_labels(text, &mut pairs)?;
+    let (value, rest) = split_word(rest);
+    let value = value.parse().map_err(|_| "its exemplar's value is no number")?;
+    let (at, rest) = split_word(rest);
+    if !rest.is_empty() {
+        return Err("something follows the exemplar");
+    }
+    let at_ms = if at.is_empty() { sample_ms } else { parse_instant(at, Format::OpenMetrics)? };
+    Ok(Exemplar { labels: Labels::new(pairs), sample: Sample { at_ms, value } })
 }
 
 /// `a="b",c="d"}`, with a metric's name in quotes at any place; returns what follows.

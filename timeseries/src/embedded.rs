@@ -56,7 +56,7 @@ use crate::{
     matcher::Matcher,
     remote_write::{Body, Relabel},
     selection::Selection,
-    store::{Appended, Backfilled, Exemplars, Metadata, Select, Selected, Store},
+    store::{Appended, Backfilled, Exemplars, Metadata, Noted, Select, Selected, Store},
 };
 
 mod backfill;
@@ -310,6 +310,14 @@ impl Store for Embedded {
     async fn metadata(&self) -> Result<Vec<Metadata>> {
         self.inner.check_open()?;
         Ok(self.inner.notes.metadata())
+    }
+    async fn note(&self, metadata: Vec<Metadata>, exemplars: Vec<Exemplars>) -> Result<Noted> {
+        self.inner.check_open()?;
+        let noted = self.inner.notes.note(metadata, exemplars);
+        // What is acknowledged is on disk.
+        let inner = self.inner.clone();
+        blocking(move || inner.notes.store(&inner.dir)).await?;
+        Ok(noted)
     }
     async fn exemplars(&self, request: Select) -> Result<Vec<Exemplars>> {
         self.inner.check_open()?;

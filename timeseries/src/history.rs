@@ -15,9 +15,9 @@ use base::sample::{Labels, NAME};
 use crate::{
     error::{Error, Result},
     matcher::Matcher,
-    promql::match_sets,
+    promql::{has_series, match_sets},
     scope::Scope,
-    store::{Select, Selected, Store},
+    store::{Exemplars, Metadata, Select, Selected, Store},
 };
 
 /// Of one page.
@@ -46,6 +46,7 @@ pub struct Pages {
 #[derive(Debug, Clone)]
 struct Part {
     set: usize,
+    metric: String,
     matchers: Vec<Matcher>,
     start_ms: i64,
     end_ms: i64,
@@ -69,6 +70,31 @@ impl Pages {
     ) -> Result<Self> {
         let sets = match_sets(scope, selectors)?;
         Ok(Self { store, sets, todo: None, start_ms, end_ms, page_samples: PAGE_MAX_SAMPLES })
+    }
+
+    /// What is known of the families of all that is found.
+    pub async fn families(&mut self) -> Result<Vec<Metadata>> {
+        if self.todo.is_none() {
+            self.todo = Some(self.by_name().await?);
+        }
+        let parts = self.todo.iter().flatten();
+        let names: BTreeSet<&str> = parts.map(|part| part.metric.as_str()).collect();
+        let mut all = self.store.metadata().await?;
+        all.retain(|family| has_series(family, &names));
+        Ok(all)
+    }
+
+    /// The exemplars of all that is found, sorted by labels.
+    pub async fn exemplars(&self) -> Result<Vec<Exemplars>> {
+        let mut all = BTreeMap::new();
+        for matchers in self.sets.iter().cloned() {
+            let (start_ms, end_ms) = (self.start_ms, self.end_ms);
+            let (max_samples, max_bytes) = (PAGE_MAX_SAMPLES, PAGE_MAX_BYTES);
+            let select = Select { matchers, start_ms, end_ms, max_samples, max_bytes };
+            let found = self.store.exemplars(select).await?;
+            all.extend(found.into_iter().map(|one| (one.labels.clone(), one)));
+        }
+        Ok(all.into_values().collect())
     }
 
     /// Series with samples; none at the end. A series may go on in the next page.
@@ -101,11 +127,12 @@ impl Pages {
         let mut all: BTreeMap<String, Vec<Part>> = BTreeMap::new();
         for (set, matchers) in self.sets.iter().enumerate() {
             let (matchers, start_ms, end_ms) = (matchers.clone(), self.start_ms, self.end_ms);
-            let part = Part { set, matchers, start_ms, end_ms };
+            let part = Part { set, metric: String::new(), matchers, start_ms, end_ms };
             let select = part.select(LISTED_MAX_SERIES, LISTED_MAX_BYTES);
             for name in self.store.label_values(NAME, select).await.map_err(too_many_series)? {
                 let mut its = part.clone();
                 its.matchers.insert(0, Matcher::equal(NAME, &name));
+                its.metric.clone_from(&name);
                 all.entry(name).or_default().push(its);
             }
         }

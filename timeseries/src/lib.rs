@@ -45,5 +45,7 @@ pub use promql::{
     QueryStats, RANGE_POINTS_MAX, SELECTORS_MAX, format,
 };
 pub use scope::{Scope, TENANT};
-pub use store::{Appended, Backfilled, Exemplar, Exemplars, Metadata, Select, Selected, Store};
+pub use store::{
+    Appended, Backfilled, Exemplar, Exemplars, Metadata, Noted, Select, Selected, Store,
+};
 pub use value::Value;

@@ -53,6 +53,7 @@ mod syntax;
 mod tests;
 
 pub use browse::Cardinality;
+pub(crate) use browse::has_series;
 pub use functions::{LATER as LATER_FUNCTIONS, NAMES as FUNCTIONS};
 pub use plan::{DEPTH_MAX, EXPR_MAX_BYTES, format};
 pub use stats::QueryStats;

@@ -103,6 +103,13 @@ pub struct Metadata {
     pub unit: String,
 }
 
+/// How much of what was noted is new.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Noted {
+    pub families: usize,
+    pub exemplars: usize,
+}
+
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// Returns after what it counts as written is on disk. Bad samples are counted, the rest of
@@ -145,6 +152,11 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// What senders said about metric families, sorted by name; the newest word of each.
     async fn metadata(&self) -> Result<Vec<Metadata>> {
         Ok(Vec::new())
+    }
+    /// Takes what history says of families and exemplars, where the engine keeps them: what a sender
+    /// said of a family stays, and so do newer exemplars where there is no room for all.
+    async fn note(&self, _metadata: Vec<Metadata>, _exemplars: Vec<Exemplars>) -> Result<Noted> {
+        Ok(Noted::default())
     }
     /// Recent exemplars of matching series, sorted by labels.
     async fn exemplars(&self, _request: Select) -> Result<Vec<Exemplars>> {

@@ -3,15 +3,20 @@
 
 use base::sample::{Labels, Sample};
 
-use super::{Format, Line, Result, parse_line, parse_point, parse_series};
+use super::{
+    Exemplar, Format, Line, Result, parse_exemplar, parse_line, parse_point, parse_series,
+};
 
 /// What a line says.
 #[derive(Debug, PartialEq)]
-pub enum Said {
-    /// An empty line, a comment, or what a family is.
+pub enum Said<'a> {
+    /// An empty line or a comment.
     Nothing,
+    /// What a family is: a line of its help, type or unit.
+    Family(Line<'a>),
     Sample {
         sample: Sample,
+        exemplar: Option<Exemplar>,
         /// [`Reader::labels`] are others than those of the sample before.
         new_series: bool,
     },
@@ -39,13 +44,13 @@ impl Reader {
     }
 
     /// One line, without its end.
-    pub fn read(&mut self, line: &str) -> Result<Said> {
+    pub fn read<'a>(&mut self, line: &'a str) -> Result<Said<'a>> {
         if self.ended && !line.trim().is_empty() {
             return Err("something follows # EOF");
         }
         if let Some(rest) = self.same_series(line) {
-            let sample = point(rest)?;
-            return Ok(Said::Sample { sample, new_series: false });
+            let (sample, exemplar) = point(rest)?;
+            return Ok(Said::Sample { sample, exemplar, new_series: false });
         }
         let blank = |c: char| matches!(c, ' ' | '\t' | '\r');
         let line = line.trim_matches(blank);
@@ -55,19 +60,20 @@ impl Reader {
                     self.ended = true;
                     Said::End
                 }
-                _ => Said::Nothing,
+                Line::Nothing | Line::Sample { .. } => Said::Nothing,
+                family => Said::Family(family),
             });
         }
         if line.len() > Format::History.line_max_bytes() {
             return Err("it is too long");
         }
         let (pairs, rest) = parse_series(line)?;
-        let sample = point(rest)?;
+        let (sample, exemplar) = point(rest)?;
         let labels = Labels::new(pairs);
         let new_series = labels != self.labels;
         self.text = line[..line.len() - rest.len()].trim_end_matches(blank).to_owned();
         self.labels = labels;
-        Ok(Said::Sample { sample, new_series })
+        Ok(Said::Sample { sample, exemplar, new_series })
     }
 
     /// What follows the series of the line before, where this line is of the same.
@@ -83,10 +89,13 @@ impl Reader {
     }
 }
 
-fn point(text: &str) -> Result<Sample> {
+fn point(text: &str) -> Result<(Sample, Option<Exemplar>)> {
     match parse_point(text, Format::History)? {
-        (value, Some(at_ms)) => Ok(Sample { at_ms, value }),
-        (_, None) => Err("it has no timestamp, which history needs"),
+        (value, Some(at_ms), exemplar) => {
+            let exemplar = exemplar.map(|text| parse_exemplar(text, at_ms)).transpose()?;
+            Ok((Sample { at_ms, value }, exemplar))
+        }
+        (_, None, _) => Err("it has no timestamp, which history needs"),
     }
 }
 

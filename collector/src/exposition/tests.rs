@@ -32,10 +32,21 @@ fn lines_that_exporters_print() {
     assert_eq!(parse_line("# just so", P), Ok(Line::Nothing));
     assert_eq!(parse_line("# EOF", P), Ok(Line::Nothing));
     assert_eq!(parse_line("# EOF", O), Ok(Line::End));
-    assert_eq!(parse_line("# TYPE a counter", P), Ok(Line::Type { metric: "a", kind: "counter" }));
-    let help = Line::Help { metric: "a", text: "b \\ c\nd".into() };
+    assert_eq!(
+        parse_line("# TYPE a counter", P),
+        Ok(Line::Type { metric: "a".into(), kind: "counter" })
+    );
+    let help = Line::Help { metric: "a".into(), text: "b \\ c\nd".into() };
     assert_eq!(parse_line("#  HELP  a b \\\\ c\\nd", P), Ok(help));
-    assert_eq!(parse_line("# UNIT a seconds", O), Ok(Line::Unit { metric: "a", unit: "seconds" }));
+    assert_eq!(
+        parse_line("# UNIT a seconds", O),
+        Ok(Line::Unit { metric: "a".into(), unit: "seconds" })
+    );
+    let quoted = Line::Type { metric: "a \"b\"".into(), kind: "gauge" };
+    assert_eq!(parse_line(r#"# TYPE "a \"b\"" gauge"#, O), Ok(quoted));
+    for line in ["# HELP 1a x", "# TYPE \"a gauge", "# UNIT \"\" s"] {
+        assert_eq!(parse_line(line, O), Err("it describes what is no metric name"), "{line}");
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! What any text may be put through as an exposition: it is refused with its line, or it is series,
 //! and those are the same when they are written as OpenMetrics and read again.
 
-use base::sample::{Labels, Series, is_stale};
+use base::sample::{Labels, Sample, Series, is_stale};
 use collector::exposition::{
-    Format, LINE_MAX_BYTES,
+    Exemplar, Format, HISTORY_LINE_MAX_BYTES, LINE_MAX_BYTES,
     history::{Reader, Said},
-    parse, parse_line, write_open_metrics,
+    parse, parse_line, write_open_metrics, write_with_exemplars,
 };
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -67,6 +67,21 @@ fn written(series: &[Series], format: Format) {
     }
 }
 
+/// An exemplar is the same when it is written and read again.
+fn beside(labels: &Labels, sample: Sample, exemplar: &Exemplar) {
+    let mut text = String::new();
+    write_with_exemplars(&mut text, labels, &[sample], |_| Some(exemplar));
+    match Reader::default().read(text.trim_end_matches('\n')) {
+        Ok(Said::Sample { exemplar: Some(again), .. }) => {
+            let same_value = again.sample.value == exemplar.sample.value
+                || (again.sample.value.is_nan() && exemplar.sample.value.is_nan());
+            assert!(same_value && again.sample.at_ms == exemplar.sample.at_ms, "{text}");
+            assert_eq!(again.labels, exemplar.labels, "{text}");
+        }
+        other => assert!(text.len() > HISTORY_LINE_MAX_BYTES, "{text}: {other:?}"),
+    }
+}
+
 /// The reader that remembers the last line's series reads what the one without a memory does, and
 /// refuses what has no timestamp.
 fn by_line(text: &str, parsed: &Result<Vec<Series>, String>) {
@@ -74,8 +89,9 @@ fn by_line(text: &str, parsed: &Result<Vec<Series>, String>) {
     let mut read: Vec<Series> = Vec::new();
     for line in text.lines() {
         match reader.read(line) {
-            Ok(Said::Sample { sample, .. }) => {
+            Ok(Said::Sample { sample, exemplar, .. }) => {
                 let labels = reader.labels();
+                exemplar.iter().for_each(|one| beside(labels, sample, one));
                 match read.iter_mut().find(|one| one.labels == *labels) {
                     Some(one) => one.samples.push(sample),
                     None => read.push(Series { labels: labels.clone(), samples: vec![sample] }),

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | [`export`] | pages of the store as a stream of text |
 //! | [`import`] | text read whole and line by line, then written day by day |
+//! | [`notes`] | what families are, and exemplars: beside samples in the text |
 //! | [`spool`] | what was read, on disk by day until it is written |
 //!
 //! Who exports sees what its queries see. Only operators import, and an import keeps `tenant` as it
@@ -18,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub mod export;
 pub mod import;
+pub mod notes;
 pub mod spool;
 
 /// Each holds a page of samples, and its text.

@@ -5,7 +5,7 @@
 //! kept in memory, the newest ones.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::Path,
     sync::{
         Arc, Mutex,
@@ -20,9 +20,9 @@ use super::{
 use crate::{
     error::Result,
     remote_write::{Body, Label, Relabel, owned},
-    store::{Exemplar, Exemplars, Metadata, Select},
+    store::{Exemplar, Exemplars, Metadata, Noted, Select},
 };
-use base::sample::Labels;
+use base::sample::{Labels, Sample};
 
 pub const FILE: &str = "METADATA";
 
@@ -31,6 +31,8 @@ pub struct Notes {
     metadata: Mutex<BTreeMap<String, Metadata>>,
     changed: AtomicBool,
     exemplars: Mutex<VecDeque<(Arc<Labels>, Exemplar)>>,
+    /// Held by whoever writes the file.
+    writing: Mutex<()>,
 }
 
 impl Notes {
@@ -81,6 +83,36 @@ impl Notes {
         }
     }
 
+    /// From history: what is known of a family stays, and the newest exemplars.
+    pub fn note(&self, metadata: Vec<Metadata>, exemplars: Vec<Exemplars>) -> Noted {
+        let mut noted = Noted::default();
+        let mut known = self.metadata.lock().expect("no panic while held");
+        for one in metadata {
+            if known.len() < METADATA_MAX && !known.contains_key(&one.metric) {
+                known.insert(one.metric.clone(), one);
+                noted.families += 1;
+                self.changed.store(true, Relaxed);
+            }
+        }
+        drop(known);
+        let mut kept = self.exemplars.lock().expect("no panic while held");
+        let mut all: BTreeSet<_> = kept.iter().map(|(labels, e)| identity(labels, e)).collect();
+        for (labels, its) in exemplars.into_iter().map(|one| (one.labels, one.exemplars)) {
+            for exemplar in its {
+                if all.insert(identity(&labels, &exemplar)) {
+                    kept.push_back((labels.clone(), exemplar));
+                    noted.exemplars += 1;
+                }
+            }
+        }
+        if noted.exemplars > 0 {
+            kept.make_contiguous().sort_by_key(|(_, exemplar)| exemplar.sample.at_ms);
+            let surplus = kept.len().saturating_sub(EXEMPLARS_MAX);
+            kept.drain(..surplus);
+        }
+        noted
+    }
+
     pub fn metadata(&self) -> Vec<Metadata> {
         self.metadata.lock().expect("no panic while held").values().cloned().collect()
     }
@@ -103,6 +135,7 @@ impl Notes {
 
     /// Writes what changed.
     pub fn store(&self, dir: &Path) -> Result<()> {
+        let _alone = self.writing.lock().expect("no panic while held");
         if self.changed.swap(false, Relaxed)
             && let Err(error) = self.store_to(dir)
         {
@@ -117,6 +150,12 @@ impl Notes {
         let crc = crc32fast::hash(json.as_bytes());
         files::replace(&dir.join(FILE), format!("{json}\n{crc:08x}\n").as_bytes())
     }
+}
+
+/// Two exemplars with the same are one.
+fn identity(labels: &Arc<Labels>, exemplar: &Exemplar) -> (Arc<Labels>, Labels, i64, u64) {
+    let Sample { at_ms, value } = exemplar.sample;
+    (labels.clone(), exemplar.labels.clone(), at_ms, value.to_bits())
 }
 
 fn read(path: &Path) -> Result<Vec<Metadata>, String> {

@@ -75,10 +75,7 @@ impl Engine {
         if *scope != Scope::ALL {
             let names = self.label_values(scope, NAME, &[], start_ms, end_ms).await?;
             let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-            all.retain(|family| {
-                let series = |suffix: &&str| format!("{}{suffix}", family.metric);
-                SUFFIXES.iter().map(series).any(|name| names.contains(name.as_str()))
-            });
+            all.retain(|family| has_series(family, &names));
         }
         Ok(all)
     }
@@ -97,6 +94,12 @@ impl Engine {
         let series = self.listed(self.store().series(request)).await?;
         Ok(count(&series, start_ms, end_ms, limit))
     }
+}
+
+/// Whether one of these metrics is the family's.
+pub(crate) fn has_series(family: &Metadata, names: &BTreeSet<&str>) -> bool {
+    let series = |suffix: &&str| format!("{}{suffix}", family.metric);
+    SUFFIXES.iter().map(series).any(|name| names.contains(name.as_str()))
 }
 
 fn count(series: &[Arc<Labels>], min_time: i64, max_time: i64, limit: usize) -> Cardinality {

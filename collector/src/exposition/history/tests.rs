@@ -1,14 +1,17 @@
 use base::sample::{STALE_NAN_BITS, Series, is_stale};
 use proptest::prelude::*;
 
-use super::{super::write_open_metrics, *};
+use super::{
+    super::{write_family, write_open_metrics, write_with_exemplars},
+    *,
+};
 
 /// The series of a text, neighbours of one series together.
 fn read(text: &str) -> Result<Vec<Series>> {
     let mut reader = Reader::default();
     let mut all: Vec<Series> = Vec::new();
     for line in text.lines() {
-        if let Said::Sample { sample, new_series } = reader.read(line)? {
+        if let Said::Sample { sample, new_series, .. } = reader.read(line)? {
             if new_series {
                 all.push(Series { labels: reader.labels().clone(), samples: Vec::new() });
             }
@@ -46,6 +49,53 @@ fn what_is_no_history_is_refused() {
     }
     let long = format!("a{{b=\"{}\"}} 1 1", "x".repeat(Format::History.line_max_bytes()));
     assert_eq!(read(&long), Err("it is too long"));
+}
+
+#[test]
+fn families_and_exemplars_read_back_as_they_were() {
+    let exemplar = |labels: &[(&str, &str)], at_ms, value| {
+        let pairs = labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        Exemplar { labels: Labels::new(pairs), sample: Sample { at_ms, value } }
+    };
+    let exemplars = [
+        None,
+        Some(exemplar(&[("trace_id", "a\"}\\\n#"), ("a b", "c")], 1234, 0.1)),
+        Some(exemplar(&[], -1, f64::NEG_INFINITY)),
+    ];
+    let samples = [1000, 2000, 3000].map(|at_ms| Sample { at_ms, value: 7.0 });
+    let labels = Labels::metric("a_bucket", &[("le", "+Inf")]);
+    let mut text = String::new();
+    write_with_exemplars(&mut text, &labels, &samples, |at| exemplars[at].as_ref());
+    let mut reader = Reader::default();
+    let said: Vec<_> = text.lines().map(|line| reader.read(line).unwrap()).collect();
+    for ((said, sample), wanted) in said.into_iter().zip(samples).zip(exemplars) {
+        let new_series = sample.at_ms == 1000;
+        assert_eq!(said, Said::Sample { sample, exemplar: wanted, new_series });
+    }
+    assert_eq!(*reader.labels(), labels);
+    // Where it names no instant, its sample's is its own.
+    let Said::Sample { exemplar: its, .. } = reader.read("a 1 5 # {b=\"c\"} 2").unwrap() else {
+        panic!("no sample");
+    };
+    assert_eq!(its, Some(exemplar(&[("b", "c")], 5000, 2.0)));
+    for (line, why) in [
+        ("a 1 5 # {b=\"c\"}", "exemplar's value"),
+        ("a 1 5 # {b=\"c} 1", "does not end"),
+        ("a 1 5 # {} 1 2 3", "follows the exemplar"),
+        ("a 1 5 # x", "follows the timestamp"),
+    ] {
+        assert!(reader.read(line).unwrap_err().contains(why), "{line}");
+    }
+
+    let mut text = String::new();
+    write_family(&mut text, "a_seconds", "histogram", "It's \"b\\c\"\nd", "seconds");
+    write_family(&mut text, "a b", "nonsense", "", "seconds");
+    let said: Vec<_> = text.lines().map(|line| reader.read(line).unwrap()).collect();
+    let help = Line::Help { metric: "a_seconds".into(), text: "It's \"b\\c\"\nd".into() };
+    let kind = |metric: &'static str, kind| Line::Type { metric: metric.into(), kind };
+    let unit = Line::Unit { metric: "a_seconds".into(), unit: "seconds" };
+    let wanted = [help, kind("a_seconds", "histogram"), unit, kind("a b", "unknown")];
+    assert_eq!(said, wanted.map(Said::Family));
 }
 
 #[test]

@@ -751,8 +751,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Samples as OpenMetrics text, series by series, each in order of time. Complete with its
-         *     `# EOF` alone. A member's are those of its tenant.
+         * Samples as OpenMetrics text, series by series, each in order of time; before them what their
+         *     families are, behind them recent exemplars. Complete with its `# EOF` alone. A member's are those
+         *     of its tenant.
          */
         get: operations["export_metrics"];
         put?: never;
@@ -776,7 +777,8 @@ export interface paths {
          * Takes history: OpenMetrics text (gzip with `Content-Encoding: gzip`) in which every sample has
          *     its timestamp, of any age within the retention, up to its `# EOF`. A text that can't be read to
          *     its end changes nothing; what the store rejects is counted, the rest is durable. `tenant` stays
-         *     as it is in the text. The same text may be sent again.
+         *     as it is in the text. What it says of families is taken where nothing is known of them, its newest
+         *     exemplars where there is room. The same text may be sent again.
          */
         post: operations["import_metrics"];
         delete?: never;
@@ -1575,6 +1577,16 @@ export interface components {
              * @description There already, with the same value.
              */
             duplicates: number;
+            /**
+             * Format: int64
+             * @description That were not there.
+             */
+            exemplars: number;
+            /**
+             * Format: int64
+             * @description Of which nothing was known, and now is what the text says.
+             */
+            families: number;
             /** @description Why the first of the rejected ones was. */
             first_error?: string | null;
             /**

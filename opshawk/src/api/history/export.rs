@@ -9,14 +9,14 @@ use axum::{
 };
 use base::{Error, ErrorKind, sample::is_stale, time::Timestamp};
 use bytes::Bytes;
-use collector::exposition::write_open_metrics;
+use collector::exposition::{write_family, write_with_exemplars};
 use http::header;
-use timeseries::{Scope, Selected, embedded::options::FUTURE_MAX_MS, history::Pages};
+use timeseries::{Metadata, Scope, Selected, embedded::options::FUTURE_MAX_MS, history::Pages};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::IntoParams;
 
-use super::{EXPORTS_MAX, OPEN_METRICS, place};
+use super::{EXPORTS_MAX, OPEN_METRICS, notes::Beside, place};
 use crate::api::{auth::Caller, problem::Result, prometheus::Params, state::App};
 
 /// Of the stream: what the reader has not taken yet.
@@ -43,8 +43,9 @@ pub struct ExportParams {
     pub stale: Option<String>,
 }
 
-/// Samples as OpenMetrics text, series by series, each in order of time. Complete with its
-/// `# EOF` alone. A member's are those of its tenant.
+/// Samples as OpenMetrics text, series by series, each in order of time; before them what their
+/// families are, behind them recent exemplars. Complete with its `# EOF` alone. A member's are those
+/// of its tenant.
 #[utoipa::path(get, path = "/v1/metrics/export", tag = "metrics", params(ExportParams),
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub async fn export_metrics(
@@ -71,10 +72,15 @@ pub async fn export_metrics(
         },
     )?;
     // What fails before the first sample has an answer of its own.
+    let families = pages.families().await.map_err(refused)?;
     let first = pages.next().await.map_err(refused)?;
+    let exemplars = pages.exemplars().await.map_err(refused)?;
+    let mut export = Export { with_stale, beside: exemplars.into() };
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     tokio::spawn(async move {
-        if let Err(error) = write(pages, first, with_stale, &sender, permit).await {
+        let families = first.as_ref().map(|_| families).unwrap_or_default();
+        let _ = sender.send(Ok(families_text(&families).into())).await;
+        if let Err(error) = write(pages, first, &mut export, &sender, permit).await {
             let chain = base::reconcile::error_chain(&error);
             tracing::error!(error = chain, "an export failed");
             // The reader sees its stream break off, without the end.
@@ -106,19 +112,34 @@ fn instant(params: &Params, name: &str) -> base::Result<Option<Timestamp>> {
     at.map(Some).ok_or_else(|| Error::invalid(name, "it is neither Unix seconds nor RFC 3339"))
 }
 
+fn families_text(all: &[Metadata]) -> String {
+    let mut text = String::new();
+    for one in all {
+        write_family(&mut text, &one.metric, &one.kind, &one.help, &one.unit);
+    }
+    text
+}
+
+/// What each page goes through.
+struct Export {
+    with_stale: bool,
+    beside: Beside,
+}
+
 async fn write(
     mut pages: Pages,
     first: Option<Vec<Selected>>,
-    with_stale: bool,
+    export: &mut Export,
     sender: &Sender,
     _permit: OwnedSemaphorePermit,
 ) -> timeseries::Result<()> {
     let mut page = first;
     while let Some(series) = page {
         let sender = sender.clone();
-        let written = move || write_page(series, with_stale, &sender);
+        let mut its = Export { beside: std::mem::take(&mut export.beside), ..*export };
+        let written = move || write_page(series, &mut its, &sender).map(|()| its.beside);
         match tokio::task::spawn_blocking(written).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(rest)) => export.beside = rest,
             // The reader went away, or the runtime ends.
             _ => return Ok(()),
         }
@@ -130,15 +151,17 @@ async fn write(
 }
 
 /// An error where nobody reads any more.
-fn write_page(page: Vec<Selected>, with_stale: bool, sender: &Sender) -> Result<(), Gone> {
+fn write_page(page: Vec<Selected>, export: &mut Export, sender: &Sender) -> Result<(), Gone> {
     let mut text = String::with_capacity(CHUNK_BYTES);
     let send = |text: String| sender.blocking_send(Ok(text.into())).map_err(|_| Gone);
     for mut series in page {
-        if !with_stale {
+        if !export.with_stale {
             series.samples.retain(|sample| !is_stale(sample.value));
         }
-        for samples in series.samples.chunks(STEP_SAMPLES) {
-            write_open_metrics(&mut text, &series.labels, samples);
+        let placed = export.beside.place(&series.labels, &series.samples);
+        for (step, samples) in series.samples.chunks(STEP_SAMPLES).enumerate() {
+            let exemplar = |at| placed.get(&(step * STEP_SAMPLES + at));
+            write_with_exemplars(&mut text, &series.labels, samples, exemplar);
             if text.len() >= CHUNK_BYTES {
                 send(std::mem::replace(&mut text, String::with_capacity(CHUNK_BYTES)))?;
             }

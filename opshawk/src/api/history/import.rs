@@ -11,7 +11,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use base::{Error, ErrorKind, time::Timestamp};
+use base::{Error, ErrorKind, sample::Labels, time::Timestamp};
 use bytes::{Buf, Bytes};
 use collector::exposition::{
     HISTORY_LINE_MAX_BYTES,
@@ -31,7 +31,9 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use utoipa::ToSchema;
 
 use super::{
-    IMPORTS_MAX, place,
+    IMPORTS_MAX,
+    notes::Notes,
+    place,
     spool::{Batch, Batches, Full, Spool},
 };
 use crate::{
@@ -67,6 +69,10 @@ pub struct Imported {
     pub invalid: u64,
     /// Of series beyond a limit.
     pub over_limit: u64,
+    /// Of which nothing was known, and now is what the text says.
+    pub families: u64,
+    /// That were not there.
+    pub exemplars: u64,
     /// Why the first of the rejected ones was.
     pub first_error: Option<String>,
     /// Its line, from 1, where the engine tells which it was.
@@ -107,7 +113,8 @@ impl Imported {
 /// Takes history: OpenMetrics text (gzip with `Content-Encoding: gzip`) in which every sample has
 /// its timestamp, of any age within the retention, up to its `# EOF`. A text that can't be read to
 /// its end changes nothing; what the store rejects is counted, the rest is durable. `tenant` stays
-/// as it is in the text. The same text may be sent again.
+/// as it is in the text. What it says of families is taken where nothing is known of them, its newest
+/// exemplars where there is room. The same text may be sent again.
 #[utoipa::path(post, path = "/v1/metrics/import", tag = "metrics",
     request_body(content = String, content_type = "application/openmetrics-text"),
     responses((status = 200, body = Imported)))]
@@ -120,7 +127,7 @@ pub async fn import_metrics(
     let permit = place(&app.moves.imports, "imports", IMPORTS_MAX)?;
     let newest_ms = app.clock.now().ms().saturating_add(FUTURE_MAX_MS);
     let aside = Aside { data_dir: app.config.data_dir.clone(), newest_ms };
-    let (spool, imported) = receive(request.into_body(), packed, aside).await?;
+    let (spool, imported, notes) = receive(request.into_body(), packed, aside).await?;
     // Before the first sample is written, whatever becomes of the rest.
     let mut unit = app.begin(&caller, None).await?;
     let mut detail = json!({ "samples": imported.samples });
@@ -131,7 +138,7 @@ pub async fn import_metrics(
     unit.audit("samples.import", ("samples", "series"), None, detail).await?;
     unit.commit().await?;
     // A sender that goes away now doesn't leave half of it.
-    let work = tokio::spawn(write(app.clone(), spool, imported, permit));
+    let work = tokio::spawn(write(app.clone(), spool, imported, notes, permit));
     let imported = work.await.map_err(|e| Error::internal("the import failed").source(e))??;
     Ok((StatusCode::OK, axum::Json(imported)).into_response())
 }
@@ -164,7 +171,7 @@ fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
 }
 
 /// Reads the text to its end, or to what is wrong in it.
-async fn receive(body: Body, packed: bool, aside: Aside) -> base::Result<(Spool, Imported)> {
+async fn receive(body: Body, packed: bool, aside: Aside) -> base::Result<(Spool, Imported, Notes)> {
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(CHUNKS_AHEAD);
     let lines = tokio::task::spawn_blocking(move || {
         let chunks = Chunks { receiver, chunk: Bytes::new() };
@@ -215,10 +222,11 @@ struct Aside {
 }
 
 impl Aside {
-    fn spool(&self, text: impl Read) -> base::Result<(Spool, Imported)> {
+    fn spool(&self, text: impl Read) -> base::Result<(Spool, Imported, Notes)> {
         let mut text = BufReader::with_capacity(READ_BYTES, text.take(TEXT_MAX_BYTES));
         let mut spool = Spool::create(&self.data_dir).map_err(|e| not_kept(Full::Io(e)))?;
         let mut imported = Imported::default();
+        let mut notes = Notes::default();
         let mut reader = Reader::default();
         let mut bad: Option<String> = None;
         let mut line = Vec::new();
@@ -238,7 +246,14 @@ impl Aside {
             }
             let utf8 = std::str::from_utf8(&line).map_err(|_| wrong(number, "it is no UTF-8"))?;
             let said = reader.read(utf8).map_err(|why| wrong(number, why))?;
-            let Said::Sample { sample, new_series } = said else { continue };
+            let (sample, exemplar, new_series) = match said {
+                Said::Sample { sample, exemplar, new_series } => (sample, exemplar, new_series),
+                Said::Family(line) => {
+                    notes.family(line);
+                    continue;
+                }
+                Said::Nothing | Said::End => continue,
+            };
             imported.samples += 1;
             if new_series {
                 bad = validate::check_labels(reader.labels()).err();
@@ -255,10 +270,12 @@ impl Aside {
                 imported.fail(Some(number), why);
             } else {
                 spool.put(sample, number).map_err(not_kept)?;
+                let exemplar = exemplar.filter(|one| one.sample.at_ms <= self.newest_ms);
+                exemplar.into_iter().for_each(|one| notes.exemplar(reader.labels(), one));
             }
         }
         if reader.has_ended() {
-            return Ok((spool, imported));
+            return Ok((spool, imported, notes));
         }
         if text.into_inner().limit() == 0 {
             let message = format!("a text of history may have at most {TEXT_MAX_BYTES} bytes");
@@ -289,6 +306,7 @@ async fn write(
     app: App,
     spool: Spool,
     mut imported: Imported,
+    notes: Notes,
     _permit: OwnedSemaphorePermit,
 ) -> base::Result<Imported> {
     let read = |batches: Batches| {
@@ -307,7 +325,10 @@ async fn write(
     loop {
         let (rest, batch) = read(batches).await?;
         batches = rest;
-        let Some(mut batch) = batch else { return Ok(imported) };
+        let Some(mut batch) = batch else {
+            note(&app, notes, &mut imported).await.map_err(|e| stopped(e, &imported))?;
+            return Ok(imported);
+        };
         drop_others(&app, &mut batch, &mut imported).await.map_err(|e| stopped(e, &imported))?;
         let series = std::mem::take(&mut batch.series);
         let done = app.store.backfill(series).await.map_err(|e| stopped(e, &imported))?;
@@ -320,7 +341,30 @@ async fn write(
     }
 }
 
+/// Behind the samples, so that nothing is known of what is not there.
+async fn note(app: &App, notes: Notes, imported: &mut Imported) -> timeseries::Result<()> {
+    let (families, mut exemplars) = notes.into_parts();
+    let mut taken = Vec::with_capacity(exemplars.len());
+    for one in &exemplars {
+        taken.push(is_its_owners(app, &one.labels).await?);
+    }
+    let mut at = taken.into_iter();
+    exemplars.retain(|_| at.next().unwrap_or(true));
+    let noted = app.store.note(families, exemplars).await?;
+    (imported.families, imported.exemplars) = (noted.families as u64, noted.exemplars as u64);
+    Ok(())
+}
+
 /// A series of an instance that is known here is its owner's and nobody else's.
+async fn is_its_owners(app: &App, labels: &Labels) -> timeseries::Result<bool> {
+    let owner = match labels.get(INSTANCE_ID) {
+        Some(id) => app.ingest.owner_of_instance(id).await?,
+        None => None,
+    };
+    let is_of = |owner: base::id::TenantId| labels.get(TENANT) == Some(&*owner.to_string());
+    Ok(owner.is_none_or(is_of))
+}
+
 async fn drop_others(
     app: &App,
     batch: &mut Batch,
@@ -328,13 +372,7 @@ async fn drop_others(
 ) -> timeseries::Result<()> {
     let mut taken = Vec::with_capacity(batch.series.len());
     for (number, series) in batch.series.iter().enumerate() {
-        let owner = match series.labels.get(INSTANCE_ID) {
-            Some(id) => app.ingest.owner_of_instance(id).await?,
-            None => None,
-        };
-        let is_its = owner.is_none_or(|owner| {
-            series.labels.get(TENANT).is_some_and(|tenant| tenant == owner.to_string())
-        });
+        let is_its = is_its_owners(app, &series.labels).await?;
         taken.push(is_its);
         if !is_its {
             imported.refuse(series.samples.len(), batch.first_line(number), || {

@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    owned::owners,
+    owned::{Body, owners},
     world::{Answer, Caller, TestServer, each, eventually},
 };
 
@@ -116,6 +116,55 @@ async fn a_series_of_an_instance_is_its_owners_whatever_the_text_says() {
 }
 
 #[tokio::test]
+async fn what_families_are_and_exemplars_move_with_their_samples() {
+    for test in each().await {
+        let op = &test.operator;
+        let now = test.server.app.clock.now().ms();
+        let all = owners(&test, &["acme", "other"]).await;
+        let (acme, other) = (&all[0], &all[1]);
+        let (own, others) = (acme.labels("m_total", &[]), other.labels("n_total", &[]));
+        let body = Body::default()
+            .series(&own, &[(now - 1000, 1.0), (now, 2.0)], &[("t1", 0.5)])
+            .series(&others, &[(now, 3.0)], &[("t2", 0.5)])
+            .metadata("m", "of acme")
+            .metadata("n", "of other");
+        assert_eq!(body.send(op).await.status, 204);
+        let text = export(&acme.member, &[]).await;
+        let seconds = format!("{}.{:03}", now / 1000, now % 1000);
+        let last = format!(" 2 {seconds} # {{trace_id=\"t1\"}} 0.5 {seconds}\n");
+        assert!(text.starts_with("# HELP m of acme\n# TYPE m counter\nm_total{"), "{text}");
+        assert!(text.ends_with(&last), "{text}");
+        assert_eq!(text.lines().count(), 4, "nothing of another's: {text}");
+        assert_eq!(export(op, &[("match[]", "m_total")]).await, text);
+
+        let to = each().await.remove(0);
+        let taken = async |text: &str| {
+            let report = import(&to.operator, text).await.expect(200);
+            (report["families"].clone(), report["exemplars"].clone())
+        };
+        assert_eq!(taken(&text).await, (json!(1), json!(1)));
+        assert_eq!(export(&to.operator, &[("match[]", "m_total")]).await, text);
+        // Once; and history doesn't unsay what is known.
+        let other_words = text.replace("of acme", "of long ago");
+        assert_eq!(taken(&other_words).await, (json!(0), json!(0)));
+        assert_eq!(export(&to.operator, &[("match[]", "m_total")]).await, text);
+        let found = to.operator.get("/prometheus/api/v1/query_exemplars?query=m_total").await;
+        let found = found.expect(200);
+        assert_eq!(found["data"][0]["exemplars"][0]["labels"]["trace_id"], "t1", "{found}");
+        to.server.stop().await;
+
+        // An exemplar is its series' owner's as well.
+        let forged = acme.labels("m_total", &[]).with("tenant", &other.tenant);
+        let forged = lines(&forged, &[(now - 5000, 1.0)]);
+        let forged = format!("{} # {{trace_id=\"forged\"}} 1\n", forged.trim_end());
+        let report = import(op, &forged).await.expect(200);
+        assert_eq!((&report["invalid"], &report["exemplars"]), (&json!(1), &json!(0)), "{report}");
+        assert!(!export(op, &[]).await.contains("forged"));
+        test.server.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_there_stays_and_what_is_refused_is_counted_with_its_line() {
     for test in each().await {
         let op = &test.operator;
@@ -139,6 +188,7 @@ async fn what_is_there_stays_and_what_is_refused_is_counted_with_its_line() {
         let expected = json!({
             "samples": 5, "written": 1, "duplicates": 0, "rejected": 4, "conflicts": 2,
             "too_old": 1, "too_new": 1, "invalid": 0, "over_limit": 0, "first_error_line": 2,
+            "families": 0, "exemplars": 0,
             "first_error": report["first_error"],
         });
         assert_eq!(report, expected);

@@ -40,6 +40,8 @@ const COLUMNS: &[Column] = &[
     wide("TOO NEW", "/too_new"),
     wide("INVALID", "/invalid"),
     wide("OVER LIMIT", "/over_limit"),
+    wide("FAMILIES", "/families"),
+    wide("EXEMPLARS", "/exemplars"),
 ];
 
 pub async fn run(cx: &Context, command: MetricsCommand) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ fn aside(dir: &tempfile::TempDir) -> Aside {
     Aside { data_dir: dir.path().to_owned(), newest_ms: 10_000 }
 }
 
-fn read(text: &[u8]) -> (tempfile::TempDir, base::Result<(Spool, Imported)>) {
+fn read(text: &[u8]) -> (tempfile::TempDir, base::Result<(Spool, Imported, Notes)>) {
     let dir = tempfile::tempdir().unwrap();
     let read = aside(&dir).spool(text);
     (dir, read)
@@ -19,7 +19,7 @@ fn a_text_is_read_to_its_end() {
         "# HELP a text\n# TYPE a gauge\na 1 1\na{{b=\"{long}\"}} 1 1\na{{b=\"{long}\"}} 1 2\na 2 2.5\n# EOF\n"
     );
     let (dir, result) = read(text.as_bytes());
-    let (spool, imported) = result.unwrap();
+    let (spool, imported, _) = result.unwrap();
     assert_eq!((imported.samples, imported.rejected, imported.invalid), (4, 2, 2));
     assert_eq!(imported.first_error_line, Some(4));
     assert!(imported.first_error.unwrap().contains("longer than"));
@@ -32,7 +32,7 @@ fn a_text_is_read_to_its_end() {
     drop(batches);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     let (_dir, result) = read(b"a 1 10.000\na 1 10.001\n# EOF\n");
-    let (_, imported) = result.unwrap();
+    let (_, imported, _) = result.unwrap();
     assert_eq!((imported.samples, imported.too_new, imported.first_error_line), (2, 1, Some(2)));
     // A last line may go without its end.
     assert!(read(b"a 1 1\n# EOF").1.is_ok());

@@ -148,9 +148,21 @@ async fn promtool_makes_blocks_of_every_exported_sample() {
     for (sample, value) in all[2].samples.iter_mut().zip(odd) {
         sample.value = value;
     }
-    std::fs::write(path("in"), text(&all)).unwrap();
+    // What stands beside samples, in the order in which an export has it.
+    let families = "# HELP jobs_total Of \\\"all\\\" \\\\ \\njobs\n# TYPE jobs_total counter\n\
+                    # HELP load x\n# TYPE load gauge\n# TYPE up info\n# UNIT up s\n";
+    let mut said = format!("{families}{}", text(&all));
+    let families = families.replace("# UNIT up s\n", "");
+    let line = said.find("jobs_total{").unwrap();
+    let end = line + said[line..].find('\n').unwrap();
+    said.insert_str(end, " # {trace_id=\"a \\\"b\\\"\"} 0.25 1.500");
+    std::fs::write(path("in"), &said).unwrap();
     typed(&test, &["import", &path("in")]).await.unwrap();
-    typed(&test, &["export", &path("out"), "--match", "{path!=\"\"}"]).await.unwrap();
+    let narrowed = ["--match", "{path!=\"\"}", "--start", "1"];
+    typed(&test, &[&["export", &path("out")][..], &narrowed].concat()).await.unwrap();
+    let exported = std::fs::read_to_string(path("out")).unwrap();
+    assert!(exported.starts_with(&families), "{}", &exported[..400]);
+    assert_eq!(exported.matches(" # {trace_id=\"a \\\"b\\\"\"} 0.25 1.500\n").count(), 1);
     let run = |words: &[&str]| {
         let done = Command::new("promtool").arg("tsdb").args(words).output();
         let done = done.expect("Debian's package prometheus; `make test` installs it");
