@@ -382,6 +382,11 @@ pub enum MetricsCommand {
     /// changes nothing. What is there already stays, so that a text can be imported twice. Exit code
     /// 1 where samples were rejected; the others are written.
     Import(ImportArgs),
+    /// Delete the samples of series, for good
+    ///
+    /// An operator's command: of every tenant's series that a selector finds. Says how many series that
+    /// is, and asks. At once from every answer; from the disk when their blocks are next rewritten.
+    Delete(DeleteArgs),
 }
 
 #[derive(Debug, Args)]
@@ -416,11 +421,31 @@ pub struct ImportArgs {
     pub server: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub struct DeleteArgs {
+    /// Series whose samples go, as PromQL selectors
+    #[arg(value_name = "SELECTOR", required = true)]
+    pub selectors: Vec<String>,
+    /// From this instant (RFC 3339 or Unix seconds); from the first where not given
+    #[arg(long)]
+    pub start: Option<String>,
+    /// To this instant; both ends belong to the range
+    #[arg(long)]
+    pub end: Option<String>,
+    /// Delete without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// The server, as --url
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+}
+
 impl MetricsCommand {
     pub fn server(&self) -> Option<&str> {
         match self {
             Self::Export(args) => args.server.as_deref(),
             Self::Import(args) => args.server.as_deref(),
+            Self::Delete(args) => args.server.as_deref(),
         }
     }
 }

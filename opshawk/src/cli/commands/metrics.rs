@@ -1,4 +1,4 @@
-//! `opshawk metrics …`: history leaves as text, and comes in.
+//! `opshawk metrics …`: history leaves as text, comes in, and is deleted.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -23,6 +23,8 @@ use crate::{
         exit::Code,
     },
 };
+
+mod delete;
 
 /// The last line of a complete text.
 const END: &[u8] = b"# EOF\n";
@@ -49,6 +51,7 @@ pub async fn run(cx: &Context, command: MetricsCommand) -> Result<(), Failure> {
         match command {
             MetricsCommand::Export(args) => export(cx, args).await,
             MetricsCommand::Import(args) => import(cx, args).await,
+            MetricsCommand::Delete(args) => delete::run(cx, args).await,
         }
     };
     tokio::select! {

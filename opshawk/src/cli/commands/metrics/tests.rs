@@ -127,6 +127,43 @@ async fn a_month_old_history_comes_in_is_queried_and_goes_out_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_deletion_takes_what_was_named_and_asks_before_it_does() {
+    let test = each().await.remove(0);
+    let dir = tempfile::tempdir().unwrap();
+    let all = history(test.server.app.clock.now().ms());
+    let input = dir.path().join("in").display().to_string();
+    std::fs::write(&input, text(&all)).unwrap();
+    typed(&test, &["import", &input]).await.unwrap();
+    let left = async || {
+        let out = dir.path().join("left").display().to_string();
+        typed(&test, &["export", &out, "--match", "{path!=\"\"}"]).await.unwrap();
+        let text = std::fs::read_to_string(&out).unwrap();
+        std::fs::remove_file(out).unwrap();
+        text
+    };
+    // Nobody is there to be asked.
+    let refused = typed(&test, &["delete", "up"]).await.unwrap_err();
+    assert_eq!((refused.code, refused.message.contains("--yes")), (Code::Usage, true), "{refused}");
+    let wrong = typed(&test, &["delete", "sum(up)", "--yes"]).await.unwrap_err();
+    assert_eq!(wrong.code, Code::Usage, "{wrong}");
+    assert_eq!(left().await, text(&all));
+
+    let middle_ms = all[0].samples[0].at_ms + DAY_MS;
+    let middle = format!("{}.{:03}", middle_ms / 1000, middle_ms % 1000);
+    let words = ["delete", "jobs_total{job=\"a\"}", "load", "--start", &middle, "--yes"];
+    typed(&test, &[&words[..], &["--output", "json"]].concat()).await.unwrap();
+    let wanted = only(&all, |labels, sample| {
+        let named = labels.name() == "load"
+            || (labels.name(), labels.get("job")) == ("jobs_total", Some("a"));
+        !named || sample.at_ms < middle_ms
+    });
+    assert_eq!(left().await, wanted);
+    typed(&test, &["delete", "{path!=\"\"}", "-y"]).await.unwrap();
+    assert_eq!(left().await, "# EOF\n");
+    test.server.stop().await;
+}
+
+#[tokio::test]
 async fn promtool_makes_blocks_of_every_exported_sample() {
     let test = each().await.remove(0);
     let dir = tempfile::tempdir().unwrap();
