@@ -76,7 +76,6 @@ mod merge;
 pub mod notes;
 mod open;
 pub mod options;
-mod postings;
 mod read;
 mod replay;
 mod snapshot;

@@ -367,7 +367,7 @@ fn drop_what_head_holds(shard: &mut Shard, one: &mut Pending, tally: &mut Tally)
     }
     if let Some(at) = shard.find_key(one.hash, &one.key) {
         let (first_ms, last_ms) = one.span();
-        one.drop_known(&shard.series(at).unflushed(first_ms, last_ms), tally);
+        one.drop_known(&shard.unflushed(at, first_ms, last_ms), tally);
     }
 }
 

@@ -50,28 +50,31 @@ impl Inner {
     }
 
     fn flush_to_new_segment(&self, manifest: &mut Manifest) -> Result<()> {
-        let mut rotated = Ok(0);
-        let mut segment = 0;
-        let mut log_bytes = 0;
+        if let Some(left) = self.head.left_frozen() {
+            self.flush_frozen(manifest, &left)?;
+        }
         let frozen = self.head.freeze(|| {
-            segment = self.head.segment() + 1;
-            rotated = self.wal.rotate(segment);
-            log_bytes = self.log_bytes.swap(0, Relaxed);
+            let segment = self.head.segment() + 1;
+            self.wal.rotate(segment)?;
             self.oldest_unflushed_ms.store(i64::MAX, Relaxed);
-            segment
-        });
-        let flushed = rotated
-            .and_then(|_| self.write_blocks(manifest, &frozen))
+            Ok((segment, self.log_bytes.load(Relaxed)))
+        })?;
+        self.flush_frozen(manifest, &frozen)
+    }
+
+    fn flush_frozen(&self, manifest: &mut Manifest, frozen: &Frozen) -> Result<()> {
+        let segment = frozen.segment;
+        let flushed = self
+            .write_blocks(manifest, frozen)
             .and_then(|added| self.commit(manifest, added, &[], Some(segment)));
         if let Err(error) = flushed {
             self.counters.failed_flushes.fetch_add(1, Relaxed);
-            self.log_bytes.fetch_add(log_bytes, Relaxed);
             // Long ago: due at once.
             self.oldest_unflushed_ms.store(0, Relaxed);
             return Err(error);
         }
-        drop(frozen);
         self.head.flushed(IDLE_MS);
+        self.log_bytes.fetch_sub(frozen.log_bytes, Relaxed);
         self.counters.flushes.fetch_add(1, Relaxed);
         for (number, path) in files::numbered(&self.dir.join(LOG_DIR), "wal")? {
             if number < segment {
@@ -97,15 +100,16 @@ impl Inner {
 
     fn write_days(&self, manifest: &mut Manifest, frozen: &Frozen) -> Result<Vec<Arc<Block>>> {
         let mut added = Vec::new();
+        let order = frozen.order(&self.head);
         for day in days(frozen) {
             let (first_ms, last_ms) = (day * DAY_MS, day * DAY_MS + (DAY_MS - 1));
             let number = manifest.next_block;
             manifest.next_block += 1;
             let path = block_path(&self.dir.join(BLOCK_DIR), number);
             let mut writer = Writer::create(&path, FLUSHED_CHUNK_SAMPLES)?;
-            for (key, part) in frozen {
-                writer.add(key, &part.samples(first_ms, last_ms))?;
-            }
+            frozen.each(&self.head, &order, |key, part, series| {
+                writer.add(key, &part.samples(series, first_ms, last_ms))
+            })?;
             added.extend(self.finish_block(writer, number, 0)?);
         }
         Ok(added)
@@ -155,12 +159,13 @@ impl Inner {
 
 fn days(frozen: &Frozen) -> BTreeSet<i64> {
     let mut days = BTreeSet::new();
-    for (_, part) in frozen {
-        let (first, last) = (day_of(part.first_ms()), day_of(part.last_ms()));
+    for (part, series) in frozen.series() {
+        let Some((first_ms, last_ms)) = part.span(series) else { continue };
+        let (first, last) = (day_of(first_ms), day_of(last_ms));
         if first == last {
             days.insert(first);
         } else {
-            let samples = part.samples(i64::MIN, i64::MAX);
+            let samples = part.samples(series, i64::MIN, i64::MAX);
             days.extend(samples.iter().map(|sample| day_of(sample.at_ms)));
         }
     }

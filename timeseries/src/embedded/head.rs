@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     hash::BuildHasher,
     sync::{
-        Arc, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -17,13 +17,19 @@ use std::{
 use base::sample::Sample;
 
 pub use self::{
+    frozen::Frozen,
+    part::Part,
     samples::{clip, merge},
-    series::{MemSeries, Part, Verdict},
+    series::{MemSeries, Verdict},
     shard::Shard,
 };
 use super::key;
-use crate::matcher::Matcher;
+use crate::{error::Result, matcher::Matcher};
 
+mod column;
+mod frozen;
+mod index;
+mod part;
 mod samples;
 mod series;
 mod shard;
@@ -33,13 +39,11 @@ mod tests;
 
 /// A power of two; more than the cores that append at once.
 const SHARDS: usize = 16;
-/// Of a hash; the table inside a shard uses the others.
+/// Of a hash; the table inside a shard uses the lower half.
 const SHARD_BITS: u64 = (SHARDS as u64 - 1) << 32;
 
 /// Series with their samples in order of time.
 pub type Found = Vec<(Arc<[u8]>, Vec<Sample>)>;
-/// What a flush takes, by rising key.
-pub type Frozen = Vec<(Arc<[u8]>, Arc<Part>)>;
 
 #[derive(Debug)]
 pub struct Head {
@@ -53,6 +57,8 @@ pub struct Head {
     /// The segment that staged records go to. Changes only while all shards are held.
     segment: AtomicU64,
     newest_ms: AtomicI64,
+    /// What a flush is writing, or a failed one has left.
+    frozen: Mutex<Option<Arc<Frozen>>>,
 }
 
 impl Head {
@@ -66,6 +72,7 @@ impl Head {
             next_wal_id: AtomicU64::new(1),
             segment: AtomicU64::new(0),
             newest_ms: AtomicI64::new(i64::MIN),
+            frozen: Mutex::default(),
         }
     }
 
@@ -84,8 +91,11 @@ impl Head {
     pub fn write(&self, shard: usize) -> RwLockWriteGuard<'_, Shard> {
         self.shards[shard].write().expect("no panic while held")
     }
+    fn read_one(&self, shard: usize) -> RwLockReadGuard<'_, Shard> {
+        self.shards[shard].read().expect("no panic while held")
+    }
     fn read(&self) -> impl Iterator<Item = RwLockReadGuard<'_, Shard>> {
-        self.shards.iter().map(|shard| shard.read().expect("no panic while held"))
+        (0..SHARDS).map(|shard| self.read_one(shard))
     }
 
     pub fn series_count(&self) -> usize {
@@ -113,13 +123,13 @@ impl Head {
         hash: u64,
         key: &[u8],
         most: impl FnOnce(&str) -> usize,
-    ) -> Option<usize> {
+    ) -> Option<u32> {
         if !self.tenants.enter(key, most) {
             return None;
         }
         self.series.fetch_add(1, Relaxed);
         let wal_id = self.next_wal_id.fetch_add(1, Relaxed);
-        Some(shard.create(hash, MemSeries::new(key.into(), wal_id), |key| self.hash(key)))
+        Some(shard.create(hash, key, MemSeries::new(wal_id)))
     }
 
     /// Samples that were just put into a shard.
@@ -130,12 +140,13 @@ impl Head {
 
     /// Samples in the range that no block holds, in no order of series.
     pub fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Found {
-        let mut found = Found::new();
+        let (mut found, mut key) = (Found::new(), Vec::new());
         for shard in self.read() {
-            for series in shard.find(matchers) {
-                let samples = series.unflushed(start_ms, end_ms);
+            for at in shard.find(matchers) {
+                let samples = shard.unflushed(at, start_ms, end_ms);
                 if !samples.is_empty() {
-                    found.push((series.key.clone(), samples));
+                    shard.key(at, &mut key);
+                    found.push((key.as_slice().into(), samples));
                 }
             }
         }
@@ -143,11 +154,16 @@ impl Head {
     }
 
     /// Series with such samples.
-    pub fn keys(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Vec<Arc<[u8]>> {
+    pub fn keys(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         for shard in self.read() {
-            let inside = shard.find(matchers).filter(|series| series.is_in(start_ms, end_ms));
-            found.extend(inside.map(|series| series.key.clone()));
+            for at in shard.find(matchers) {
+                if shard.is_in(at, start_ms, end_ms) {
+                    let mut key = Vec::new();
+                    shard.key(at, &mut key);
+                    found.push(key);
+                }
+            }
         }
         found
     }
@@ -159,29 +175,31 @@ impl Head {
         }
     }
 
-    /// Freezes all that no block holds; what an earlier, failed flush froze comes with it. `rotate`
-    /// runs while nobody can append: it names the segment for what comes next.
-    pub fn freeze(&self, rotate: impl FnOnce() -> u64) -> Frozen {
-        let mut all = Frozen::new();
-        {
-            let mut shards: Vec<_> = (0..SHARDS).map(|shard| self.write(shard)).collect();
-            self.start_segment(rotate());
-            for shard in &mut shards {
-                shard.freeze(&mut all);
-            }
-        }
-        all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        all
+    /// What an earlier, failed flush froze.
+    pub fn left_frozen(&self) -> Option<Arc<Frozen>> {
+        self.frozen.lock().expect("no panic while held").clone()
+    }
+
+    /// Freezes all that no block holds, which nothing may be that was frozen before. `rotate` runs
+    /// while nobody can append: it names the segment for what comes next, and the bytes before it.
+    pub fn freeze(&self, rotate: impl FnOnce() -> Result<(u64, u64)>) -> Result<Arc<Frozen>> {
+        let mut shards: Vec<_> = (0..SHARDS).map(|shard| self.write(shard)).collect();
+        let (segment, log_bytes) = rotate()?;
+        self.start_segment(segment);
+        let parts = shards.iter_mut().map(|shard| shard.freeze()).collect();
+        let frozen = Arc::new(Frozen { segment, log_bytes, parts });
+        *self.frozen.lock().expect("no panic while held") = Some(frozen.clone());
+        Ok(frozen)
     }
 
     /// After blocks hold what was frozen. Series that nobody has written to for `idle_ms` before
     /// the newest sample are forgotten; should one come back, it is made anew.
     pub fn flushed(&self, idle_ms: i64) {
+        self.frozen.lock().expect("no panic while held").take();
         let horizon = self.newest_ms.load(Relaxed).saturating_sub(idle_ms);
         for index in 0..SHARDS {
-            let mut shard = self.write(index);
             let leave = |key: &[u8]| self.tenants.leave(key);
-            let (samples, forgotten) = shard.flushed(horizon, |key| self.hash(key), leave);
+            let (samples, forgotten) = self.write(index).flushed(horizon, leave);
             self.unflushed.fetch_sub(samples, Relaxed);
             self.series.fetch_sub(forgotten, Relaxed);
         }

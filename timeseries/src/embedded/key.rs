@@ -49,9 +49,13 @@ pub fn texts(key: &[u8]) -> impl Iterator<Item = (&str, &str)> + Clone {
 pub fn put<'a>(out: &mut Vec<u8>, pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])>) {
     put_varint(out, pairs.len() as u64);
     for (name, value) in pairs {
-        put_bytes(out, name);
-        put_bytes(out, value);
+        put_pair(out, name, value);
     }
+}
+
+pub fn put_pair(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    put_bytes(out, name);
+    put_bytes(out, value);
 }
 
 pub fn of(labels: &Labels) -> Vec<u8> {

@@ -143,7 +143,7 @@ impl Inner {
         let budget = Budget::new(request, asked);
         let head = self.head.keys(&request.matchers, start, end);
         head.iter().try_for_each(|key| budget.take_series(key))?;
-        let mut all: BTreeSet<_> = head.into_iter().map(|key| key.to_vec()).collect();
+        let mut all: BTreeSet<_> = head.into_iter().collect();
         let mut key = Vec::new();
         for source in self.sources(start, end)? {
             let index = &source.index;

@@ -75,7 +75,7 @@ pub(super) fn replay(log_dir: &Path, first_segment: u64, head: &Head) -> Result<
                         .create(&mut shard, hash, key, |_| usize::MAX)
                         .expect("there is no limit"),
                 };
-                names.insert(id, (number as u32, at as u32));
+                names.insert(id, (number as u32, at));
             }
             Record::Sample { id, sample } => {
                 // Where the name was in a damaged part, nobody knows whose sample it is.
@@ -84,11 +84,10 @@ pub(super) fn replay(log_dir: &Path, first_segment: u64, head: &Head) -> Result<
                     return;
                 };
                 let mut shard = head.write(number as usize);
-                let series = shard.series(at as usize);
                 // The log holds only what was judged; a second copy of it changes nothing.
-                let verdict = series.judge(sample, i64::MAX);
+                let verdict = shard.judge(at, sample, i64::MAX);
                 if matches!(verdict, Verdict::Write | Verdict::Late) {
-                    series.insert(sample);
+                    shard.insert(at, sample);
                     head.count(1, sample.at_ms);
                 }
             }

@@ -111,14 +111,14 @@ impl Inner {
         let segment = self.head.segment();
         let series = shard.series(at);
         if !series.blocks_asked {
-            let newest_ms = self.newest_in_blocks(key, series.max_ms.unwrap_or(i64::MIN))?;
+            let newest_ms = self.newest_in_blocks(key, series.max_ms)?;
             series.learn(newest_ms);
         }
         for sample in samples {
             if !within(bounds, *sample, key, appended) {
                 continue;
             }
-            let mut verdict = series.judge(*sample, bounds.window_ms);
+            let mut verdict = shard.judge(at, *sample, bounds.window_ms);
             if verdict == Verdict::Late {
                 verdict = self.judge_by_blocks(key, *sample)?;
             }
@@ -141,6 +141,7 @@ impl Inner {
                     });
                 }
                 Verdict::Write | Verdict::Late => {
+                    let series = shard.series(at);
                     if series.named_in != segment {
                         series.named_in = segment;
                         wal::put_series(&mut records.names, series.wal_id, key);
@@ -148,7 +149,7 @@ impl Inner {
                     records.samples.push((series.wal_id, *sample));
                     records.newest_ms = records.newest_ms.max(sample.at_ms);
                     appended.written += 1;
-                    series.insert(*sample);
+                    shard.insert(at, *sample);
                 }
             }
         }
@@ -164,7 +165,7 @@ impl Inner {
         samples: &[Sample],
         bounds: &Bounds,
         appended: &mut Appended,
-    ) -> Result<Option<usize>> {
+    ) -> Result<Option<u32>> {
         if let Err(why) = validate::check_key(key::texts(key)) {
             appended.invalid += samples.len();
             appended.first_error.get_or_insert(why);

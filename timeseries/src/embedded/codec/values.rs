@@ -29,7 +29,7 @@ const FLOATS: u8 = 5;
 
 /// Beyond it not all integers are doubles.
 const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
-const SCALES: [f64; 13] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12];
+pub const SCALES: [f64; 13] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12];
 /// One value in so many may be an exception.
 const EXCEPTION_SHARE: usize = 16;
 
@@ -110,7 +110,7 @@ fn put_floats(out: &mut Vec<u8>, values: &[f64]) {
 }
 
 /// The integer that is exactly `value` at this scale.
-fn integer(value: f64, scale: f64) -> Option<i64> {
+pub fn integer(value: f64, scale: f64) -> Option<i64> {
     let scaled = (value * scale).round();
     if scaled.is_nan() || scaled.abs() >= INTEGER_MAX {
         return None;

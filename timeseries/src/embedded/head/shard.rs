@@ -1,85 +1,153 @@
-//! Some of the head's series, with their index.
+//! Some of the head's series, with their labels and their samples:
+//!
+//! ```text
+//! frozen  being written to a block
+//! fresh   came since; only the log makes them durable
+//! ```
 
+use std::sync::Arc;
+
+use base::sample::Sample;
 use hashbrown::HashTable;
 
-use super::{Frozen, MemSeries};
-use crate::{embedded::postings::Postings, matcher::Matcher};
+use super::{MemSeries, Part, Verdict, index::Index, samples::merge};
+use crate::matcher::Matcher;
+
+/// A series by the lower half of its key's hash, kept because a key is put together only for it.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    hash: u32,
+    series: u32,
+}
+
+impl Entry {
+    /// The table looks at the upper bits, too: Fibonacci hashing (Knuth, volume 3, 6.4).
+    fn spread(self) -> u64 {
+        u64::from(self.hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
 
 #[derive(Debug, Default)]
 pub struct Shard {
     series: Vec<MemSeries>,
-    by_key: HashTable<u32>,
-    postings: Postings,
+    by_key: HashTable<Entry>,
+    index: Index,
+    fresh: Part,
+    frozen: Option<Arc<Part>>,
 }
 
 impl Shard {
-    pub fn find_key(&self, hash: u64, key: &[u8]) -> Option<usize> {
-        let found = self.by_key.find(hash, |at| &*self.series[*at as usize].key == key)?;
-        Some(*found as usize)
+    pub fn find_key(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        let sought = Entry { hash: hash as u32, series: 0 };
+        let same = |its: &Entry| its.hash == sought.hash && self.index.is_key(its.series, key);
+        self.by_key.find(sought.spread(), same).map(|found| found.series)
     }
 
-    pub(super) fn create(
-        &mut self,
-        hash: u64,
-        series: MemSeries,
-        hasher: impl Fn(&[u8]) -> u64,
-    ) -> usize {
-        let at = u32::try_from(self.series.len()).expect("the limit of active series is lower");
-        self.postings.add(at, &series.key);
+    pub(super) fn create(&mut self, hash: u64, key: &[u8], series: MemSeries) -> u32 {
+        let at = self.index.add(key);
         self.series.push(series);
-        self.by_key.insert_unique(hash, at, |at| hasher(&self.series[*at as usize].key));
-        at as usize
+        let entry = Entry { hash: hash as u32, series: at };
+        self.by_key.insert_unique(entry.spread(), entry, |its| its.spread());
+        at
     }
 
-    pub fn series(&mut self, at: usize) -> &mut MemSeries {
-        &mut self.series[at]
+    pub fn series(&mut self, at: u32) -> &mut MemSeries {
+        &mut self.series[at as usize]
     }
 
-    pub fn find(&self, matchers: &[Matcher]) -> impl Iterator<Item = &MemSeries> {
-        let key = |at: u32| &*self.series[at as usize].key;
-        self.postings.find(matchers, key).into_iter().map(|at| &self.series[at as usize])
+    pub fn judge(&self, at: u32, sample: Sample, window_ms: i64) -> Verdict {
+        self.series[at as usize].judge(sample, window_ms).unwrap_or_else(|| {
+            match self.parts().find_map(|part| part.value_at(at, sample.at_ms)) {
+                Some(there) => Verdict::against(sample, there),
+                None => Verdict::Late,
+            }
+        })
+    }
+
+    /// Of a sample that was judged so.
+    pub fn insert(&mut self, at: u32, sample: Sample) {
+        let newest = self.series[at as usize].see(sample);
+        self.fresh.insert(at, sample, newest, self.series.len());
+    }
+
+    /// Older ones first.
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.frozen.as_deref().into_iter().chain([&self.fresh])
+    }
+
+    /// What no block holds of a series, within the range.
+    pub fn unflushed(&self, at: u32, start_ms: i64, end_ms: i64) -> Vec<Sample> {
+        let mut parts = self.parts().map(|part| part.samples(at, start_ms, end_ms));
+        let first = parts.next().unwrap_or_default();
+        parts.fold(first, |before, part| merge(before, &part))
+    }
+
+    /// May have such a sample.
+    pub(super) fn is_in(&self, at: u32, start_ms: i64, end_ms: i64) -> bool {
+        let inside = |(first, last)| first <= end_ms && last >= start_ms;
+        self.parts().any(|part| part.span(at).is_some_and(inside))
+    }
+
+    pub(super) fn find(&self, matchers: &[Matcher]) -> Vec<u32> {
+        self.index.find(matchers)
+    }
+    /// Replaces what `out` holds.
+    pub(super) fn key(&self, at: u32, out: &mut Vec<u8>) {
+        self.index.key(at, out);
     }
 
     pub(super) fn forget_newest(&mut self, matchers: &[Matcher]) {
-        let found = self.postings.find(matchers, |at| &*self.series[at as usize].key);
-        for at in found {
+        for at in self.index.find(matchers) {
             self.series[at as usize].forget_newest();
         }
     }
 
-    pub(super) fn freeze(&mut self, all: &mut Frozen) {
-        for series in &mut self.series {
-            all.extend(series.freeze().map(|part| (series.key.clone(), part)));
-        }
+    /// What is fresh is frozen; nothing is frozen already.
+    pub(super) fn freeze(&mut self) -> Arc<Part> {
+        debug_assert!(self.frozen.is_none(), "one flush at a time");
+        let part = Arc::new(std::mem::take(&mut self.fresh));
+        self.frozen = Some(part.clone());
+        part
     }
 
-    /// Returns how many samples blocks now hold, and how many idle series were forgotten; `leave` is
-    /// told of each of these.
+    /// Lets go of what blocks now hold, and of series that are only here and have had no sample since
+    /// `horizon_ms`; `leave` is told of each of these. Returns how many samples and series that were.
     pub(super) fn flushed(
         &mut self,
         horizon_ms: i64,
-        hasher: impl Fn(&[u8]) -> u64,
         leave: impl Fn(&[u8]),
     ) -> (usize, usize) {
-        let samples = self.series.iter_mut().map(MemSeries::flushed).sum();
-        let before = self.series.len();
-        self.series.retain(|series| {
-            let idle = series.is_idle(horizon_ms);
-            if idle {
-                leave(&series.key);
-            }
-            !idle
-        });
-        if self.series.len() < before {
-            self.by_key.clear();
-            self.postings = Postings::default();
-            for at in 0..self.series.len() as u32 {
-                let key = &self.series[at as usize].key;
-                self.postings.add(at, key);
-                let of = |at: &u32| hasher(&self.series[*at as usize].key);
-                self.by_key.insert_unique(hasher(key), at, of);
+        let samples = self.frozen.take().map_or(0, |part| part.len());
+        let is_idle =
+            |(at, series): (usize, &MemSeries)| {
+                series.max_ms < horizon_ms && self.fresh.span(at as u32).is_none()
+            };
+        let idle: Vec<bool> = self.series.iter().enumerate().map(is_idle).collect();
+        let forgotten = idle.iter().filter(|idle| **idle).count();
+        if forgotten > 0 {
+            self.forget(&idle, leave);
+        }
+        (samples, forgotten)
+    }
+
+    /// The others are numbered anew.
+    fn forget(&mut self, idle: &[bool], leave: impl Fn(&[u8])) {
+        let old = std::mem::take(self);
+        let mut hashes = vec![0; old.series.len()];
+        for entry in old.by_key {
+            hashes[entry.series as usize] = entry.hash;
+        }
+        let mut key = Vec::new();
+        let mut stayed = Vec::new();
+        for (at, series) in old.series.into_iter().enumerate() {
+            old.index.key(at as u32, &mut key);
+            if idle[at] {
+                leave(&key);
+            } else {
+                self.create(hashes[at].into(), &key, series);
+                stayed.push(at as u32);
             }
         }
-        (samples, before - self.series.len())
+        self.fresh = old.fresh.renumbered(&stayed);
     }
 }

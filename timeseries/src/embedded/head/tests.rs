@@ -27,12 +27,28 @@ fn offer(head: &Head, name: &str, at_ms: i64, value: f64) -> Verdict {
         None => head.create(&mut shard, hash, &key, |_| usize::MAX).unwrap(),
     };
     let sample = Sample { at_ms, value };
-    let verdict = shard.series(at).judge(sample, 100);
+    let verdict = shard.judge(at, sample, 100);
     if matches!(verdict, Verdict::Write | Verdict::Late) {
-        shard.series(at).insert(sample);
+        shard.insert(at, sample);
         head.count(1, at_ms);
     }
     verdict
+}
+
+/// The series that a flush would write, with their samples.
+fn frozen(head: &Head, frozen: &Frozen) -> Vec<(Labels, Vec<Sample>)> {
+    let mut all = Vec::new();
+    frozen
+        .each(head, &frozen.order(head), |key, part, series| {
+            all.push((key::labels(key), part.samples(series, i64::MIN, i64::MAX)));
+            Ok(())
+        })
+        .unwrap();
+    all
+}
+
+fn freeze(head: &Head, segment: u64) -> Arc<Frozen> {
+    head.freeze(|| Ok((segment, 0))).unwrap()
 }
 
 fn content(head: &Head, name: &str) -> Vec<Sample> {
@@ -48,7 +64,7 @@ fn the_window_is_each_series_own_and_the_newest_outlives_a_flush() {
     assert_eq!(offer(&head, "fast", 900, 1.0), Verdict::Late);
     assert_eq!(offer(&head, "fast", 900, 1.0), Verdict::Duplicate);
     assert_eq!(offer(&head, "fast", 899, 1.0), Verdict::TooOld);
-    assert_eq!(head.freeze(|| 2).len(), 2);
+    assert_eq!(frozen(&head, &freeze(&head, 2)).len(), 2);
     assert_eq!(offer(&head, "fast", 900, 2.0), Verdict::Conflict);
     assert_eq!(offer(&head, "fast", 950, 3.0), Verdict::Late);
     assert_eq!(content(&head, "fast"), samples(&[(900, 1.0), (950, 3.0), (1_000, 1.0)]));
@@ -58,23 +74,66 @@ fn the_window_is_each_series_own_and_the_newest_outlives_a_flush() {
     assert_eq!(offer(&head, "fast", 900, 1.0), Verdict::Late);
     assert_eq!(offer(&head, "fast", 1_000, 2.0), Verdict::Conflict);
     assert_eq!(offer(&head, "slow", 20, 1.0), Verdict::Write);
-    head.freeze(|| 3);
+    freeze(&head, 3);
     head.flushed(500);
     assert_eq!(head.series_count(), 1);
     assert_eq!(offer(&head, "slow", 1, 1.0), Verdict::Write);
 }
 
 #[test]
-fn what_a_failed_flush_froze_is_frozen_again_with_what_came_since() {
+fn what_a_failed_flush_froze_is_left_as_it_was_and_what_came_since_beside_it() {
     let head = Head::new();
     offer(&head, "a", 1, 1.0);
-    head.freeze(|| 2);
+    freeze(&head, 2);
     offer(&head, "a", 2, 2.0);
-    let frozen = head.freeze(|| 3);
-    assert_eq!(frozen[0].1.samples(i64::MIN, i64::MAX), samples(&[(1, 1.0), (2, 2.0)]));
+    let left = head.left_frozen().unwrap();
+    assert_eq!((left.segment, head.segment()), (2, 2));
+    assert_eq!(frozen(&head, &left)[0].1, samples(&[(1, 1.0)]));
     assert_eq!(content(&head, "a").len(), 2);
     head.flushed(1);
+    assert_eq!((head.unflushed(), content(&head, "a").len()), (1, 1));
+    assert!(head.left_frozen().is_none());
+    assert_eq!(frozen(&head, &freeze(&head, 3))[0].1, samples(&[(2, 2.0)]));
+    head.flushed(1);
     assert_eq!((head.unflushed(), content(&head, "a").len()), (0, 0));
+}
+
+#[test]
+fn a_log_that_does_not_rotate_freezes_nothing() {
+    let head = Head::new();
+    offer(&head, "a", 1, 1.0);
+    head.start_segment(1);
+    assert!(head.freeze(|| Err(crate::error::Error::Closed)).is_err());
+    assert!(head.left_frozen().is_none());
+    assert_eq!((head.segment(), frozen(&head, &freeze(&head, 2)).len()), (1, 1));
+}
+
+/// More series than shards, so that all orders are put together from several.
+#[test]
+fn a_flush_reads_by_rising_key_and_the_idle_are_forgotten() {
+    let head = Head::new();
+    let names: Vec<String> = (0..200).map(|n| format!("m{}", n * 7919 % 200)).collect();
+    names.iter().for_each(|name| {
+        offer(&head, name, 1000, 1.0);
+    });
+    let all = frozen(&head, &freeze(&head, 2));
+    let keys: Vec<_> = all.iter().map(|(labels, _)| key::of(labels)).collect();
+    assert!(keys.is_sorted() && keys.len() == 200);
+    // While that is written, a half of them go on; one of these is behind its newest.
+    names.iter().step_by(2).for_each(|name| {
+        offer(&head, name, 2000, 2.0);
+    });
+    assert_eq!(offer(&head, &names[0], 1950, 3.0), Verdict::Late);
+    head.flushed(500);
+    assert_eq!((head.series_count(), head.unflushed()), (100, 101));
+    assert_eq!(content(&head, &names[0]), samples(&[(1950, 3.0), (2000, 2.0)]));
+    for name in names.iter().skip(2).step_by(2) {
+        assert_eq!(content(&head, name), samples(&[(2000, 2.0)]), "{name}");
+        assert_eq!(offer(&head, name, 2000, 9.0), Verdict::Conflict);
+        assert_eq!(offer(&head, name, 2001, 9.0), Verdict::Write);
+    }
+    assert_eq!(offer(&head, &names[1], 1, 1.0), Verdict::Write);
+    assert_eq!(head.series_count(), 101);
 }
 
 proptest! {
@@ -84,7 +143,7 @@ proptest! {
     ) {
         let head = Head::new();
         let mut expected = std::collections::BTreeMap::new();
-        for (at_ms, value, freeze) in offers {
+        for (at_ms, value, freeze_it) in offers {
             let verdict = offer(&head, "a", at_ms, value as f64);
             let newest = expected.keys().next_back().copied().unwrap_or(i64::MIN);
             let wanted = match expected.get(&at_ms) {
@@ -99,35 +158,11 @@ proptest! {
             } else {
                 prop_assert_eq!(verdict, Verdict::TooOld);
             }
-            if freeze && at_ms % 7 == 0 {
-                head.freeze(|| 2);
+            if freeze_it && at_ms % 7 == 0 && head.left_frozen().is_none() {
+                freeze(&head, 2);
             }
         }
         let all: Vec<_> = expected.into_iter().map(|(at, value)| (at, value as f64)).collect();
         prop_assert_eq!(content(&head, "a"), samples(&all));
-    }
-}
-
-proptest! {
-    #[test]
-    fn a_column_is_read_from_anywhere_as_from_its_beginning(
-        steps in proptest::collection::vec((1i64..100_000, any::<u64>()), 0..1000),
-        start_ms in -1000i64..60_000_000,
-    ) {
-        let mut column = samples::Column::default();
-        let mut at_ms = -500;
-        let mut all = Vec::new();
-        for (step, bits) in steps {
-            at_ms += step;
-            column.push(Sample { at_ms, value: f64::from_bits(bits) });
-            all.push((at_ms, bits));
-        }
-        let plain = |sample: Sample| (sample.at_ms, sample.value.to_bits());
-        prop_assert_eq!(column.from(i64::MIN).map(plain).collect::<Vec<_>>(), all.clone());
-        // It may begin earlier, by less than from mark to mark.
-        let read: Vec<_> = column.from(start_ms).map(plain).collect();
-        prop_assert!(all.ends_with(&read));
-        let inside = all.iter().filter(|(at, _)| *at >= start_ms).count();
-        prop_assert!(read.len() >= inside && read.len() <= inside + 64);
     }
 }

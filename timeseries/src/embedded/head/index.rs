@@ -1,0 +1,303 @@
+//! The labels of a shard's series, and which series carry each of them. (A block's index is its own,
+//! flat and unchanging.)
+//!
+//! ```text
+//! texts     | pair 0 | pair 1 | ...     name and value, as in a key
+//! labels    | 0 1 2 | 0 1 3 | ...       each series' pairs, in the order of its key
+//! carriers  pair 0: series 0 1 ..       rising
+//! names     "zone": pairs 1 7 ..        by value
+//! ```
+//!
+//! A pair is there once, however many series carry it: of 500,000 series' keys that leaves a third,
+//! of their index the texts. The key itself is put together when somebody asks.
+
+use std::{collections::HashMap, hash::BuildHasher};
+
+use hashbrown::HashTable;
+
+use crate::{
+    embedded::{
+        codec::{Reader, put_varint},
+        key,
+    },
+    matcher::Matcher,
+};
+
+type State = foldhash::fast::FixedState;
+
+/// Series are dense numbers, added in rising order, and so are pairs.
+#[derive(Debug, Default)]
+pub struct Index {
+    texts: Vec<u8>,
+    /// Of each pair in `texts`.
+    text_ends: Vec<usize>,
+    by_text: HashTable<u32>,
+    hasher: State,
+    carriers: Vec<Vec<u32>>,
+    names: HashMap<Box<str>, Values, State>,
+    labels: Vec<u32>,
+    /// Of each series in `labels`.
+    label_ends: Vec<u32>,
+}
+
+/// The pairs of one name.
+#[derive(Debug, Default)]
+struct Values {
+    /// By value.
+    sorted: Vec<u32>,
+    /// Too few to sort them in.
+    recent: Vec<u32>,
+}
+
+/// Of a name's values so many, and this share, may be unsorted.
+const RECENT_MAX: usize = 32;
+const RECENT_SHARE: usize = 8;
+
+impl Index {
+    pub fn len(&self) -> u32 {
+        self.label_ends.len() as u32
+    }
+
+    /// Returns the series' number.
+    pub fn add(&mut self, key: &[u8]) -> u32 {
+        let series = self.len();
+        let mut reader = Reader::new(key);
+        let _ = reader.len();
+        while !reader.is_empty() {
+            let pair = self.pair_of(take_pair(&mut reader));
+            self.labels.push(pair);
+            self.carriers[pair as usize].push(series);
+        }
+        let end = u32::try_from(self.labels.len()).expect("series and their labels are limited");
+        self.label_ends.push(end);
+        series
+    }
+
+    fn pair_of(&mut self, text: &[u8]) -> u32 {
+        let hash = self.hasher.hash_one(text);
+        if let Some(found) = self.find_pair(text) {
+            return found;
+        }
+        let pair = self.text_ends.len() as u32;
+        self.texts.extend_from_slice(text);
+        self.text_ends.push(self.texts.len());
+        self.carriers.push(Vec::new());
+        let (texts, ends, hasher) = (&self.texts, &self.text_ends, &self.hasher);
+        let rehash = |pair: &u32| hasher.hash_one(text_at(texts, ends, *pair));
+        self.by_text.insert_unique(hash, pair, rehash);
+        let (name, _) = name_and_value(text);
+        if !self.names.contains_key(name) {
+            self.names.insert(name.into(), Values::default());
+        }
+        let values = self.names.get_mut(name).expect("just put there");
+        values.recent.push(pair);
+        if values.recent.len() > RECENT_MAX.max(values.sorted.len() / RECENT_SHARE) {
+            values.sorted.append(&mut values.recent);
+            // Two runs, one of them sorted: what the standard's stable sort is quick at.
+            values.sorted.sort_by_key(|pair| name_and_value(text_at(texts, ends, *pair)).1);
+        }
+        pair
+    }
+
+    fn find_pair(&self, text: &[u8]) -> Option<u32> {
+        let hash = self.hasher.hash_one(text);
+        self.by_text.find(hash, |pair| self.text(*pair) == text).copied()
+    }
+
+    fn text(&self, pair: u32) -> &[u8] {
+        text_at(&self.texts, &self.text_ends, pair)
+    }
+    fn value(&self, pair: u32) -> &str {
+        name_and_value(self.text(pair)).1
+    }
+
+    fn labels_of(&self, series: u32) -> &[u32] {
+        let at = series as usize;
+        let begin = at.checked_sub(1).map_or(0, |before| self.label_ends[before]);
+        &self.labels[begin as usize..self.label_ends[at] as usize]
+    }
+
+    /// Replaces what `out` holds.
+    pub fn key(&self, series: u32, out: &mut Vec<u8>) {
+        out.clear();
+        let labels = self.labels_of(series);
+        put_varint(out, labels.len() as u64);
+        for pair in labels {
+            out.extend_from_slice(self.text(*pair));
+        }
+    }
+
+    pub fn is_key(&self, series: u32, key: &[u8]) -> bool {
+        let labels = self.labels_of(series);
+        let mut reader = Reader::new(key);
+        if reader.len() != Some(labels.len()) {
+            return false;
+        }
+        let mut rest = reader.rest();
+        labels.iter().all(|pair| {
+            let behind = rest.strip_prefix(self.text(*pair));
+            rest = behind.unwrap_or_default();
+            behind.is_some()
+        })
+    }
+
+    /// The value of one label; empty where the series does not have it.
+    fn get(&self, series: u32, name: &str) -> &str {
+        let pairs = self.labels_of(series).iter().map(|pair| name_and_value(self.text(*pair)));
+        pairs.into_iter().find(|(its, _)| *its == name).map_or("", |(_, value)| value)
+    }
+
+    /// The series that all matchers hold for, in order.
+    pub fn find(&self, matchers: &[Matcher]) -> Vec<u32> {
+        let (by_absence, by_list): (Vec<_>, Vec<_>) = matchers.iter().partition(|m| m.matches(""));
+        let (equal, scanned): (Vec<_>, Vec<_>) =
+            by_list.into_iter().partition(|matcher| matcher.is_equal());
+        let mut lists = Vec::with_capacity(equal.len());
+        for matcher in equal {
+            let Some(list) = self.equal_carriers(matcher) else { return Vec::new() };
+            lists.push(list);
+        }
+        // The shortest says how much there is to look at.
+        lists.sort_unstable_by_key(|list| list.len());
+        let mut found: Option<Vec<u32>> = None;
+        for list in lists {
+            match &mut found {
+                Some(found) => retain_common(found, list),
+                None => found = Some(list.to_vec()),
+            }
+        }
+        for matcher in scanned {
+            let list = self.carriers_of_all(matcher);
+            match &mut found {
+                Some(found) => retain_common(found, &list),
+                None => found = Some(list),
+            }
+        }
+        let mut found = found.unwrap_or_else(|| (0..self.len()).collect());
+        if !by_absence.is_empty() {
+            let holds = |series: u32, m: &Matcher| m.matches(self.get(series, m.name()));
+            found.retain(|series| by_absence.iter().all(|m| holds(*series, m)));
+        }
+        found
+    }
+
+    fn equal_carriers(&self, matcher: &Matcher) -> Option<&[u32]> {
+        let mut text = Vec::new();
+        key::put_pair(&mut text, matcher.name().as_bytes(), matcher.value().as_bytes());
+        let pair = self.find_pair(&text)?;
+        Some(&self.carriers[pair as usize])
+    }
+
+    /// The series with a value of the matcher's label that it accepts.
+    fn carriers_of_all(&self, matcher: &Matcher) -> Vec<u32> {
+        let Some(values) = self.names.get(matcher.name()) else { return Vec::new() };
+        let prefix = matcher.prefix();
+        let from = values.sorted.partition_point(|pair| self.value(*pair) < prefix);
+        let sorted = values.sorted[from..].iter();
+        let begun = sorted.take_while(|pair| self.value(**pair).starts_with(prefix));
+        let accepted = begun.chain(&values.recent).filter(|pair| matcher.matches(self.value(**pair)));
+        let carriers = accepted.flat_map(|pair| &self.carriers[*pair as usize]);
+        let mut all: Vec<u32> = carriers.copied().collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+fn text_at<'a>(texts: &'a [u8], ends: &[usize], pair: u32) -> &'a [u8] {
+    let at = pair as usize;
+    let begin = at.checked_sub(1).map_or(0, |before| ends[before]);
+    &texts[begin..ends[at]]
+}
+
+/// The next pair's bytes; of bytes that are no key, the rest.
+fn take_pair<'a>(reader: &mut Reader<'a>) -> &'a [u8] {
+    let begin = reader.rest();
+    if reader.bytes().and_then(|_| reader.bytes()).is_none() {
+        *reader = Reader::new(&[]);
+    }
+    &begin[..begin.len() - reader.rest().len()]
+}
+
+fn name_and_value(text: &[u8]) -> (&str, &str) {
+    let mut reader = Reader::new(text);
+    let mut next = || std::str::from_utf8(reader.bytes().unwrap_or_default()).unwrap_or_default();
+    (next(), next())
+}
+
+/// How much longer a list is of which looking up costs less than walking along.
+const LOOK_UP_FACTOR: usize = 16;
+
+/// Keeps of a sorted list what another sorted one has.
+fn retain_common(found: &mut Vec<u32>, list: &[u32]) {
+    if list.len() / LOOK_UP_FACTOR > found.len() {
+        found.retain(|series| list.binary_search(series).is_ok());
+        return;
+    }
+    let mut rest = list.iter().copied().peekable();
+    found.retain(|series| {
+        while rest.next_if(|other| other < series).is_some() {}
+        rest.peek() == Some(series)
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use base::sample::Labels;
+
+    use super::*;
+
+    fn index(count: u32) -> (Index, Vec<Labels>) {
+        let mut index = Index::default();
+        let mut all = Vec::new();
+        for n in 0..count {
+            let (guest, odd) = (format!("guest-{}", n / 2), format!("{}", n % 3));
+            let name = if n % 2 == 0 { "a" } else { "b" };
+            let labels = Labels::metric(name, &[("instance", &guest), ("mod", &odd)]);
+            assert_eq!(index.add(&key::of(&labels)), n);
+            all.push(labels);
+        }
+        (index, all)
+    }
+
+    #[test]
+    fn keys_come_back_and_are_told_apart() {
+        let (index, all) = index(200);
+        let mut key = Vec::new();
+        for (series, labels) in all.iter().enumerate() {
+            let series = series as u32;
+            index.key(series, &mut key);
+            assert_eq!(key, key::of(labels));
+            assert!(index.is_key(series, &key));
+            assert!(!index.is_key((series + 1) % 200, &key));
+            assert!(!index.is_key(series, &key[..key.len() - 1]));
+            assert!(!index.is_key(series, &key::of(&labels.clone().with("x", "1"))));
+        }
+        assert_eq!(index.text_ends.len(), 2 + 100 + 3);
+    }
+
+    #[test]
+    fn matchers_find_what_a_walk_over_all_labels_finds() {
+        let (index, all) = index(700);
+        let regex = |name: &str, pattern: &str| Matcher::regex(name, pattern).unwrap();
+        let cases = [
+            vec![],
+            vec![Matcher::equal("instance", "guest-7")],
+            vec![Matcher::equal("instance", "guest-7"), Matcher::equal("__name__", "b")],
+            vec![Matcher::equal("__name__", "b"), Matcher::equal("mod", "2")],
+            vec![Matcher::equal("mod", "3")],
+            vec![Matcher::equal("nobody", "1")],
+            vec![regex("instance", "guest-3.*")],
+            vec![regex("instance", "guest-34[0-9]"), Matcher::equal("mod", "1")],
+            vec![regex("instance", "guest-(1|2)"), Matcher::not_equal("__name__", "a")],
+            vec![regex("nobody", ".*"), Matcher::not_equal("mod", "1")],
+            vec![Matcher::equal("nobody", ""), Matcher::equal("instance", "guest-349")],
+            vec![Matcher::not_regex("instance", "guest-.").unwrap(), regex("mod", "0|1")],
+        ];
+        for matchers in cases {
+            let holds = |labels: &Labels| matchers.iter().all(|m| m.matches_labels(labels));
+            let expected: Vec<u32> =
+                (0..700).filter(|series| holds(&all[*series as usize])).collect();
+            assert_eq!(index.find(&matchers), expected, "{matchers:?}");
+        }
+    }
+}
