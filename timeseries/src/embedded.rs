@@ -21,9 +21,8 @@
 //! Of two samples of one series at one instant the one that was acknowledged first stays, as in
 //! Prometheus: the same value is a duplicate, another one a conflict.
 //!
-//! Memory is bounded by the unflushed samples (60 a series may be, where series are many), the active
-//! series, and the cache of block indexes
-//! ([`options`] names the bounds); the log by the flushes.
+//! Memory is bounded by the unflushed samples (30 a series may be, where series are many), the active
+//! series, and the cache of block indexes ([`options`] names the bounds); the log by the flushes.
 
 use std::{
     fs::File,
@@ -286,6 +285,9 @@ impl Store for Embedded {
         self.read(move |inner, asked| inner.select(&request, asked)).await
     }
     async fn find(&self, request: Select) -> Result<Arc<dyn Selection>> {
+        if let Some(found) = self.inner.find_few(&request) {
+            return Ok(Arc::new(found?));
+        }
         let found = self.read(move |inner, asked| inner.find(&request, asked)).await?;
         Ok(Arc::new(found))
     }

@@ -66,6 +66,9 @@ pub const SELECTORS_MAX: usize = 64;
 /// An instant query that reads no more than this, all of it in memory, and makes no steps of its own
 /// is evaluated where it came in.
 const SMALL_MAX_VALUES: usize = 500;
+/// The same where some of it is on the disk, most likely in the kernel's cache: its thread's other
+/// work goes to another thread, but it does not wait for one.
+const SMALL_MAX_READ_VALUES: usize = 4_000;
 
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
@@ -110,13 +113,35 @@ struct Fetched {
 }
 
 impl Fetched {
-    /// Evaluated in about the time that another thread takes to wake up.
-    fn is_small(&self, root: &Node, grid: Grid) -> bool {
+    /// Where what takes about the time that another thread needs to wake up is not worth one.
+    fn thread(&self, root: &Node, grid: Grid) -> Thread {
         let values = |one: &Arc<dyn Selection>| one.samples_about() + one.labels().len();
         let values: usize = self.data.iter().map(values).sum();
         let in_memory = self.data.iter().all(|one| one.is_in_memory());
-        in_memory && grid.count == 1 && values <= SMALL_MAX_VALUES && !root.has_subquery()
+        let is_plain = grid.count == 1 && !root.has_subquery();
+        match in_memory {
+            true if is_plain && values <= SMALL_MAX_VALUES => Thread::This,
+            false if is_plain && values <= SMALL_MAX_READ_VALUES && may_block() => {
+                Thread::ThisAlone
+            }
+            _ => Thread::Other,
+        }
     }
+}
+
+/// Where a query is evaluated: on the thread that took it, there without what else the thread does,
+/// or on one that is made for what takes long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    This,
+    ThisAlone,
+    Other,
+}
+
+/// This thread's runtime has others that can take over.
+fn may_block() -> bool {
+    let flavor = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
+    matches!(flavor, Ok(tokio::runtime::RuntimeFlavor::MultiThread))
 }
 
 /// Answers queries over a store. Cheap to clone.
@@ -233,7 +258,7 @@ impl Engine {
         let (place, fetched) = prepared.await.map_err(|_| guard.timeout())??;
         let (lookback_ms, max_points) = (self.lookback_ms(), self.options.max_points);
         let max_samples = self.options.max_samples;
-        let is_small = fetched.is_small(&plan.root, grid);
+        let thread = fetched.thread(&plan.root, grid);
         let its_guard = guard.clone();
         let work = move || {
             let _place = place;
@@ -244,8 +269,10 @@ impl Engine {
             let evaluator = Evaluator { data: &data, lookback_ms, reading, held, guard };
             finish(&evaluator, &plan.root, grid)
         };
-        if is_small {
-            return work();
+        match thread {
+            Thread::This => return work(),
+            Thread::ThisAlone => return tokio::task::block_in_place(work),
+            Thread::Other => {}
         }
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,

@@ -35,7 +35,8 @@ impl IndexCache {
         Ok(index)
     }
 
-    fn touch(&self, number: u64) -> Option<Arc<Index>> {
+    /// If it is in memory.
+    pub fn touch(&self, number: u64) -> Option<Arc<Index>> {
         let mut entries = self.entries.lock().expect("no panic while held");
         let found = entries.iter().position(|(its, _)| *its == number)?;
         let entry = entries.remove(found)?;

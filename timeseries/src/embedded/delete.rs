@@ -96,6 +96,12 @@ impl Inner {
         *shown = Arc::new(tombstones.to_vec());
     }
 
+    /// Something could be hidden of some block.
+    pub(super) fn may_hide(&self) -> bool {
+        let tombstones = self.tombstones.read().expect("no panic while held");
+        !tombstones.is_empty() || !self.options.tenant_retention.is_empty()
+    }
+
     /// What is hidden of a block.
     pub(super) fn mask(&self, block: &Block, index: &Index, now: Timestamp) -> Result<Mask> {
         let mut mask = Mask::default();

@@ -140,17 +140,27 @@ impl Head {
 
     /// Samples in the range that no block holds, in no order of series.
     pub fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Found {
-        let (mut found, mut key) = (Found::new(), Vec::new());
-        for shard in self.read() {
-            for at in shard.find(matchers) {
-                let samples = shard.unflushed(at, start_ms, end_ms);
-                if !samples.is_empty() {
-                    shard.key(at, &mut key);
-                    found.push((key.as_slice().into(), samples));
-                }
-            }
-        }
+        let mut found = Found::new();
+        self.read().for_each(|shard| shard.select(matchers, start_ms, end_ms, &mut found));
         found
+    }
+
+    /// The same of so many series at most, without waiting for anybody; None where that can't be.
+    pub fn select_few(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+        most: usize,
+    ) -> Option<Found> {
+        let mut found = Found::new();
+        let mut left = most;
+        for shard in &self.shards {
+            let shard = shard.try_read().ok()?;
+            left = left.checked_sub(shard.finds_at_most(matchers)?)?;
+            shard.select(matchers, start_ms, end_ms, &mut found);
+        }
+        Some(found)
     }
 
     /// Series with such samples.

@@ -15,7 +15,7 @@ use base::sample::Labels;
 use hashbrown::HashMap;
 
 use self::found::{Found, Plan, Source};
-use super::{Inner, key};
+use super::{Inner, delete::Mask, head::Found as HeadFound, key};
 use crate::{
     error::{Error, Result},
     memory, parallel,
@@ -24,6 +24,10 @@ use crate::{
 };
 
 pub mod found;
+
+/// Found on the caller's thread, in some ten microseconds.
+const FEW_SERIES: usize = 64;
+const FEW_BLOCKS: usize = 4;
 
 /// By key.
 type Plans = HashMap<Arc<[u8]>, Plan, foldhash::fast::FixedState>;
@@ -53,10 +57,39 @@ impl Inner {
     /// The series, with what the head has of them.
     pub(super) fn find(self: &Arc<Self>, request: &Select, asked: &Asked) -> Result<Found> {
         self.check_open()?;
-        let (start, end) = (request.start_ms, request.end_ms);
-        let mut head = self.head.select(&request.matchers, start, end);
+        let head = self.head.select(&request.matchers, request.start_ms, request.end_ms);
+        let sources = self.sources(request.start_ms, request.end_ms)?;
+        self.found(request, asked, head, sources)
+    }
+
+    /// The same where that is few and takes no longer than another thread would to wake up: it waits
+    /// for no disk and for nobody. None where it could.
+    pub(super) fn find_few(self: &Arc<Self>, request: &Select) -> Option<Result<Found>> {
+        let (matchers, start, end) = (&request.matchers, request.start_ms, request.end_ms);
+        let head = self.head.select_few(matchers, start, end, FEW_SERIES)?;
+        let mut sources = Vec::new();
+        for block in self.blocks().iter().filter(|block| block.overlaps(start, end)) {
+            let index = self.indexes.touch(block.number)?;
+            if sources.len() == FEW_BLOCKS
+                || self.may_hide()
+                || index.finds_at_most(matchers)? > FEW_SERIES
+            {
+                return None;
+            }
+            sources.push(Source { block: block.clone(), index, mask: Mask::default() });
+        }
+        let (asked, _asking) = asked();
+        Some(self.check_open().and_then(|()| self.found(request, &asked, head, sources)))
+    }
+
+    fn found(
+        self: &Arc<Self>,
+        request: &Select,
+        asked: &Asked,
+        mut head: HeadFound,
+        sources: Vec<Source>,
+    ) -> Result<Found> {
         self.hide_expired(&mut head);
-        let sources = self.sources(start, end)?;
         let budget = Budget::new(request, asked);
         let mut samples_about = 0;
         for (_, samples) in &head {

@@ -9,6 +9,7 @@ use super::{options::DAY_MS, *};
 use crate::Matcher;
 
 mod backfill;
+mod few;
 mod limits;
 mod model;
 mod remote;

@@ -336,3 +336,29 @@ async fn a_range_answers_as_its_instants_do() {
         }
     }
 }
+
+/// Whether the runtime has another thread or not, a few samples of a block are read where they were
+/// asked for, or elsewhere.
+#[test]
+fn a_block_is_read_on_any_runtime() {
+    let ask = async || {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(Timestamp::from_ms(10_000_000));
+        let store = Embedded::open(dir.path(), Options::default(), clock.shared()).await.unwrap();
+        let samples = (0..100).map(|n| Sample { at_ms: n * 15_000, value: n as f64 }).collect();
+        let labels = Labels::metric("a", &[("b", "c")]);
+        store.append(vec![Series { labels, samples }]).await.unwrap();
+        store.flush().await.unwrap();
+        let engine = Engine::new(Arc::new(store), EngineOptions::default());
+        let mut answers = Vec::new();
+        for expr in ["a", "sum_over_time(a{b=\"c\"}[10m])", "max_over_time(a[5m:1m])"] {
+            answers.push(engine.query(&Scope::ALL, expr, 1_485_000).await.unwrap());
+        }
+        answers
+    };
+    let one = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let many = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let answers = one.block_on(ask());
+    assert_eq!(answers, many.block_on(ask()));
+    assert!(format!("{answers:?}").contains("99.0"), "{answers:?}");
+}

@@ -196,6 +196,13 @@ impl Index {
         std::str::from_utf8(self.text(self.pairs[pair].1)).unwrap_or_default()
     }
 
+    /// At most so many series can be found, where that can be told without a look at each value of a
+    /// label.
+    pub fn finds_at_most(&self, matchers: &[Matcher]) -> Option<usize> {
+        let by_value = matchers.iter().filter(|m| m.is_equal() && !m.matches(""));
+        by_value.map(|m| self.equal_carriers(m).len()).min()
+    }
+
     /// The series that all matchers hold for, in order.
     pub fn find(&self, matchers: &[Matcher]) -> Vec<u32> {
         let (by_absence, by_list): (Vec<_>, Vec<_>) = matchers.iter().partition(|m| m.matches(""));
@@ -222,15 +229,10 @@ impl Index {
 
     /// The series with a value of the matcher's label that it accepts.
     fn carriers(&self, matcher: &Matcher) -> Vec<u32> {
-        let pairs = self.pairs_of(matcher.name());
         if matcher.is_equal() {
-            let Some(value) = self.find_text(matcher.value().as_bytes()) else {
-                return Vec::new();
-            };
-            let found = self.pairs[pairs.clone()].binary_search_by_key(&value, |pair| pair.1);
-            let row = found.map(|at| self.carriers.row(pairs.start + at));
-            return row.map(<[u32]>::to_vec).unwrap_or_default();
+            return self.equal_carriers(matcher).to_vec();
         }
+        let pairs = self.pairs_of(matcher.name());
         let prefix = matcher.prefix();
         let before = |pair: &(u32, u32)| self.text(pair.1) < prefix.as_bytes();
         let begin = pairs.start + self.pairs[pairs.clone()].partition_point(before);
@@ -244,6 +246,13 @@ impl Index {
             all.sort_unstable();
         }
         all
+    }
+
+    fn equal_carriers(&self, matcher: &Matcher) -> &[u32] {
+        let pairs = self.pairs_of(matcher.name());
+        let Some(value) = self.find_text(matcher.value().as_bytes()) else { return &[] };
+        let found = self.pairs[pairs.clone()].binary_search_by_key(&value, |pair| pair.1);
+        found.map_or(&[], |at| self.carriers.row(pairs.start + at))
     }
 
     /// All that it names lies before `end`, so that reading stays within the file.

@@ -185,8 +185,8 @@ impl Column {
 
     pub fn push(&mut self, slabs: &mut Slabs, sample: Sample) {
         let mut scratch = std::mem::take(&mut slabs.scratch);
-        let fits = self.count > 0
-            && slabs.get_mut(self.newest).push(sample, &mut self.last, &mut scratch);
+        let fits =
+            self.count > 0 && slabs.get_mut(self.newest).push(sample, &mut self.last, &mut scratch);
         slabs.scratch = scratch;
         if !fits {
             let slab = match self.count {

@@ -147,11 +147,17 @@ impl Index {
         pairs.into_iter().find(|(its, _)| *its == name).map_or("", |(_, value)| value)
     }
 
+    /// At most so many series can be found, where that can be told without a look at each of them or
+    /// at each value of a label.
+    pub fn finds_at_most(&self, matchers: &[Matcher]) -> Option<usize> {
+        let by_value = matchers.iter().filter(|m| m.is_equal() && !m.matches(""));
+        by_value.map(|m| self.equal_carriers(m).map_or(0, <[u32]>::len)).min()
+    }
+
     /// The series that all matchers hold for, in order.
     pub fn find(&self, matchers: &[Matcher]) -> Vec<u32> {
-        let (by_absence, by_list): (Vec<_>, Vec<_>) = matchers.iter().partition(|m| m.matches(""));
-        let (equal, scanned): (Vec<_>, Vec<_>) =
-            by_list.into_iter().partition(|matcher| matcher.is_equal());
+        let (equal, others): (Vec<_>, Vec<_>) =
+            matchers.iter().partition(|m| m.is_equal() && !m.matches(""));
         let mut lists = Vec::with_capacity(equal.len());
         for matcher in equal {
             let Some(list) = self.equal_carriers(matcher) else { return Vec::new() };
@@ -166,19 +172,27 @@ impl Index {
                 None => found = Some(list.to_vec()),
             }
         }
+        let holds = |series: u32, m: &Matcher| m.matches(self.get(series, m.name()));
+        let (by_absence, scanned): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|m| m.matches(""));
         for matcher in scanned {
-            let list = self.carriers_of_all(matcher);
             match &mut found {
-                Some(found) => retain_common(found, &list),
-                None => found = Some(list),
+                Some(found) if found.len() < self.values(matcher) => {
+                    found.retain(|series| holds(*series, matcher));
+                }
+                Some(found) => retain_common(found, &self.carriers_of_all(matcher)),
+                None => found = Some(self.carriers_of_all(matcher)),
             }
         }
         let mut found = found.unwrap_or_else(|| (0..self.len()).collect());
-        if !by_absence.is_empty() {
-            let holds = |series: u32, m: &Matcher| m.matches(self.get(series, m.name()));
-            found.retain(|series| by_absence.iter().all(|m| holds(*series, m)));
-        }
+        found.retain(|series| by_absence.iter().all(|m| holds(*series, m)));
         found
+    }
+
+    /// How many values its label has.
+    fn values(&self, matcher: &Matcher) -> usize {
+        let values = self.names.get(matcher.name());
+        values.map_or(0, |values| values.sorted.len() + values.recent.len())
     }
 
     fn equal_carriers(&self, matcher: &Matcher) -> Option<&[u32]> {
@@ -195,7 +209,8 @@ impl Index {
         let from = values.sorted.partition_point(|pair| self.value(*pair) < prefix);
         let sorted = values.sorted[from..].iter();
         let begun = sorted.take_while(|pair| self.value(**pair).starts_with(prefix));
-        let accepted = begun.chain(&values.recent).filter(|pair| matcher.matches(self.value(**pair)));
+        let accepted =
+            begun.chain(&values.recent).filter(|pair| matcher.matches(self.value(**pair)));
         let carriers = accepted.flat_map(|pair| &self.carriers[*pair as usize]);
         let mut all: Vec<u32> = carriers.copied().collect();
         all.sort_unstable();
@@ -285,6 +300,8 @@ mod tests {
             vec![Matcher::equal("instance", "guest-7"), Matcher::equal("__name__", "b")],
             vec![Matcher::equal("__name__", "b"), Matcher::equal("mod", "2")],
             vec![Matcher::equal("mod", "3")],
+            vec![Matcher::equal("instance", "guest-7"), regex("mod", "1|2"), regex("nobody", ".+")],
+            vec![Matcher::equal("__name__", "a"), regex("mod", "1|2")],
             vec![Matcher::equal("nobody", "1")],
             vec![regex("instance", "guest-3.*")],
             vec![regex("instance", "guest-34[0-9]"), Matcher::equal("mod", "1")],
@@ -298,6 +315,8 @@ mod tests {
             let expected: Vec<u32> =
                 (0..700).filter(|series| holds(&all[*series as usize])).collect();
             assert_eq!(index.find(&matchers), expected, "{matchers:?}");
+            let most = index.finds_at_most(&matchers);
+            assert!(most.is_none_or(|most| most >= expected.len()), "{matchers:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use base::sample::Sample;
 use hashbrown::HashTable;
 
-use super::{MemSeries, Part, Verdict, index::Index, samples::merge};
+use super::{Found, MemSeries, Part, Verdict, index::Index, samples::merge};
 use crate::matcher::Matcher;
 
 /// A series by the lower half of its key's hash, kept because a key is put together only for it.
@@ -82,12 +82,34 @@ impl Shard {
         parts.fold(first, |before, part| merge(before, &part))
     }
 
+    /// Adds the series with samples in the range that no block holds.
+    pub(super) fn select(
+        &self,
+        matchers: &[Matcher],
+        start_ms: i64,
+        end_ms: i64,
+        found: &mut Found,
+    ) {
+        let mut key = Vec::new();
+        for at in self.index.find(matchers) {
+            let samples = self.unflushed(at, start_ms, end_ms);
+            if !samples.is_empty() {
+                self.index.key(at, &mut key);
+                found.push((key.as_slice().into(), samples));
+            }
+        }
+    }
+
     /// May have such a sample.
     pub(super) fn is_in(&self, at: u32, start_ms: i64, end_ms: i64) -> bool {
         let inside = |(first, last)| first <= end_ms && last >= start_ms;
         self.parts().any(|part| part.span(at).is_some_and(inside))
     }
 
+    /// See [`Index::finds_at_most`].
+    pub(super) fn finds_at_most(&self, matchers: &[Matcher]) -> Option<usize> {
+        self.index.finds_at_most(matchers)
+    }
     pub(super) fn find(&self, matchers: &[Matcher]) -> Vec<u32> {
         self.index.find(matchers)
     }
@@ -112,16 +134,11 @@ impl Shard {
 
     /// Lets go of what blocks now hold, and of series that are only here and have had no sample since
     /// `horizon_ms`; `leave` is told of each of these. Returns how many samples and series that were.
-    pub(super) fn flushed(
-        &mut self,
-        horizon_ms: i64,
-        leave: impl Fn(&[u8]),
-    ) -> (usize, usize) {
+    pub(super) fn flushed(&mut self, horizon_ms: i64, leave: impl Fn(&[u8])) -> (usize, usize) {
         let samples = self.frozen.take().map_or(0, |part| part.len());
-        let is_idle =
-            |(at, series): (usize, &MemSeries)| {
-                series.max_ms < horizon_ms && self.fresh.span(at as u32).is_none()
-            };
+        let is_idle = |(at, series): (usize, &MemSeries)| {
+            series.max_ms < horizon_ms && self.fresh.span(at as u32).is_none()
+        };
         let idle: Vec<bool> = self.series.iter().enumerate().map(is_idle).collect();
         let forgotten = idle.iter().filter(|idle| **idle).count();
         if forgotten > 0 {
