@@ -61,7 +61,7 @@ impl Default for Options {
             log_sync: LogSync::Group,
             out_of_order_window: Duration::from_secs(30 * 60),
             flush_samples: 2_500_000,
-            flush_samples_a_series: 60,
+            flush_samples_a_series: 30,
             flush_log_bytes: 128 << 20,
             flush_age: Duration::from_secs(2 * 3600),
             active_series_max: 1_000_000,

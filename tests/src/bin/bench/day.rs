@@ -89,14 +89,19 @@ pub async fn afterwards(
     let end_s = end_ms / 1000;
     let mut rows = vec![restart(engines, end_s).await?];
     rows.extend(queries::measure(engines, cases, end_s).await?);
+    rows.push(bytes(engines, samples).await?);
+    Ok(rows)
+}
+
+/// Stops all three.
+pub async fn bytes(engines: &mut [Engine; 3], samples: f64) -> Result<Row> {
     let mut bytes = [0.0; 3];
     for (bytes, engine) in bytes.iter_mut().zip(engines.iter_mut()) {
         *bytes = engine.stop().await? as f64 / samples;
     }
     println!("  bytes a sample {bytes:?}");
-    let bytes = Row::new("bytes a sample on disk after a clean stop", Better::Less, bytes);
-    rows.push(bytes.goal(Product::Victoria, 0.9));
-    Ok(rows)
+    let row = Row::new("bytes a sample on disk after a clean stop", Better::Less, bytes);
+    Ok(row.goal(Product::Victoria, 0.9))
 }
 
 /// How long each takes from `kill -9` to its first answer.

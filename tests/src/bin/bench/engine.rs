@@ -147,7 +147,7 @@ impl Engine {
         tree_bytes(&self.data())
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         match &self.host {
             Host::Whole(server) => server.data_dir().join("samples"),
             Host::Peer { dir, .. } => dir.join("data"),
