@@ -193,6 +193,7 @@ impl Head {
     /// Freezes all that no block holds, which nothing may be that was frozen before. `rotate` runs
     /// while nobody can append: it names the segment for what comes next, and the bytes before it.
     pub fn freeze(&self, rotate: impl FnOnce() -> Result<(u64, u64)>) -> Result<Arc<Frozen>> {
+        assert!(self.left_frozen().is_none(), "what was frozen is written before more is");
         let mut shards: Vec<_> = (0..SHARDS).map(|shard| self.write(shard)).collect();
         let (segment, log_bytes) = rotate()?;
         self.start_segment(segment);

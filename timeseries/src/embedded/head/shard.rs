@@ -126,7 +126,6 @@ impl Shard {
 
     /// What is fresh is frozen; nothing is frozen already.
     pub(super) fn freeze(&mut self) -> Arc<Part> {
-        debug_assert!(self.frozen.is_none(), "one flush at a time");
         let part = Arc::new(std::mem::take(&mut self.fresh));
         self.frozen = Some(part.clone());
         part
