@@ -13,6 +13,7 @@ mod limits;
 mod owned;
 mod samples;
 mod sessions;
+mod settings;
 mod story;
 mod system;
 pub(crate) mod world;
