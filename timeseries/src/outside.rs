@@ -8,8 +8,9 @@
 //!
 //! (`+https` likewise; a path after the port goes before the engine's own.) How durable an
 //! acknowledged sample is, how late it is seen, and what becomes of samples out of order is the
-//! engine's affair; a selection's bounds hold while its answer comes. Prometheus refuses what is an hour old and syncs its log by segments;
-//! VictoriaMetrics shows and syncs a sample about a second later.
+//! engine's affair: Prometheus refuses what is an hour old and syncs its log by segments;
+//! VictoriaMetrics shows and syncs a sample about a second later. A selection's bounds hold while its
+//! answer comes.
 
 use std::{
     collections::BTreeSet,

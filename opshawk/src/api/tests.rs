@@ -8,6 +8,7 @@ mod deletion;
 mod description;
 mod history;
 mod hostile;
+mod killed;
 mod leaks;
 mod limits;
 mod owned;
