@@ -254,7 +254,7 @@ impl Evaluator<'_> {
         &self,
         selector: &Selector,
         grid: Grid,
-        value: fn(&Sample) -> f64,
+        value: impl Fn(&Sample) -> f64 + Sync,
     ) -> Result<Vec<Points>> {
         let (guard, lookback_ms) = (self.guard, self.lookback_ms);
         let series = self.each_selected(selector, grid, |labels, samples| {
@@ -303,16 +303,16 @@ impl Evaluator<'_> {
         let state = || (selection.reader(), vec![Vec::new(); few]);
         let all = parallel::map(labels.len().div_ceil(few), work, state, |state, group| {
             let (reader, samples) = state;
-            let (mut begin, end) = (group * few, ((group + 1) * few).min(labels.len()));
-            let (mut held, mut out) = (0, Vec::new());
-            for series in begin..end {
+            let group = group * few..((group + 1) * few).min(labels.len());
+            let (mut begin, mut held, mut out) = (group.start, 0, Vec::new());
+            for series in group.clone() {
                 let its = &mut samples[series - begin];
                 reader.read(series, its)?;
                 if counts {
                     reading.take(its.len())?;
                 }
                 held += its.len();
-                if held >= FEW_MAX_SAMPLES || series + 1 == end {
+                if held >= FEW_MAX_SAMPLES || series + 1 == group.end {
                     let next = series + 1;
                     out.append(&mut each(&labels[begin..next], &mut samples[..next - begin])?);
                     (begin, held) = (next, 0);

@@ -33,7 +33,7 @@ impl Bests {
     /// Of the samples from `start` up to `end`; of equal ones (zeros can differ) the first. NaN only
     /// where all are.
     pub fn of(&self, samples: &[Sample], start: usize, end: usize) -> f64 {
-        let best = self.from_level(0, samples, none(self.largest), start, end);
+        let best = self.in_level(0, samples, none(self.largest), start, end);
         let found = best != none(self.largest);
         if found || samples[start..end].iter().any(|sample| sample.value == best) {
             best
@@ -43,7 +43,7 @@ impl Bests {
     }
 
     /// Of values of one level, the levels from this number on being of their blocks. In order.
-    fn from_level<T: Value>(
+    fn in_level<T: Value>(
         &self,
         level: usize,
         values: &[T],
@@ -55,7 +55,7 @@ impl Bests {
         match self.levels.get(level) {
             Some(blocks) if first < last => {
                 let best = fold(self.largest, best, &values[start..first * BLOCK]);
-                let best = self.from_level(level + 1, blocks, best, first, last);
+                let best = self.in_level(level + 1, blocks, best, first, last);
                 fold(self.largest, best, &values[last * BLOCK..end])
             }
             _ => fold(self.largest, best, &values[start..end]),

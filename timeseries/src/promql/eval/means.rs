@@ -90,7 +90,7 @@ fn finite(samples: [&[Sample]; LANES], growing: [Growing; LANES], done: usize) -
     let mut means = growing.map(|growing| growing.mean);
     let mut corrections = growing.map(|growing| growing.correction);
     let mut count = done as f64;
-    for at in 0..length {
+    for (at, _) in samples[0].iter().enumerate() {
         count += 1.0;
         let values: [f64; LANES] = std::array::from_fn(|lane| samples[lane][at].value);
         for lane in 0..LANES {

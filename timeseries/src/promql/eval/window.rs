@@ -98,10 +98,10 @@ fn values(
     guard: &Guard,
 ) -> Result<Vec<Vec<Option<f64>>>, Error> {
     let kept: Vec<Kept> = series.iter().map(|s| Kept::new(ranged.needs, s, grid)).collect();
-    let of_each = series.iter().zip(&kept).enumerate();
+    let of_each = series.iter().zip(&kept);
     match ranged.function {
         RangeFn::Each(function) => {
-            let values = of_each.map(|(_, (samples, kept))| {
+            let values = of_each.map(|(samples, kept)| {
                 let mut values = vec![None; grid.count];
                 let mut resets = 0..0;
                 each_window(samples, range, grid, guard, |step, within, _| {
@@ -122,7 +122,7 @@ fn values(
         }
         RangeFn::Several(function) => {
             let mut together = Together::new(function, range.range_ms, series.len(), grid);
-            for (number, (samples, kept)) in of_each {
+            for (number, (samples, kept)) in of_each.enumerate() {
                 let mut resets = 0..0;
                 each_window(samples, range, grid, guard, |step, within, start_ms| {
                     let resets = kept.resets(&within, &mut resets);
