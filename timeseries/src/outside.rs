@@ -9,7 +9,8 @@
 //! (`+https` likewise; a path after the port goes before the engine's own.) How durable an
 //! acknowledged sample is, how late it is seen, and what becomes of samples out of order is the
 //! engine's affair: Prometheus refuses what is an hour old and syncs its log by segments;
-//! VictoriaMetrics shows and syncs a sample about a second later.
+//! VictoriaMetrics shows and syncs a sample about a second later. A selection's bounds hold while its
+//! answer comes.
 
 use std::{
     collections::BTreeSet,
@@ -25,15 +26,18 @@ use base::sample::{Labels, NAME, Series};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 
+use self::left::Left;
 use crate::{
     error::{Error, Result},
     matcher::Matcher,
+    memory,
     store::{Appended, Backfilled, Select, Selected, Store},
     validate,
 };
 
 mod backfill;
 mod export;
+mod left;
 mod read;
 mod wire;
 
@@ -160,9 +164,11 @@ impl Outside {
         }
     }
 
-    async fn body(&self, mut answer: Response) -> Result<Vec<u8>> {
+    /// The whole body, as far as the selection's bounds go where it is one's answer.
+    async fn body(&self, mut answer: Response, left: Option<&Left<'_>>) -> Result<Vec<u8>> {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|e| self.away(&e))? {
+            left.map_or(Ok(()), |left| left.check(body.len() + chunk.len()))?;
             if body.len() + chunk.len() > ANSWER_MAX_BYTES {
                 let what = "the metrics engine's answer";
                 return Err(Error::TooLarge { what, limit: ANSWER_MAX_BYTES });
@@ -181,7 +187,7 @@ impl Outside {
         ];
         form.retain(|(_, value)| !value.is_empty());
         let answer = self.send(self.client.get(self.url(path)).query(&form)).await?;
-        let body = self.body(answer).await?;
+        let body = self.body(answer, Some(&Left::of(select))).await?;
         let answer: Data<T> = serde_json::from_slice(&body).map_err(|e| self.garbled(e))?;
         Ok(answer.data)
     }
@@ -274,6 +280,8 @@ impl Store for Outside {
             return Err(Error::TooManySamples { limit: request.max_samples });
         }
         let found: BTreeSet<Labels> = found.into_iter().map(Labels::new).collect();
+        let bytes = found.iter().map(|labels| memory::of_labels(labels.iter())).sum();
+        Left::of(&request).check(bytes)?;
         Ok(found.into_iter().map(Arc::new).collect())
     }
 

@@ -59,7 +59,7 @@ pub fn map<S, R: Send>(
     Ok(done.into_iter().flat_map(|(_, results)| results).collect())
 }
 
-fn threads() -> usize {
+pub fn threads() -> usize {
     static THREADS: OnceLock<usize> = OnceLock::new();
     *THREADS.get_or_init(|| {
         std::thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX)

@@ -25,7 +25,7 @@ use crate::{
     store::{Exemplar, Metadata},
 };
 
-mod wire;
+pub(crate) mod wire;
 
 /// The body as it came.
 pub const COMPRESSED_MAX_BYTES: usize = 16 << 20;

@@ -1,6 +1,6 @@
 //! What a selection found: its series are known, their samples are read when they are needed, one
-//! series after another. So a query over a year holds, of what is in blocks, one series' samples a
-//! thread and not all.
+//! series after another. So a query over a year holds, of what is in blocks, the samples of one series
+//! (or of a few short ones) a thread and not all.
 
 use std::{fmt, sync::Arc};
 

@@ -140,6 +140,10 @@ async fn same_answers(
     let error = outside.select(few).await.expect_err("more than ten samples");
     assert!(matches!(error, timeseries::Error::TooManySamples { limit: 10 }), "{error}");
 
+    let little = Select { max_bytes: 10_000, ..everything(vec![]) };
+    let error = outside.select(little).await.expect_err("more than ten kilobytes");
+    assert!(matches!(error, timeseries::Error::TooMuchMemory { limit_bytes: 10_000 }), "{error}");
+
     let ours = Engine::new(Arc::new(embedded), EngineOptions::default());
     let theirs = Engine::new(Arc::new(outside), EngineOptions::default());
     let mut wrong = Vec::new();

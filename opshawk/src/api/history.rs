@@ -30,6 +30,9 @@ const IMPORTS_MAX: usize = 1;
 /// The media type of both.
 pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// A header of an export's answer, once for each damaged block that the text lacks.
+pub const WARNING: &str = "opshawk-warning";
+
 /// Places for what is under way.
 #[derive(Debug)]
 pub struct Moves {

@@ -5,6 +5,8 @@ pub mod instants;
 mod packed;
 pub mod values;
 
+pub use packed::Scratch;
+
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value as u8) | 0x80);

@@ -102,8 +102,8 @@ impl Inner {
         if expired.is_empty() {
             return Ok(());
         }
-        self.counters.expired_blocks.fetch_add(expired.len() as u64, Relaxed);
         self.commit(&mut manifest, Vec::new(), &expired, None)?;
+        self.counters.expired_blocks.fetch_add(expired.len() as u64, Relaxed);
         for number in expired {
             files::remove(&block_path(&self.dir.join(BLOCK_DIR), number))?;
         }

@@ -77,7 +77,7 @@ impl Outside {
     /// nobody else. (The entrance of a cluster doesn't know.)
     async fn dropped(&self) -> Result<u64> {
         match self.send(self.client.get(self.url("/metrics"))).await {
-            Ok(answer) => Ok(ignored(&String::from_utf8_lossy(&self.body(answer).await?))),
+            Ok(answer) => Ok(ignored(&String::from_utf8_lossy(&self.body(answer, None).await?))),
             Err(Error::EngineRefused { .. }) => Ok(0),
             Err(error) => Err(error),
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{ANSWER_MAX_BYTES, Outside, seconds, selector};
+use super::{ANSWER_MAX_BYTES, Outside, left::Left, seconds, selector};
 use crate::{
     error::{Error, Result},
     store::{Select, Selected},
@@ -57,11 +57,12 @@ impl Outside {
         ];
         let request = self.client.post(self.url("/api/v1/export")).form(&form);
         let mut answer = self.send(request).await?;
-        let mut left = select.max_samples;
+        let mut left = Left::of(select);
         let mut all = Vec::new();
         let mut rest: Vec<u8> = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|e| self.away(&e))? {
             rest.extend_from_slice(&chunk);
+            left.check(rest.len())?;
             let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else {
                 if rest.len() > ANSWER_MAX_BYTES {
                     let what = "a line of the metrics engine's answer";
@@ -78,7 +79,7 @@ impl Outside {
         Ok(all)
     }
 
-    fn line(&self, line: &[u8], select: &Select, left: &mut usize) -> Result<Option<Selected>> {
+    fn line(&self, line: &[u8], select: &Select, left: &mut Left<'_>) -> Result<Option<Selected>> {
         if line.trim_ascii().is_empty() {
             return Ok(None);
         }
@@ -86,10 +87,9 @@ impl Outside {
         let parsed = parsed.and_then(|(labels, values, at)| Some((labels, samples(values, at)?)));
         let (labels, mut samples) = parsed.ok_or_else(|| self.garbled("a line of the export"))?;
         samples.retain(|one| (select.start_ms..=select.end_ms).contains(&one.at_ms));
-        *left = left
-            .checked_sub(samples.len())
-            .ok_or(Error::TooManySamples { limit: select.max_samples })?;
-        Ok(Some(Selected { labels: Arc::new(Labels::new(labels)), samples }))
+        let found = Selected { labels: Arc::new(Labels::new(labels)), samples };
+        left.take(&found)?;
+        Ok(Some(found))
     }
 }
 

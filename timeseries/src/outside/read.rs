@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use base::sample::NAME;
-use prost::Message;
 
-use super::{ANSWER_MAX_BYTES, Outside, wire};
+use super::{ANSWER_MAX_BYTES, Outside, left::Left, wire};
 use crate::{
     error::{Error, Result},
     matcher::Matcher,
@@ -43,24 +42,24 @@ impl Outside {
             .header("x-prometheus-remote-read-version", "0.1.0")
             .body(wire::packed(&wire::ReadRequest { queries: vec![query] })?);
         let answer = self.send(request).await?;
-        let body = self.body(answer).await?;
+        let mut left = Left::of(select);
+        let body = self.body(answer, Some(&left)).await?;
         let length = snap::raw::decompress_len(&body).map_err(|e| self.garbled(e))?;
         if length > ANSWER_MAX_BYTES {
             let what = "the metrics engine's answer";
             return Err(Error::TooLarge { what, limit: ANSWER_MAX_BYTES });
         }
+        // All of it is there while its series are read one after another.
+        left.take_bytes(length)?;
         let plain = snap::raw::Decoder::new().decompress_vec(&body).map_err(|e| self.garbled(e))?;
-        let answer = wire::ReadResponse::decode(&*plain).map_err(|e| self.garbled(e))?;
-        let mut left = select.max_samples;
+        drop(body);
+        let mut series = wire::SeriesIn::of(&plain);
         let mut all = Vec::new();
-        for series in answer.results.into_iter().flat_map(|result| result.timeseries) {
-            left = left
-                .checked_sub(series.samples.len())
-                .ok_or(Error::TooManySamples { limit: select.max_samples })?;
-            all.push(Selected {
-                labels: Arc::new(series.labels()),
-                samples: series.samples().collect(),
-            });
+        while let Some(one) = series.next().map_err(|e| self.garbled(e))? {
+            let found =
+                Selected { labels: Arc::new(one.labels()), samples: one.samples().collect() };
+            left.take(&found)?;
+            all.push(found);
         }
         Ok(all)
     }

@@ -4,7 +4,10 @@
 use base::sample::{Labels, Sample, Series};
 use prost::Message;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    remote_write::wire::{Field, Fields},
+};
 
 #[derive(Clone, PartialEq, Message)]
 struct WriteRequest {
@@ -64,16 +67,35 @@ pub struct LabelMatcher {
     pub value: String,
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub struct ReadResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub results: Vec<QueryResult>,
+/// The series of a `ReadResponse` (1 repeated `QueryResult`, whose 1 is repeated `TimeSeries`), of
+/// which one at a time is decoded.
+pub struct SeriesIn<'a> {
+    results: Fields<'a>,
+    series: Fields<'a>,
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub struct QueryResult {
-    #[prost(message, repeated, tag = "1")]
-    pub timeseries: Vec<TimeSeries>,
+impl<'a> SeriesIn<'a> {
+    pub fn of(answer: &'a [u8]) -> Self {
+        Self { results: Fields(answer), series: Fields(&[]) }
+    }
+
+    /// None at the end; an error says what is wrong with the bytes.
+    pub fn next(&mut self) -> Result<Option<TimeSeries>, &'static str> {
+        const WRONG: &str = "it is cut short or no protobuf";
+        loop {
+            match self.series.next().map_err(|_| WRONG)? {
+                Some((1, Field::Bytes(series))) => {
+                    return TimeSeries::decode(series).map(Some).map_err(|_| WRONG);
+                }
+                Some(_) => {}
+                None => match self.results.next().map_err(|_| WRONG)? {
+                    Some((1, Field::Bytes(result))) => self.series = Fields(result),
+                    Some(_) => {}
+                    None => return Ok(None),
+                },
+            }
+        }
+    }
 }
 
 impl TimeSeries {

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod aggregate;
+mod bests;
 mod binary;
 pub mod calendar;
 mod call;
@@ -31,6 +32,7 @@ mod groups;
 mod heap;
 mod histogram;
 mod labels;
+mod means;
 mod metric;
 pub mod number;
 pub mod over_time;
@@ -38,7 +40,7 @@ pub mod rate;
 mod window;
 
 pub use metric::Metric;
-use window::{Ranged, advance};
+use window::{Ranged, advance, stride};
 
 /// The instants of an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +132,8 @@ impl Held {
 }
 
 const VALUE_BYTES: usize = size_of::<Option<f64>>();
+/// What a thread holds of several series that are looked at together: 4 MiB.
+const FEW_MAX_SAMPLES: usize = 1 << 18;
 
 impl Evaluator<'_> {
     pub fn eval(&self, node: &Node, grid: Grid) -> Result<Out> {
@@ -250,18 +254,16 @@ impl Evaluator<'_> {
         &self,
         selector: &Selector,
         grid: Grid,
-        value: fn(&Sample) -> f64,
+        value: impl Fn(&Sample) -> f64 + Sync,
     ) -> Result<Vec<Points>> {
         let (guard, lookback_ms) = (self.guard, self.lookback_ms);
         let series = self.each_selected(selector, grid, |labels, samples| {
             guard.check()?;
-            let mut from = 0;
+            let (mut from, stride) = (0, stride(samples, grid));
             let values = (0..grid.count).map(|step| {
                 let look_ms = selector.at_ms.unwrap_or(grid.at(step)) - selector.offset_ms;
-                // Steps rise, so what lies behind this one's sample is done with.
-                from += advance(&samples[from..], |s| s.at_ms <= look_ms);
+                from = advance(samples, from, stride, |s| s.at_ms <= look_ms);
                 let newest = samples[..from].last()?;
-                from -= 1;
                 let fresh = newest.at_ms >= look_ms - lookback_ms;
                 (fresh && !is_stale(newest.value)).then(|| value(newest))
             });
@@ -278,20 +280,47 @@ impl Evaluator<'_> {
         grid: Grid,
         each: impl Fn(&Arc<Labels>, &mut Vec<Sample>) -> Result<R> + Sync,
     ) -> Result<Vec<R>> {
+        self.each_few_selected(selector, grid, 1, |labels, samples| {
+            Ok(vec![each(&labels[0], &mut samples[0])?])
+        })
+    }
+
+    /// The same with so many series at a time, or fewer: a thread that holds [`FEW_MAX_SAMPLES`]
+    /// reads no further series.
+    fn each_few_selected<R: Send>(
+        &self,
+        selector: &Selector,
+        grid: Grid,
+        few: usize,
+        each: impl Fn(&[Arc<Labels>], &mut [Vec<Sample>]) -> Result<Vec<R>> + Sync,
+    ) -> Result<Vec<R>> {
         let selection = &*self.data[selector.data];
         let labels = selection.labels();
         self.bound(labels.len(), grid)?;
         let counts = !selection.is_loaded();
         let reading = &self.reading;
         let work = selection.samples_about() + labels.len() * grid.count;
-        let state = || (selection.reader(), Vec::new());
-        parallel::map(labels.len(), work, state, |(reader, samples), series| {
-            reader.read(series, samples)?;
-            if counts {
-                reading.take(samples.len())?;
+        let state = || (selection.reader(), vec![Vec::new(); few]);
+        let all = parallel::map(labels.len().div_ceil(few), work, state, |state, group| {
+            let (reader, samples) = state;
+            let group = group * few..((group + 1) * few).min(labels.len());
+            let (mut begin, mut held, mut out) = (group.start, 0, Vec::new());
+            for series in group.clone() {
+                let its = &mut samples[series - begin];
+                reader.read(series, its)?;
+                if counts {
+                    reading.take(its.len())?;
+                }
+                held += its.len();
+                if held >= FEW_MAX_SAMPLES || series + 1 == group.end {
+                    let next = series + 1;
+                    out.append(&mut each(&labels[begin..next], &mut samples[..next - begin])?);
+                    (begin, held) = (next, 0);
+                }
             }
-            each(&labels[series], samples)
-        })
+            Ok(out)
+        })?;
+        Ok(all.into_iter().flatten().collect())
     }
 
     /// The samples that the windows of all steps are cut from, stale markers left out.
@@ -343,7 +372,10 @@ impl Evaluator<'_> {
 }
 
 fn leave_out_stale(samples: &mut Vec<Sample>) {
-    if samples.iter().any(|sample| is_stale(sample.value)) {
+    // A few at a time, which are compared at once.
+    const SEVERAL: usize = 32;
+    let any = |samples: &[Sample]| samples.iter().fold(false, |any, s| any | is_stale(s.value));
+    if samples.chunks(SEVERAL).any(any) {
         samples.retain(|sample| !is_stale(sample.value));
     }
 }

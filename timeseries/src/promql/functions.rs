@@ -18,9 +18,6 @@ use crate::{
 pub struct Window<'a> {
     /// In the range, stale markers left out; never empty.
     pub samples: &'a [base::sample::Sample],
-    pub start_ms: i64,
-    pub end_ms: i64,
-    pub range_ms: i64,
     /// The step.
     pub at_ms: i64,
     /// The scalar arguments, for the functions that have them.
@@ -40,7 +37,30 @@ pub enum Needs {
     Smallest,
 }
 
-pub type RangeFn = fn(&Window<'_>) -> Option<f64>;
+/// What becomes of a window; none is no value.
+#[derive(Debug, Clone, Copy)]
+pub enum RangeFn {
+    Each(fn(&Window<'_>) -> Option<f64>),
+    /// Of several windows at once, where that takes less time than one by one.
+    Several(SeveralFn),
+}
+
+pub type SeveralFn = fn(&Windows<'_>) -> [Option<f64>; LANES];
+
+/// Windows that are looked at together.
+pub const LANES: usize = 8;
+
+/// As many windows of one range, or fewer; each part of all of them lies together.
+#[derive(Default)]
+pub struct Windows<'a> {
+    pub count: usize,
+    pub range_ms: i64,
+    /// Of each that there is, never empty.
+    pub samples: [&'a [base::sample::Sample]; LANES],
+    pub start_ms: [i64; LANES],
+    /// As a window's.
+    pub resets: [&'a [f64]; LANES],
+}
 
 #[derive(Debug, Clone)]
 pub enum Function {
@@ -243,7 +263,7 @@ pub fn named(name: &str) -> Result<(Function, Signature)> {
         }
         "predict_linear" => (
             Function::Range {
-                function: rate::predict_linear,
+                function: RangeFn::Each(rate::predict_linear),
                 needs: Needs::Nothing,
                 keeps_name: false,
                 knows_the_step: true,
@@ -296,8 +316,8 @@ fn of_one(name: &str) -> Result<(Function, Signature)> {
     })
 }
 
-fn ranged(function: RangeFn) -> Function {
-    needing(Needs::Nothing, function)
+fn ranged(function: fn(&Window<'_>) -> Option<f64>) -> Function {
+    needing(Needs::Nothing, RangeFn::Each(function))
 }
 
 fn needing(needs: Needs, function: RangeFn) -> Function {
@@ -307,25 +327,26 @@ fn needing(needs: Needs, function: RangeFn) -> Function {
 
 /// Over a range vector, with nothing else.
 fn over(name: &str) -> Option<Function> {
+    use RangeFn::{Each, Several};
     let keeping = |function| Function::Range {
-        function,
+        function: Each(function),
         needs: Needs::Nothing,
         keeps_name: true,
         knows_the_step: false,
         check: |_| Ok(()),
     };
     Some(match name {
-        "rate" => needing(Needs::Resets, rate::rate),
-        "increase" => needing(Needs::Resets, rate::increase),
-        "delta" => ranged(rate::delta),
+        "rate" => needing(Needs::Resets, Several(rate::rate)),
+        "increase" => needing(Needs::Resets, Several(rate::increase)),
+        "delta" => needing(Needs::Nothing, Several(rate::delta)),
         "irate" => ranged(rate::irate),
         "idelta" => ranged(rate::idelta),
         "deriv" => ranged(rate::deriv),
-        "resets" => needing(Needs::Resets, rate::resets),
+        "resets" => needing(Needs::Resets, Each(rate::resets)),
         "changes" => ranged(rate::changes),
-        "avg_over_time" => ranged(over_time::avg),
-        "min_over_time" => needing(Needs::Smallest, |window| Some(window.best)),
-        "max_over_time" => needing(Needs::Largest, |window| Some(window.best)),
+        "avg_over_time" => needing(Needs::Nothing, Several(over_time::avg)),
+        "min_over_time" => needing(Needs::Smallest, Each(|window| Some(window.best))),
+        "max_over_time" => needing(Needs::Largest, Each(|window| Some(window.best))),
         "sum_over_time" => ranged(over_time::sum),
         "count_over_time" => ranged(over_time::count),
         "present_over_time" => ranged(|_| Some(1.0)),

@@ -32,14 +32,20 @@ impl Drop for Process {
 
 impl Process {
     pub fn start(product: Product, dir: &Path) -> Self {
+        Self::start_with(product, dir, "global: {}\n")
+    }
+
+    /// With a configuration file, which only Prometheus reads.
+    pub fn start_with(product: Product, dir: &Path, config: &str) -> Self {
         // Freed at once; the engine takes it a moment later.
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("its address").port();
         drop(free);
-        let child =
-            command(product, dir, port).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect(
-                "Debian's packages prometheus and victoria-metrics; `make test` installs them",
-            );
+        let child = command(product, dir, port, config)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Debian's packages prometheus and victoria-metrics; `make test` installs them");
         let process = Self { child, product, port };
         let ready = match product {
             Product::Prometheus => "/-/ready",
@@ -77,12 +83,12 @@ impl Process {
     }
 }
 
-fn command(product: Product, dir: &Path, port: u16) -> Command {
+fn command(product: Product, dir: &Path, port: u16, text: &str) -> Command {
     let data = dir.join("engine");
     match product {
         Product::Prometheus => {
             let config = dir.join("prometheus.yml");
-            std::fs::write(&config, "global: {}\n").expect("a configuration file");
+            std::fs::write(&config, text).expect("a configuration file");
             let mut command = Command::new("prometheus");
             command
                 .arg(format!("--config.file={}", config.display()))

@@ -752,8 +752,8 @@ export interface paths {
         };
         /**
          * Samples as OpenMetrics text, series by series, each in order of time; before them what their
-         *     families are, behind them recent exemplars. Complete with its `# EOF` alone. A member's are those
-         *     of its tenant.
+         *     families are, behind them recent exemplars. Complete with its `# EOF` alone; what it lacks, because
+         *     a block is damaged, headers say (`opshawk-warning`). A member's are those of its tenant.
          */
         get: operations["export_metrics"];
         put?: never;

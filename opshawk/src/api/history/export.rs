@@ -10,13 +10,15 @@ use axum::{
 use base::{Error, ErrorKind, sample::is_stale, time::Timestamp};
 use bytes::Bytes;
 use collector::exposition::{write_family, write_with_exemplars};
-use http::header;
-use timeseries::{Metadata, Scope, Selected, embedded::options::FUTURE_MAX_MS, history::Pages};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use http::{HeaderMap, HeaderValue, header};
+use timeseries::{
+    Engine, Metadata, Scope, Selected, embedded::options::FUTURE_MAX_MS, history::Pages,
+};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::IntoParams;
 
-use super::{EXPORTS_MAX, OPEN_METRICS, notes::Beside, place};
+use super::{EXPORTS_MAX, OPEN_METRICS, WARNING, notes::Beside, place};
 use crate::api::{auth::Caller, problem::Result, prometheus::Params, state::App};
 
 /// Of the stream: what the reader has not taken yet.
@@ -44,8 +46,8 @@ pub struct ExportParams {
 }
 
 /// Samples as OpenMetrics text, series by series, each in order of time; before them what their
-/// families are, behind them recent exemplars. Complete with its `# EOF` alone. A member's are those
-/// of its tenant.
+/// families are, behind them recent exemplars. Complete with its `# EOF` alone; what it lacks, because
+/// a block is damaged, headers say (`opshawk-warning`). A member's are those of its tenant.
 #[utoipa::path(get, path = "/v1/metrics/export", tag = "metrics", params(ExportParams),
     responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
 pub async fn export_metrics(
@@ -76,19 +78,35 @@ pub async fn export_metrics(
     let first = pages.next().await.map_err(refused)?;
     let exemplars = pages.exemplars().await.map_err(refused)?;
     let mut export = Export { with_stale, beside: exemplars.into() };
+    let damage = Damage { engine: app.engine.clone(), range_ms: (start, end) };
+    let told = damage.warnings();
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
+    for warning in told.iter().filter_map(|text| HeaderValue::from_str(text).ok()) {
+        headers.append(WARNING, warning);
+    }
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     tokio::spawn(async move {
         let families = first.as_ref().map(|_| families).unwrap_or_default();
         let _ = sender.send(Ok(families_text(&families).into())).await;
-        if let Err(error) = write(pages, first, &mut export, &sender, permit).await {
+        let written = async {
+            write(pages, first, &mut export, &sender).await?;
+            damage.is_as_told(&told)
+        };
+        let written = written.await;
+        drop(permit);
+        if let Err(error) = written {
             let chain = base::reconcile::error_chain(&error);
             tracing::error!(error = chain, "an export failed");
             // The reader sees its stream break off, without the end.
             let _ = sender.send(Err(io::Error::other("the export failed"))).await;
+            return;
         }
+        // A reader that went away is no failure.
+        let _ = sender.send(Ok(Bytes::from_static(END.as_bytes()))).await;
     });
     let body = Body::from_stream(ReceiverStream::new(receiver));
-    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], body).into_response())
+    Ok((headers, body).into_response())
 }
 
 fn refused(error: timeseries::Error) -> Error {
@@ -131,7 +149,6 @@ async fn write(
     first: Option<Vec<Selected>>,
     export: &mut Export,
     sender: &Sender,
-    _permit: OwnedSemaphorePermit,
 ) -> timeseries::Result<()> {
     let mut page = first;
     while let Some(series) = page {
@@ -145,9 +162,28 @@ async fn write(
         }
         page = pages.next().await?;
     }
-    // A reader that went away is no failure.
-    let _ = sender.send(Ok(Bytes::from_static(END.as_bytes()))).await;
     Ok(())
+}
+
+/// What the store lost of the range.
+struct Damage {
+    engine: Engine,
+    range_ms: (i64, i64),
+}
+
+impl Damage {
+    fn warnings(&self) -> Vec<String> {
+        self.engine.warnings([self.range_ms])
+    }
+
+    /// An error where the export met damage that its reader wasn't told of: the next one says it.
+    fn is_as_told(&self, told: &[String]) -> timeseries::Result<()> {
+        if self.warnings() == told {
+            return Ok(());
+        }
+        let why = "a block was found damaged while it was exported; export again";
+        Err(timeseries::Error::Execution(why.to_owned()))
+    }
 }
 
 /// An error where nobody reads any more.

@@ -41,12 +41,7 @@ async fn a_damaged_block_is_reported_and_the_rest_is_answered() {
         };
         assert_eq!(damaged().await, "0");
         assert_eq!(values(&test, "sound").await, (vec![json!("2.5")], Value::Null));
-        let block = find(&test.dir.path().join("data"), "00000001.blk").expect("a block");
-        let mut bytes = std::fs::read(&block).unwrap();
-        // Behind the magic and a checksum, in what its first series says. In place: a snapshot has
-        // a link to it.
-        bytes[12] ^= 1;
-        std::fs::write(&block, bytes).unwrap();
+        rot(&test, "00000001.blk");
         let (found, warnings) = values(&test, "rotten").await;
         assert_eq!((found, warnings.as_array().map(Vec::len)), (vec![], Some(1)));
         let warning = warnings[0].as_str().unwrap();
@@ -87,6 +82,42 @@ async fn every_reading_endpoint_warns(test: &TestServer, warnings: &Value) {
             assert_eq!(&answer["warnings"], expected, "{path}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_export_says_what_it_lacks_or_is_cut_short() {
+    let test = each().await.remove(0);
+    for name in ["early", "rotten"] {
+        write_block(&test, name).await;
+    }
+    let export = async || {
+        let request = test.operator.request(http::Method::GET, "/v1/metrics/export");
+        let answer = request.send().await.unwrap();
+        let warnings = answer.headers().get_all("opshawk-warning").iter();
+        let warnings: Vec<_> = warnings.map(|text| text.to_str().unwrap().to_owned()).collect();
+        (warnings, answer.text().await)
+    };
+    let (warnings, text) = export().await;
+    assert_eq!((warnings, text.unwrap().ends_with("# EOF\n")), (vec![], true));
+    rot(&test, "00000002.blk");
+    // Read behind the first page, when the headers are gone.
+    let (warnings, text) = export().await;
+    assert!(warnings.is_empty() && text.is_err(), "{text:?}");
+    let (warnings, text) = export().await;
+    let text = text.unwrap();
+    assert!(warnings.len() == 1 && warnings[0].starts_with("the block 00000002.blk is damaged"));
+    assert!(text.contains("early") && !text.contains("rotten"), "{text}");
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    test.server.stop().await;
+}
+
+/// In place: a snapshot has a link to it.
+fn rot(test: &TestServer, name: &str) {
+    let block = find(&test.dir.path().join("data"), name).expect("a block");
+    let mut bytes = std::fs::read(&block).unwrap();
+    // Behind the magic and a checksum, in what its first series says.
+    bytes[12] ^= 1;
+    std::fs::write(&block, bytes).unwrap();
 }
 
 fn find(dir: &std::path::Path, name: &str) -> Option<std::path::PathBuf> {

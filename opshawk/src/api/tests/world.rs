@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base::{
     db::testing::{self, EmptyDb},
-    time::{Clock, SystemClock},
+    time::{SharedClock, SystemClock},
 };
 use http::{Method, StatusCode};
 use identity::{Access, tokens};
@@ -65,9 +65,14 @@ pub async fn each() -> Vec<TestServer> {
 
 /// The same with other settings.
 pub async fn each_with(change: impl Fn(&mut Config)) -> Vec<TestServer> {
+    each_by(&SystemClock::shared(), change).await
+}
+
+/// The same by another clock.
+pub async fn each_by(clock: &SharedClock, change: impl Fn(&mut Config)) -> Vec<TestServer> {
     let mut all = Vec::new();
     for database in testing::each_empty().await {
-        all.push(TestServer::start_with(database, &change).await);
+        all.push(TestServer::start_with(database, clock.clone(), &change).await);
     }
     all
 }
@@ -83,15 +88,19 @@ pub fn config(dir: &std::path::Path) -> Config {
 }
 
 impl TestServer {
-    async fn start_with(database: EmptyDb, change: impl FnOnce(&mut Config)) -> Self {
+    async fn start_with(
+        database: EmptyDb,
+        clock: SharedClock,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let dir = tempfile::tempdir().unwrap();
         let mut config = config(dir.path());
         config.database = Some(database.url.clone());
         change(&mut config);
-        let server = Server::start(config, SystemClock::shared()).await.unwrap();
+        let now = clock.now();
+        let server = Server::start(config, clock).await.unwrap();
         let mut tx = server.app.db.begin_write().await.unwrap();
-        let now = SystemClock.now();
         let (_, token) = tokens::create(&mut tx, now, "test", Access::Operator).await.unwrap();
         tx.commit().await.unwrap();
         let operator = Caller::new(&server, Some(token));

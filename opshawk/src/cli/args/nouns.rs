@@ -379,8 +379,9 @@ pub enum MetricsCommand {
     /// Take in OpenMetrics text with timestamps, of any age within the retention
     ///
     /// An operator's command: a tenant label stays as it is in the text. A text with a bad line
-    /// changes nothing. What is there already stays, so that a text can be imported twice. Exit code
-    /// 1 where samples were rejected; the others are written.
+    /// changes nothing. Days are written one after another, each durable on its own: where an import
+    /// breaks off (a kill, a full disk), run it again. What is there already stays, counts as
+    /// duplicates and is never doubled. Exit code 1 where samples were rejected; the others are written.
     Import(ImportArgs),
     /// Delete the samples of series, for good
     ///

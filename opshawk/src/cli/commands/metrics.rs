@@ -17,7 +17,7 @@ use tokio_util::io::ReaderStream;
 
 use super::{Column, Context, Failure, col, wide};
 use crate::{
-    api::history::OPEN_METRICS,
+    api::history::{OPEN_METRICS, WARNING},
     cli::{
         args::{ExportArgs, ImportArgs, MetricsCommand},
         exit::Code,
@@ -72,6 +72,9 @@ async fn export(cx: &Context, args: ExportArgs) -> Result<(), Failure> {
     let mut out = Out::create(&args.file)?;
     let request = cx.client.request(Method::GET, "/v1/metrics/export").query(&query);
     let mut answer = cx.client.send(request).await?;
+    for warning in answer.headers().get_all(WARNING) {
+        eprintln!("warning: {}", String::from_utf8_lossy(warning.as_bytes()));
+    }
     let mut progress = Progress::new("lines exported");
     let mut tail: Vec<u8> = Vec::new();
     loop {

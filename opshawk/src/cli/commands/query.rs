@@ -23,13 +23,18 @@ pub async fn run(cx: &Context, args: QueryArgs) -> Result<(), Failure> {
     let answer = cx.client.get_with(path, &query).await?;
     let data = &answer["data"];
     // Beside the data, so that what reads a table or JSON stays as it is.
-    for warning in answer["warnings"].as_array().into_iter().flatten() {
-        eprintln!("warning: {}", warning.as_str().unwrap_or_default());
+    for warning in warnings(&answer) {
+        eprintln!("warning: {warning}");
     }
     if matches!(cx.connection.output, Format::Json | Format::Yaml) {
         return cx.one(COLUMNS, data);
     }
     cx.list(COLUMNS, &rows(data))
+}
+
+/// What the answer may lack.
+fn warnings(answer: &Value) -> impl Iterator<Item = &str> {
+    answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// One row a sample.
@@ -71,6 +76,13 @@ fn series_name(metric: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn warnings_are_read_where_there_are_some() {
+        let answer = json!({"status": "success", "data": {}, "warnings": ["a", "b"]});
+        assert!(warnings(&answer).eq(["a", "b"]));
+        assert_eq!(warnings(&json!({"status": "success", "data": {}})).count(), 0);
+    }
 
     #[test]
     fn every_kind_of_answer_has_rows() {

@@ -205,23 +205,50 @@ impl Index {
 
     /// The series that all matchers hold for, in order.
     pub fn find(&self, matchers: &[Matcher]) -> Vec<u32> {
-        let (by_absence, by_list): (Vec<_>, Vec<_>) = matchers.iter().partition(|m| m.matches(""));
-        let mut lists: Vec<Vec<u32>> = by_list.into_iter().map(|m| self.carriers(m)).collect();
-        lists.sort_by_key(Vec::len);
-        let mut lists = lists.into_iter();
-        let mut found = lists.next().unwrap_or_else(|| (0..self.series_count() as u32).collect());
+        let (equal, others): (Vec<_>, Vec<_>) =
+            matchers.iter().partition(|m| m.is_equal() && !m.matches(""));
+        let mut lists: Vec<&[u32]> = equal.into_iter().map(|m| self.equal_carriers(m)).collect();
+        // The shortest says how much there is to look at.
+        lists.sort_by_key(|list| list.len());
+        let mut found: Option<Vec<u32>> = None;
         for list in lists {
-            found = intersect(&found, &list);
+            found = Some(match found {
+                Some(found) => intersect(&found, list),
+                None => list.to_vec(),
+            });
         }
-        for matcher in by_absence {
-            let pairs = self.pairs_of(matcher.name());
+        let (by_absence, scanned): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|m| m.matches(""));
+        for matcher in scanned {
+            found = Some(match found {
+                Some(found) if found.len() < self.pairs_of(matcher.name()).len() => {
+                    self.retain(found, matcher)
+                }
+                Some(found) => intersect(&found, &self.carriers(matcher)),
+                None => self.carriers(matcher),
+            });
+        }
+        let all = || (0..self.series_count() as u32).collect();
+        let found = found.unwrap_or_else(all);
+        by_absence.into_iter().fold(found, |found, matcher| self.retain(found, matcher))
+    }
+
+    /// Those of some series that a matcher holds for.
+    fn retain(&self, mut found: Vec<u32>, matcher: &Matcher) -> Vec<u32> {
+        let pairs = self.pairs_of(matcher.name());
+        let pair_of = |series: u32| {
+            let own = self.labels.row(series as usize).iter().map(|pair| *pair as usize);
+            own.into_iter().find(|pair| pairs.contains(pair))
+        };
+        let absent = matcher.matches("");
+        let holds = |pair: usize| matcher.matches(self.value(pair));
+        if found.len() < pairs.len() {
+            found.retain(|series| pair_of(*series).map_or(absent, holds));
+        } else {
             // Each value is judged once, however many series carry it.
-            let refused: Vec<bool> =
-                pairs.clone().map(|pair| !matcher.matches(self.value(pair))).collect();
+            let judged: Vec<bool> = pairs.clone().map(holds).collect();
             found.retain(|series| {
-                let own = self.labels.row(*series as usize).iter().map(|pair| *pair as usize);
-                let its = own.into_iter().find(|pair| pairs.contains(pair));
-                its.is_none_or(|pair| !refused[pair - pairs.start])
+                pair_of(*series).map_or(absent, |pair| judged[pair - pairs.start])
             });
         }
         found

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use base::sample::Sample;
 use hashbrown::HashMap;
-use pco::DecompressorScratch;
 
 use super::{Block, CRC_BYTES, Index, index::ChunkRef};
 use crate::{
@@ -27,8 +26,7 @@ pub struct ChunkReader<'a> {
     ahead: usize,
     columns: HashMap<u32, Arc<[i64]>, foldhash::fast::FixedState>,
     kept: usize,
-    values: Vec<f64>,
-    scratch: DecompressorScratch,
+    buffers: values::Buffers,
 }
 
 impl<'a> ChunkReader<'a> {
@@ -41,8 +39,7 @@ impl<'a> ChunkReader<'a> {
             ahead: 0,
             columns: HashMap::default(),
             kept: 0,
-            values: Vec::new(),
-            scratch: DecompressorScratch::default(),
+            buffers: values::Buffers::default(),
         }
     }
 
@@ -55,23 +52,15 @@ impl<'a> ChunkReader<'a> {
         out: &mut Vec<Sample>,
     ) -> Result<()> {
         let instants = self.instants(chunk.column)?;
-        let mut found = std::mem::take(&mut self.values);
-        found.clear();
         let bytes = self.framed(chunk.offset, chunk.bytes as usize)?;
-        let read = values::read(
-            &self.window[bytes.clone()],
-            instants.len(),
-            &mut self.scratch,
-            &mut found,
-        );
-        if read.is_none() || found.len() != instants.len() {
-            return Err(self.block.corrupt(chunk.offset, "a chunk can't be decoded"));
-        }
         let from = instants.partition_point(|at| *at < start_ms);
         let to = instants.partition_point(|at| *at <= end_ms).max(from);
-        let inside = instants[from..to].iter().zip(&found[from..to]);
-        out.extend(inside.map(|(at_ms, value)| Sample { at_ms: *at_ms, value: *value }));
-        self.values = found;
+        let begin = out.len();
+        let bytes = &self.window[bytes];
+        if values::read(bytes, &instants, from..to, &mut self.buffers, out).is_none() {
+            out.truncate(begin);
+            return Err(self.block.corrupt(chunk.offset, "a chunk can't be decoded"));
+        }
         Ok(())
     }
 
@@ -81,7 +70,8 @@ impl<'a> ChunkReader<'a> {
         }
         let its = self.index.column(column);
         let bytes = self.framed(its.offset, its.bytes as usize)?;
-        let read = instants::read(&self.window[bytes], its.samples as usize, &mut self.scratch);
+        let read =
+            instants::read(&self.window[bytes], its.samples as usize, &mut self.buffers.scratch);
         let sound = |instants: &Vec<i64>| {
             instants.first() == Some(&its.first_ms)
                 && instants.last() == Some(&its.last_ms)

@@ -7,9 +7,7 @@
 //! | 2 packed | the rest | first instant zigzag, then pco of the differences to it, u32, delta order 1 |
 //! | 3 wide | a span of more than 2^32 ms | pco of i64, delta order 1 |
 
-use pco::DecompressorScratch;
-
-use super::{Reader, packed, put_deltas, put_signed, put_varint, read_deltas};
+use super::{Reader, Scratch, packed, put_deltas, put_signed, put_varint, read_deltas};
 
 const VARINTS: u8 = 0;
 const REGULAR: u8 = 1;
@@ -54,7 +52,7 @@ fn step(instants: &[i64]) -> Option<u64> {
 }
 
 /// Exactly `count` instants from the whole of `bytes`.
-pub fn read(bytes: &[u8], count: usize, scratch: &mut DecompressorScratch) -> Option<Vec<i64>> {
+pub fn read(bytes: &[u8], count: usize, scratch: &mut Scratch) -> Option<Vec<i64>> {
     let mut reader = Reader::new(bytes);
     match reader.byte()? {
         VARINTS => {
@@ -71,12 +69,12 @@ pub fn read(bytes: &[u8], count: usize, scratch: &mut DecompressorScratch) -> Op
         PACKED => {
             let first = reader.signed()?;
             let mut offsets = vec![0u32; count];
-            packed::read(reader.rest(), &mut offsets, scratch)?;
+            scratch.read(reader.rest(), &mut offsets)?;
             offsets.into_iter().map(|offset| first.checked_add(i64::from(offset))).collect()
         }
         WIDE => {
             let mut instants = vec![0i64; count];
-            packed::read(reader.rest(), &mut instants, scratch)?;
+            scratch.read(reader.rest(), &mut instants)?;
             Some(instants)
         }
         _ => None,

@@ -16,6 +16,11 @@ const LEVEL: usize = 4;
 /// The wrapped format's header: version 4.1 of pco's format.
 const HEADER: [u8; 2] = [4, 1];
 
+/// As far as pco may look ahead for one batch (256 numbers of 16 bytes, each behind a symbol of 2,
+/// and 9 bytes more): where less follows, it copies the rest to a fresh buffer, which takes longer
+/// than a short column.
+const PADDING_BYTES: usize = 256 * (16 + 2) + 9;
+
 static UNPACKER: LazyLock<FileDecompressor> = LazyLock::new(|| {
     let (unpacker, _) = FileDecompressor::new(HEADER.as_slice()).expect("a header that is known");
     unpacker
@@ -45,16 +50,45 @@ fn put<T: Number>(out: &mut Vec<u8>, numbers: &[T], config: &ChunkConfig) {
     write().expect("a vector takes any bytes, and the settings are valid");
 }
 
-/// Fills `numbers` from the whole of `bytes`; None where they are something else.
-pub fn read<T: Number>(
-    bytes: &[u8],
-    numbers: &mut [T],
-    scratch: &mut DecompressorScratch,
-) -> Option<()> {
-    let (chunk, rest) = UNPACKER.chunk_decompressor::<T, _>(bytes).ok()?;
-    let mut page = chunk.page_decompressor_with_scratch(rest, numbers.len(), scratch).ok()?;
-    let progress = page.read(numbers).ok()?;
-    (progress.finished && page.into_src().is_empty()).then_some(())
+/// What columns are unpacked with, one after another.
+#[derive(Default)]
+pub struct Scratch {
+    pco: DecompressorScratch,
+    padded: Padded,
+}
+
+impl Scratch {
+    /// Fills `numbers` from the whole of `bytes`; None where they are something else.
+    pub fn read<T: Number>(&mut self, bytes: &[u8], numbers: &mut [T]) -> Option<()> {
+        let bytes = self.padded.put(bytes);
+        let (chunk, rest) = UNPACKER.chunk_decompressor::<T, _>(bytes).ok()?;
+        let scratch = &mut self.pco;
+        let mut page = chunk.page_decompressor_with_scratch(rest, numbers.len(), scratch).ok()?;
+        let progress = page.read(numbers).ok()?;
+        (progress.finished && page.into_src().len() == PADDING_BYTES).then_some(())
+    }
+}
+
+#[derive(Default)]
+struct Padded {
+    /// The last column, and zeros.
+    bytes: Vec<u8>,
+    last: usize,
+}
+
+impl Padded {
+    fn put(&mut self, column: &[u8]) -> &[u8] {
+        let (here, all) = (column.len(), column.len() + PADDING_BYTES);
+        if self.bytes.len() < all {
+            self.bytes.resize(all, 0);
+        }
+        self.bytes[..here].copy_from_slice(column);
+        if here < self.last {
+            self.bytes[here..self.last].fill(0);
+        }
+        self.last = here;
+        &self.bytes[..all]
+    }
 }
 
 #[cfg(test)]
@@ -66,5 +100,31 @@ mod tests {
         let mut header = Vec::new();
         FileCompressor::default().write_header(&mut header).unwrap();
         assert_eq!(header, HEADER, "pco writes a newer format: raise the block's version");
+    }
+
+    #[test]
+    fn only_zeros_follow_a_column() {
+        let mut padded = Padded::default();
+        for bytes in [300, 7, 9000, 7, 8, 0] {
+            let column = vec![0xff; bytes];
+            let (its, rest) = padded.put(&column).split_at(bytes);
+            assert!(its == column && rest == [0; PADDING_BYTES], "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_column_with_more_or_less_behind_it_is_refused() {
+        let mut scratch = Scratch::default();
+        let mut column = Vec::new();
+        let numbers: Vec<u32> = (0..480).map(|i| i * i % 97).collect();
+        put_integers(&mut column, &numbers);
+        let mut read = |bytes: &[u8]| {
+            let mut back = vec![0; numbers.len()];
+            scratch.read(bytes, &mut back).map(|()| back)
+        };
+        assert_eq!(read(&column).as_ref(), Some(&numbers));
+        assert_eq!(read(&column[..column.len() - 1]), None);
+        assert_eq!(read(&[column.as_slice(), &[0]].concat()), None);
+        assert_eq!(read(&column), Some(numbers.clone()));
     }
 }

@@ -1,10 +1,10 @@
-use pco::DecompressorScratch;
+use base::sample::Sample;
 use proptest::prelude::*;
 
 use super::*;
 
-fn scratch() -> DecompressorScratch {
-    DecompressorScratch::default()
+fn scratch() -> Scratch {
+    Scratch::default()
 }
 
 fn packed_values(values: &[f64]) -> Vec<u8> {
@@ -15,12 +15,24 @@ fn packed_values(values: &[f64]) -> Vec<u8> {
 
 fn check_values(values: &[f64]) -> Vec<u8> {
     let bytes = packed_values(values);
-    let mut back = Vec::new();
-    if !values.is_empty() {
-        values::read(&bytes, values.len(), &mut scratch(), &mut back).expect("own bytes");
+    let instants: Vec<i64> = (0..values.len() as i64).map(|at| at * 15_000 - 7).collect();
+    let bits = |(at, value): (&i64, &f64)| (*at, value.to_bits());
+    let expected: Vec<_> = instants.iter().zip(values).map(bits).collect();
+    let mut buffers = values::Buffers::default();
+    let count = values.len();
+    // All of them, and parts, behind what is there already.
+    for within in [0..count, count / 3..count, 1..count.saturating_sub(1), 3..3] {
+        if values.is_empty() || within.start > within.end || within.end > count {
+            continue;
+        }
+        let before = Sample { at_ms: i64::MIN, value: 0.5 };
+        let mut back = vec![before];
+        values::read(&bytes, &instants, within.clone(), &mut buffers, &mut back)
+            .expect("own bytes");
+        assert_eq!(back.remove(0), before);
+        let back: Vec<_> = back.iter().map(|s| bits((&s.at_ms, &s.value))).collect();
+        assert_eq!(back, expected[within]);
     }
-    let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(&back), bits(values));
     bytes
 }
 
@@ -96,7 +108,9 @@ proptest! {
         let plain = |first: &u8| *first < 2;
         if bytes.first().is_some_and(plain) {
             let _ = instants::read(&bytes, count, &mut scratch());
-            let _ = values::read(&bytes, count, &mut scratch(), &mut Vec::new());
+            let instants = vec![0; count];
+            let mut buffers = values::Buffers::default();
+            let _ = values::read(&bytes, &instants, 0..count, &mut buffers, &mut Vec::new());
         }
     }
 }

@@ -14,10 +14,12 @@
 //! an exception (count varint, then place varint, counted from the one before, and bits u64 LE
 //! each), and its predecessor stands in the column in its place.
 
-use pco::DecompressorScratch;
+use std::ops::Range;
+
+use base::sample::Sample;
 
 use super::{
-    Reader, instants::PACKED_MIN, packed, put_deltas, put_signed, put_varint, read_deltas,
+    Reader, Scratch, instants::PACKED_MIN, packed, put_deltas, put_signed, put_varint, read_deltas,
 };
 
 const XOR: u8 = 0;
@@ -30,6 +32,8 @@ const FLOATS: u8 = 5;
 /// Beyond it not all integers are doubles.
 const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 pub const SCALES: [f64; 13] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12];
+/// Such a number and one of 32 bits make an integer that is a double.
+const EXACT_MAX: u64 = 1 << 52;
 /// One value in so many may be an exception.
 const EXCEPTION_SHARE: usize = 16;
 
@@ -101,7 +105,7 @@ fn put_floats(out: &mut Vec<u8>, values: &[f64]) {
     out.push(FLOATS);
     packed::put_floats(out, values);
     let mut back = vec![0.0; values.len()];
-    let read = packed::read(&out[begin + 1..], &mut back, &mut DecompressorScratch::default());
+    let read = Scratch::default().read(&out[begin + 1..], &mut back);
     let same = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits();
     if read.is_none() || !values.iter().zip(&back).all(same) {
         out.truncate(begin);
@@ -151,25 +155,40 @@ fn scale(values: &[f64]) -> Option<Scaled> {
     (scaled.exceptions.len() <= exceptions_max).then_some(scaled)
 }
 
-/// Exactly `count` values from the whole of `bytes`, added to `out`.
+/// What columns are decoded in, one after another.
+#[derive(Default)]
+pub struct Buffers {
+    pub scratch: Scratch,
+    narrow: Vec<u32>,
+    wide: Vec<i64>,
+    floats: Vec<f64>,
+}
+
+/// From the whole of `bytes` a value for each instant, of which the samples `within` are added to
+/// `out`. Where it returns None, some may have been.
 pub fn read(
     bytes: &[u8],
-    count: usize,
-    scratch: &mut DecompressorScratch,
-    out: &mut Vec<f64>,
+    instants: &[i64],
+    within: Range<usize>,
+    buffers: &mut Buffers,
+    out: &mut Vec<Sample>,
 ) -> Option<()> {
+    let count = instants.len();
+    let inside = instants.get(within.clone())?;
     let mut reader = Reader::new(bytes);
     match reader.byte()? {
         CONSTANT => {
             let value = f64::from_bits(reader.u64()?);
-            out.resize(out.len() + count, value);
+            out.extend(inside.iter().map(|at_ms| Sample { at_ms: *at_ms, value }));
             reader.is_empty().then_some(())
         }
         XOR => {
             let mut last = 0;
-            for _ in 0..count {
+            for (place, at_ms) in instants.iter().enumerate() {
                 last ^= reader.varint()?.reverse_bits();
-                out.push(f64::from_bits(last));
+                if within.contains(&place) {
+                    out.push(Sample { at_ms: *at_ms, value: f64::from_bits(last) });
+                }
             }
             reader.is_empty().then_some(())
         }
@@ -177,14 +196,17 @@ pub fn read(
             let scale = *SCALES.get(usize::from(reader.byte()?))?;
             let mut integers = Vec::with_capacity(count);
             read_deltas(&mut reader, count, &mut integers)?;
-            out.extend(integers.into_iter().map(|integer| integer as f64 / scale));
+            put_scaled(inside, &integers[within], |integer| integer as f64, scale, out);
             reader.is_empty().then_some(())
         }
-        encoding @ (PACKED | NARROW) => read_packed(encoding, reader, count, scratch, out),
+        encoding @ (PACKED | NARROW) => {
+            read_packed(encoding, reader, instants, within, buffers, out)
+        }
         FLOATS => {
-            let begin = out.len();
-            out.resize(begin + count, 0.0);
-            packed::read(reader.rest(), &mut out[begin..], scratch)
+            let floats = sized(&mut buffers.floats, count);
+            buffers.scratch.read(reader.rest(), floats)?;
+            put_samples(inside, &floats[within], out);
+            Some(())
         }
         _ => None,
     }
@@ -193,10 +215,12 @@ pub fn read(
 fn read_packed(
     encoding: u8,
     mut reader: Reader<'_>,
-    count: usize,
-    scratch: &mut DecompressorScratch,
-    out: &mut Vec<f64>,
+    instants: &[i64],
+    within: Range<usize>,
+    buffers: &mut Buffers,
+    out: &mut Vec<Sample>,
 ) -> Option<()> {
+    let count = instants.len();
     let scale = *SCALES.get(usize::from(reader.byte()?))?;
     let exceptions = reader.len().filter(|exceptions| *exceptions <= count)?;
     let mut raw = reader.clone();
@@ -205,23 +229,73 @@ fn read_packed(
         reader.u64()?;
     }
     let begin = out.len();
-    // Dividing by one changes nothing, but takes its time.
-    let value = |integer: i64| if scale == 1.0 { integer as f64 } else { integer as f64 / scale };
+    let inside = &instants[within.clone()];
     if encoding == NARROW {
         let least = reader.signed()?;
-        let mut differences = vec![0u32; count];
-        packed::read(reader.rest(), &mut differences, scratch)?;
-        let integers = differences.into_iter().map(|d| least.wrapping_add(i64::from(d)));
-        out.extend(integers.map(value));
+        let numbers = sized(&mut buffers.narrow, count);
+        buffers.scratch.read(reader.rest(), numbers)?;
+        let numbers = &numbers[within.clone()];
+        if least.unsigned_abs() < EXACT_MAX {
+            // No sum here is rounded, and the processor converts and adds several at once.
+            let least = least as f64;
+            put_scaled(inside, numbers, |number| least + f64::from(number), scale, out);
+        } else {
+            let integer = |number| least.wrapping_add(i64::from(number)) as f64;
+            put_scaled(inside, numbers, integer, scale, out);
+        }
     } else {
-        let mut integers = vec![0i64; count];
-        packed::read(reader.rest(), &mut integers, scratch)?;
-        out.extend(integers.into_iter().map(value));
+        let numbers = sized(&mut buffers.wide, count);
+        buffers.scratch.read(reader.rest(), numbers)?;
+        put_scaled(inside, &numbers[within.clone()], |number| number as f64, scale, out);
     }
     let mut place = 0usize;
     for _ in 0..exceptions {
         place = place.checked_add(raw.len()?)?;
-        *out.get_mut(begin + place)? = f64::from_bits(raw.u64()?);
+        let value = f64::from_bits(raw.u64()?);
+        if within.contains(&place) {
+            out[begin + place - within.start].value = value;
+        } else if place >= count {
+            return None;
+        }
     }
     Some(())
+}
+
+/// So many elements, whatever they are.
+fn sized<T: Copy + Default>(buffer: &mut Vec<T>, count: usize) -> &mut [T] {
+    if buffer.len() < count {
+        buffer.resize(count, T::default());
+    }
+    &mut buffer[..count]
+}
+
+/// Several at a time, which the processor divides at once.
+fn put_scaled<T: Copy>(
+    instants: &[i64],
+    numbers: &[T],
+    integer: impl Fn(T) -> f64,
+    scale: f64,
+    out: &mut Vec<Sample>,
+) {
+    const SEVERAL: usize = 8;
+    let (some, rest) = numbers.as_chunks::<SEVERAL>();
+    let (their_instants, rest_instants) = instants.as_chunks::<SEVERAL>();
+    out.reserve(numbers.len());
+    for (instants, numbers) in their_instants.iter().zip(some) {
+        let mut values = numbers.map(&integer);
+        // Dividing by one changes nothing, but takes its time.
+        if scale != 1.0 {
+            values.iter_mut().for_each(|value| *value /= scale);
+        }
+        put_samples(instants, &values, out);
+    }
+    for (at_ms, number) in rest_instants.iter().zip(rest) {
+        out.push(Sample { at_ms: *at_ms, value: integer(*number) / scale });
+    }
+}
+
+#[inline]
+fn put_samples(instants: &[i64], values: &[f64], out: &mut Vec<Sample>) {
+    let samples = instants.iter().zip(values);
+    out.extend(samples.map(|(at_ms, value)| Sample { at_ms: *at_ms, value: *value }));
 }

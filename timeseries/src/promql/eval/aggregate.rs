@@ -1,6 +1,6 @@
 //! Aggregations: across the series of a vector, step by step.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use base::sample::Labels;
 
@@ -10,11 +10,19 @@ use super::{
     joined, number,
 };
 use crate::{
-    memory,
-    promql::plan::{Aggregate, AggregateOp, Param},
+    memory, parallel,
+    promql::{
+        guard::Guard,
+        plan::{Aggregate, AggregateOp, Param},
+    },
 };
 
 mod top;
+
+/// Steps that one thread folds at a time: few enough that the running values stay in its cache.
+const STEPS: usize = 128;
+/// A fold looks whether it should go on after so many values (about a millisecond's).
+const GUARD_VALUES: usize = 500_000;
 
 /// The groups that series fall into.
 struct Grouped {
@@ -74,21 +82,23 @@ impl Evaluator<'_> {
         self.bound(grouped.labels.len(), grid)?;
         let cells = grouped.labels.len().saturating_mul(grid.count);
         self.held.check_bytes(cells.saturating_mul(size_of::<Option<Running>>()))?;
-        let mut rows: Vec<Vec<Option<Running>>> =
-            vec![vec![None; grid.count]; grouped.labels.len()];
-        for (points, group) in series.iter().zip(&grouped.of_series) {
-            self.guard.check()?;
-            for (running, value) in rows[*group].iter_mut().zip(&points.values) {
-                if let Some(value) = value {
-                    add(op, running, *value);
-                }
-            }
+        let (guard, groups) = (self.guard, grouped.labels.len());
+        let work = series.len().saturating_mul(grid.count);
+        let parts = parallel::map(
+            grid.count.div_ceil(STEPS),
+            work,
+            || (),
+            |(), part| {
+                let steps = part * STEPS..((part + 1) * STEPS).min(grid.count);
+                fold(op, groups, &grouped.of_series, series, &steps, guard)
+            },
+        )?;
+        let mut out: Vec<Points> = Vec::with_capacity(groups);
+        for (group, labels) in grouped.labels.iter().enumerate() {
+            let values = parts.iter().flat_map(|part| &part[group]).copied();
+            out.push(Points { labels: labels.clone(), values: values.collect() });
         }
-        let out = grouped.labels.iter().zip(rows).map(|(labels, row)| {
-            let values = row.into_iter().map(|r| r.map(|r| finish(op, r)));
-            Points { labels: labels.clone(), values: values.collect() }
-        });
-        joined(out.collect())
+        joined(out)
     }
 
     fn quantiles(
@@ -158,6 +168,33 @@ impl Evaluator<'_> {
     }
 }
 
+/// Of each group the values at some steps.
+fn fold(
+    op: AggregateOp,
+    groups: usize,
+    of_series: &[usize],
+    series: &[Points],
+    steps: &Range<usize>,
+    guard: &Guard,
+) -> Result<Vec<Vec<Option<f64>>>> {
+    let mut rows: Vec<Vec<Option<Running>>> = vec![vec![None; steps.len()]; groups];
+    let mut unguarded = GUARD_VALUES;
+    for (points, group) in series.iter().zip(of_series) {
+        unguarded += steps.len();
+        if unguarded > GUARD_VALUES {
+            guard.check()?;
+            unguarded = 0;
+        }
+        for (running, value) in rows[*group].iter_mut().zip(&points.values[steps.clone()]) {
+            if let Some(value) = value {
+                add(op, running, *value);
+            }
+        }
+    }
+    let finished = |row: Vec<Option<Running>>| row.into_iter().map(|r| r.map(|r| finish(op, r)));
+    Ok(rows.into_iter().map(|row| finished(row).collect()).collect())
+}
+
 #[inline]
 fn add(op: AggregateOp, running: &mut Option<Running>, value: f64) {
     let Some(r) = running else {
@@ -204,3 +241,6 @@ fn shown(value: f64) -> String {
         value => crate::value::shortest(value),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use super::{
     histogram, joined, joined_nameless, labels, number, without_names,
 };
 use crate::promql::{
-    functions::Needs,
+    functions::{Needs, RangeFn},
     plan::{Call, Node, Range, RangeSource},
 };
 
@@ -36,7 +36,8 @@ impl Evaluator<'_> {
             }
             Function::AbsentOverTime => {
                 let (needs, check) = (Needs::Nothing, |_: [f64; 2]| Ok(()));
-                let present = Ranged { function: |_| Some(1.0), needs, check, scalars: &[] };
+                let function = RangeFn::Each(|_| Some(1.0));
+                let present = Ranged { function, needs, check, scalars: &[] };
                 let series = self.over_range(range_of(&args[0])?, grid, &present)?;
                 Out::Vector(absent(labels::of_absent(&args[0]), &series, grid))
             }

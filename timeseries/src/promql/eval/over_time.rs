@@ -2,21 +2,11 @@
 
 use base::sample::Sample;
 
-use super::number;
-use crate::promql::functions::Window;
+use super::{means, number};
+use crate::promql::functions::{LANES, Window, Windows};
 
-/// The mean as it grows, value by value, as the reference has it to the last digit: where a rounding
-/// function or a comparison stands around it, that digit can decide.
-pub fn avg(window: &Window<'_>) -> Option<f64> {
-    let (mut mean, mut count, mut correction) = (0.0, 0.0, 0.0);
-    for sample in window.samples {
-        count += 1.0;
-        if number::stays_infinite(mean, sample.value) {
-            continue;
-        }
-        (mean, correction) = number::add(sample.value / count - mean / count, mean, correction);
-    }
-    Some(if f64::is_infinite(mean) { mean } else { mean + correction })
+pub fn avg(windows: &Windows<'_>) -> [Option<f64>; LANES] {
+    means::of(&windows.samples[..windows.count]).map(Some)
 }
 
 pub fn sum(window: &Window<'_>) -> Option<f64> {

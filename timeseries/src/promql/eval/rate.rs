@@ -5,52 +5,86 @@ use base::sample::Sample;
 use super::number;
 use crate::{
     error::{Error, Result},
-    promql::functions::Window,
+    promql::functions::{LANES, Window, Windows},
 };
 
-pub fn rate(window: &Window<'_>) -> Option<f64> {
-    extrapolated(window, true, true)
+pub fn rate(windows: &Windows<'_>) -> [Option<f64>; LANES] {
+    extrapolated(windows, true, true)
 }
 
-pub fn increase(window: &Window<'_>) -> Option<f64> {
-    extrapolated(window, true, false)
+pub fn increase(windows: &Windows<'_>) -> [Option<f64>; LANES] {
+    extrapolated(windows, true, false)
 }
 
-pub fn delta(window: &Window<'_>) -> Option<f64> {
-    extrapolated(window, false, false)
+pub fn delta(windows: &Windows<'_>) -> [Option<f64>; LANES] {
+    extrapolated(windows, false, false)
 }
 
 fn seconds(ms: i64) -> f64 {
     ms as f64 / 1000.0
 }
 
+/// What extrapolation needs to know of windows, each value by window: so the processor divides
+/// several at once.
+#[derive(Default)]
+struct Ends {
+    first: [f64; LANES],
+    result: [f64; LANES],
+    to_start_ms: [f64; LANES],
+    to_end_ms: [f64; LANES],
+    sampled_ms: [f64; LANES],
+    intervals: [f64; LANES],
+}
+
+impl Ends {
+    fn of(windows: &Windows<'_>, is_counter: bool) -> Self {
+        let mut ends = Self::default();
+        for (lane, samples) in windows.samples[..windows.count].iter().enumerate() {
+            let [first, .., last] = samples else { continue };
+            let mut result = last.value - first.value;
+            if is_counter {
+                windows.resets[lane].iter().for_each(|before| result += before);
+            }
+            let start_ms = windows.start_ms[lane];
+            ends.first[lane] = first.value;
+            ends.result[lane] = result;
+            ends.to_start_ms[lane] = (first.at_ms - start_ms) as f64;
+            ends.to_end_ms[lane] = (start_ms + windows.range_ms - last.at_ms) as f64;
+            ends.sampled_ms[lane] = (last.at_ms - first.at_ms) as f64;
+            ends.intervals[lane] = (samples.len() - 1) as f64;
+        }
+        ends
+    }
+}
+
 /// The samples need not reach the range's ends. Where the gap at an end is about one interval
 /// between samples, the slope is carried to the end; where it is larger, half an interval is
 /// added. A counter is never carried back below zero.
-fn extrapolated(window: &Window<'_>, is_counter: bool, per_second: bool) -> Option<f64> {
-    let [first, .., last] = window.samples else { return None };
-    let mut result = last.value - first.value;
-    if is_counter {
-        window.resets.iter().for_each(|before| result += before);
+fn extrapolated(windows: &Windows<'_>, is_counter: bool, per_second: bool) -> [Option<f64>; LANES] {
+    let ends = Ends::of(windows, is_counter);
+    let range = seconds(windows.range_ms);
+    let mut rates = [0.0; LANES];
+    for (lane, rate) in rates.iter_mut().enumerate() {
+        let (first, result) = (ends.first[lane], ends.result[lane]);
+        let to_end = ends.to_end_ms[lane] / 1000.0;
+        let sampled = ends.sampled_ms[lane] / 1000.0;
+        let interval = sampled / ends.intervals[lane];
+        let mut to_start = ends.to_start_ms[lane] / 1000.0;
+        if is_counter {
+            let to_zero = sampled * (first / result);
+            let to_zero = if result > 0.0 { to_zero } else { f64::INFINITY };
+            let to_zero = if first >= 0.0 { to_zero } else { f64::INFINITY };
+            to_start = if to_zero < to_start { to_zero } else { to_start };
+        }
+        let threshold = interval * 1.1;
+        let half = interval / 2.0;
+        let covered = sampled + if to_start < threshold { to_start } else { half };
+        let covered = covered + if to_end < threshold { to_end } else { half };
+        let factor = covered / sampled;
+        let factor = if per_second { factor / range } else { factor };
+        *rate = result * factor;
     }
-    let mut to_start = seconds(first.at_ms - window.start_ms);
-    let to_end = seconds(window.end_ms - last.at_ms);
-    let sampled = seconds(last.at_ms - first.at_ms);
-    let interval = sampled / (window.samples.len() - 1) as f64;
-    if is_counter && result > 0.0 && first.value >= 0.0 {
-        let to_zero = sampled * (first.value / result);
-        to_start = if to_zero < to_start { to_zero } else { to_start };
-    }
-    let threshold = interval * 1.1;
-    let mut covered = sampled;
-    for gap in [to_start, to_end] {
-        covered += if gap < threshold { gap } else { interval / 2.0 };
-    }
-    let mut factor = covered / sampled;
-    if per_second {
-        factor /= seconds(window.range_ms);
-    }
-    Some(result * factor)
+    std::array::from_fn(|lane| (windows.samples[lane].len() > 1).then_some(rates[lane]))
 }
 
 pub fn irate(window: &Window<'_>) -> Option<f64> {
@@ -135,3 +169,6 @@ pub fn double_exponential_smoothing(window: &Window<'_>) -> Option<f64> {
     }
     Some(level)
 }
+
+#[cfg(test)]
+mod tests;
