@@ -11,6 +11,7 @@ use crate::Matcher;
 mod backfill;
 mod few;
 mod limits;
+pub mod matching;
 mod model;
 mod remote;
 mod safety;

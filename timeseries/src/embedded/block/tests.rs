@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{write::Writer, *};
 use crate::{
     Matcher,
-    embedded::{codec::put_varint, key},
+    embedded::{codec::put_varint, key, tests::matching},
 };
 
 fn sample(at_ms: i64, value: f64) -> Sample {
@@ -48,6 +48,23 @@ fn read(block: &Block, index: &Index, labels: &Labels) -> Result<Vec<Sample>> {
         reader.read(chunk, i64::MIN, i64::MAX, &mut samples)?;
     }
     Ok(samples)
+}
+
+#[test]
+fn matchers_find_what_a_walk_over_all_labels_finds() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("00000001.blk");
+    let mut all = matching::all();
+    assert!(write(&path, &all.iter().map(|its| (its.clone(), vec![sample(1, 1.0)])).collect()));
+    // As a block has them.
+    all.sort_by_key(key::of);
+    let index = Block::open(path, 1, 0).unwrap().read_index().unwrap();
+    for matchers in matching::cases() {
+        let expected = matching::walk(&all, &matchers);
+        assert_eq!(index.find(&matchers), expected, "{matchers:?}");
+        let most = index.finds_at_most(&matchers);
+        assert!(most.is_none_or(|most| most >= expected.len()), "{matchers:?}");
+    }
 }
 
 #[test]

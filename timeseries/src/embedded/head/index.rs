@@ -257,63 +257,38 @@ fn retain_common(found: &mut Vec<u32>, list: &[u32]) {
 
 #[cfg(test)]
 mod tests {
-    use base::sample::Labels;
-
     use super::*;
-
-    fn index(count: u32) -> (Index, Vec<Labels>) {
-        let mut index = Index::default();
-        let mut all = Vec::new();
-        for n in 0..count {
-            let (guest, odd) = (format!("guest-{}", n / 2), format!("{}", n % 3));
-            let name = if n % 2 == 0 { "a" } else { "b" };
-            let labels = Labels::metric(name, &[("instance", &guest), ("mod", &odd)]);
-            assert_eq!(index.add(&key::of(&labels)), n);
-            all.push(labels);
-        }
-        (index, all)
-    }
+    use crate::embedded::tests::matching;
 
     #[test]
     fn keys_come_back_and_are_told_apart() {
-        let (index, all) = index(200);
+        let all = matching::all();
+        let mut index = Index::default();
         let mut key = Vec::new();
-        for (series, labels) in all.iter().enumerate() {
-            let series = series as u32;
+        for (series, labels) in (0..).zip(&all) {
+            assert_eq!(index.add(&key::of(labels)), series);
+        }
+        for (series, labels) in (0..).zip(&all) {
             index.key(series, &mut key);
             assert_eq!(key, key::of(labels));
             assert!(index.is_key(series, &key));
-            assert!(!index.is_key((series + 1) % 200, &key));
+            assert!(!index.is_key((series + 1) % index.len(), &key));
             assert!(!index.is_key(series, &key[..key.len() - 1]));
             assert!(!index.is_key(series, &key::of(&labels.clone().with("x", "1"))));
         }
-        assert_eq!(index.text_ends.len(), 2 + 100 + 3);
+        // Two names, three thirds, and each instance once.
+        assert_eq!(index.text_ends.len(), 2 + 3 + all.len() / 2);
     }
 
     #[test]
     fn matchers_find_what_a_walk_over_all_labels_finds() {
-        let (index, all) = index(700);
-        let regex = |name: &str, pattern: &str| Matcher::regex(name, pattern).unwrap();
-        let cases = [
-            vec![],
-            vec![Matcher::equal("instance", "guest-7")],
-            vec![Matcher::equal("instance", "guest-7"), Matcher::equal("__name__", "b")],
-            vec![Matcher::equal("__name__", "b"), Matcher::equal("mod", "2")],
-            vec![Matcher::equal("mod", "3")],
-            vec![Matcher::equal("instance", "guest-7"), regex("mod", "1|2"), regex("nobody", ".+")],
-            vec![Matcher::equal("__name__", "a"), regex("mod", "1|2")],
-            vec![Matcher::equal("nobody", "1")],
-            vec![regex("instance", "guest-3.*")],
-            vec![regex("instance", "guest-34[0-9]"), Matcher::equal("mod", "1")],
-            vec![regex("instance", "guest-(1|2)"), Matcher::not_equal("__name__", "a")],
-            vec![regex("nobody", ".*"), Matcher::not_equal("mod", "1")],
-            vec![Matcher::equal("nobody", ""), Matcher::equal("instance", "guest-349")],
-            vec![Matcher::not_regex("instance", "guest-.").unwrap(), regex("mod", "0|1")],
-        ];
-        for matchers in cases {
-            let holds = |labels: &Labels| matchers.iter().all(|m| m.matches_labels(labels));
-            let expected: Vec<u32> =
-                (0..700).filter(|series| holds(&all[*series as usize])).collect();
+        let all = matching::all();
+        let mut index = Index::default();
+        all.iter().for_each(|labels| {
+            index.add(&key::of(labels));
+        });
+        for matchers in matching::cases() {
+            let expected = matching::walk(&all, &matchers);
             assert_eq!(index.find(&matchers), expected, "{matchers:?}");
             let most = index.finds_at_most(&matchers);
             assert!(most.is_none_or(|most| most >= expected.len()), "{matchers:?}");
