@@ -24,6 +24,21 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
+/// Seven bits each.
+const VARINT_MAX_BYTES: usize = 10;
+/// In eight bytes, what says that another one follows.
+const MORE: u64 = 0x8080_8080_8080_8080;
+
+/// The low seven bits of eight bytes, side by side: of two neighbours at a time, then of two pairs,
+/// then of both halves.
+#[inline]
+fn sevens(bytes: u64) -> u64 {
+    let bytes = bytes & !MORE;
+    let pairs = (bytes & 0x007f_007f_007f_007f) | (bytes & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = (pairs & 0x0000_3fff_0000_3fff) | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    (fours & 0x0fff_ffff) | (fours & 0x0fff_ffff_0000_0000) >> 4
+}
+
 /// Takes bytes from the front; None when they do not hold what is asked.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
@@ -54,7 +69,43 @@ impl<'a> Reader<'a> {
     pub fn u64(&mut self) -> Option<u64> {
         Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
     }
+    #[inline]
     pub fn varint(&mut self) -> Option<u64> {
+        match self.bytes {
+            [byte @ ..0x80, rest @ ..] => {
+                self.bytes = rest;
+                Some(u64::from(*byte))
+            }
+            long if long.len() >= VARINT_MAX_BYTES => self.long_varint(),
+            _ => self.any_varint(),
+        }
+    }
+    /// With [`VARINT_MAX_BYTES`] left: all bytes at once.
+    #[inline]
+    fn long_varint(&mut self) -> Option<u64> {
+        let bytes: &[u8; VARINT_MAX_BYTES] = self.bytes.first_chunk()?;
+        let [eight @ .., ninth, tenth] = *bytes;
+        let eight = u64::from_le_bytes(eight);
+        let ends = !eight & MORE;
+        if ends != 0 {
+            // Up to the first byte that no other follows.
+            let its = eight & (ends ^ (ends - 1));
+            self.bytes = &self.bytes[ends.trailing_zeros() as usize / 8 + 1..];
+            return Some(sevens(its));
+        }
+        let (low, ninth_bits) = (sevens(eight), u64::from(ninth & 0x7f) << 56);
+        if ninth < 0x80 {
+            self.bytes = &self.bytes[9..];
+            return Some(low | ninth_bits);
+        }
+        if tenth > 1 {
+            return None;
+        }
+        self.bytes = &self.bytes[10..];
+        Some(low | ninth_bits | u64::from(tenth) << 63)
+    }
+    /// Byte by byte.
+    fn any_varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;

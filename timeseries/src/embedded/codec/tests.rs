@@ -81,6 +81,29 @@ fn column() -> impl Strategy<Value = Vec<f64>> {
 
 proptest! {
     #[test]
+    fn varints_come_back_however_much_follows(
+        numbers in prop::collection::vec((any::<u64>(), 0u32..64).prop_map(|(n, s)| n >> s), 0..40)
+    ) {
+        let mut bytes = Vec::new();
+        numbers.iter().for_each(|number| put_varint(&mut bytes, *number));
+        let mut reader = Reader::new(&bytes);
+        for number in &numbers {
+            prop_assert_eq!(reader.varint(), Some(*number));
+        }
+        prop_assert!(reader.is_empty());
+    }
+
+    #[test]
+    fn all_bytes_of_a_varint_at_once_are_those_one_by_one(
+        bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x80u8..], 0..24)
+    ) {
+        let (mut fast, mut plain) = (Reader::new(&bytes), Reader::new(&bytes));
+        let (number, expected) = (fast.varint(), plain.any_varint());
+        prop_assert_eq!(number, expected);
+        prop_assert!(number.is_none() || fast.rest() == plain.rest());
+    }
+
+    #[test]
     fn any_values_come_back_bit_for_bit(values in prop::collection::vec(value(), 0..300)) {
         check_values(&values);
     }

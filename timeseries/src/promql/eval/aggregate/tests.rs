@@ -8,7 +8,7 @@ use super::*;
 fn series(count: usize, steps: usize) -> Vec<Points> {
     let value = |series: usize, step: usize| {
         let mixed = (series * 7919 + step * 104_729) % 1009;
-        (mixed % 11 > 0).then_some(mixed as f64 / 7.0)
+        (!mixed.is_multiple_of(11)).then_some(mixed as f64 / 7.0)
     };
     let points = |series: usize| Points {
         labels: Labels::metric("m", &[("series", &series.to_string())]).into(),
