@@ -24,7 +24,7 @@ pub use self::{
     shard::Shard,
 };
 use super::key;
-use crate::{error::Result, matcher::Matcher};
+use crate::{error::Result, matcher::Matcher, parallel};
 
 mod column;
 mod frozen;
@@ -139,10 +139,20 @@ impl Head {
     }
 
     /// Samples in the range that no block holds, in no order of series.
-    pub fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Found {
-        let mut found = Found::new();
-        self.read().for_each(|shard| shard.select(matchers, start_ms, end_ms, &mut found));
-        found
+    pub fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Found> {
+        let shards: Vec<_> = self.read().collect();
+        let found: Vec<_> = shards.iter().map(|shard| shard.find(matchers)).collect();
+        let series: usize = found.iter().map(Vec::len).sum();
+        let about = series * (self.unflushed() / self.series_count().max(1) + 1);
+        // Threads take shards as they are, not their locks.
+        let shards: Vec<&Shard> = shards.iter().map(|shard| &**shard).collect();
+        let all = parallel::map(
+            SHARDS,
+            about,
+            || (),
+            |(), number| Ok(shards[number].select(&found[number], start_ms, end_ms)),
+        )?;
+        Ok(all.into_iter().flatten().collect())
     }
 
     /// The same of so many series at most, without waiting for anybody; None where that can't be.
@@ -158,7 +168,7 @@ impl Head {
         for shard in &self.shards {
             let shard = shard.try_read().ok()?;
             left = left.checked_sub(shard.finds_at_most(matchers)?)?;
-            shard.select(matchers, start_ms, end_ms, &mut found);
+            found.extend(shard.select(&shard.find(matchers), start_ms, end_ms));
         }
         Some(found)
     }

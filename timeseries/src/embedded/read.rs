@@ -57,7 +57,7 @@ impl Inner {
     /// The series, with what the head has of them.
     pub(super) fn find(self: &Arc<Self>, request: &Select, asked: &Asked) -> Result<Found> {
         self.check_open()?;
-        let head = self.head.select(&request.matchers, request.start_ms, request.end_ms);
+        let head = self.head.select(&request.matchers, request.start_ms, request.end_ms)?;
         let sources = self.sources(request.start_ms, request.end_ms)?;
         self.found(request, asked, head, sources)
     }

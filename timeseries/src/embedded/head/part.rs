@@ -80,6 +80,9 @@ impl Part {
         }
         let mut samples = Vec::new();
         if let Some(column) = self.column(series) {
+            if column.first_ms >= start_ms && column.last_ms() <= end_ms {
+                samples.reserve_exact(column.count as usize);
+            }
             let from = column.from(&self.slabs, start_ms);
             let begun = from.skip_while(|sample| sample.at_ms < start_ms);
             samples.extend(begun.take_while(|sample| sample.at_ms <= end_ms));

@@ -82,22 +82,18 @@ impl Shard {
         parts.fold(first, |before, part| merge(before, &part))
     }
 
-    /// Adds the series with samples in the range that no block holds.
-    pub(super) fn select(
-        &self,
-        matchers: &[Matcher],
-        start_ms: i64,
-        end_ms: i64,
-        found: &mut Found,
-    ) {
+    /// Those of some series with samples in the range that no block holds.
+    pub(super) fn select(&self, series: &[u32], start_ms: i64, end_ms: i64) -> Found {
+        let mut found = Found::new();
         let mut key = Vec::new();
-        for at in self.index.find(matchers) {
-            let samples = self.unflushed(at, start_ms, end_ms);
+        for at in series {
+            let samples = self.unflushed(*at, start_ms, end_ms);
             if !samples.is_empty() {
-                self.index.key(at, &mut key);
+                self.index.key(*at, &mut key);
                 found.push((key.as_slice().into(), samples));
             }
         }
+        found
     }
 
     /// May have such a sample.

@@ -53,7 +53,7 @@ fn freeze(head: &Head, segment: u64) -> Arc<Frozen> {
 
 fn content(head: &Head, name: &str) -> Vec<Sample> {
     let found = head.select(&[Matcher::equal("__name__", name)], i64::MIN, i64::MAX);
-    found.into_iter().next().map(|(_, samples)| samples).unwrap_or_default()
+    found.unwrap().into_iter().next().map(|(_, samples)| samples).unwrap_or_default()
 }
 
 #[test]
