@@ -16,6 +16,7 @@ use std::{
 
 use base::sample::Sample;
 
+use self::sought::Sought;
 pub use self::{
     frozen::Frozen,
     part::Part,
@@ -33,6 +34,7 @@ mod part;
 mod samples;
 mod series;
 mod shard;
+mod sought;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -141,7 +143,8 @@ impl Head {
     /// Samples in the range that no block holds, in no order of series.
     pub fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Found> {
         let shards: Vec<_> = self.read().collect();
-        let found: Vec<_> = shards.iter().map(|shard| shard.find(matchers)).collect();
+        let sought = Sought::of(matchers);
+        let found: Vec<_> = shards.iter().map(|shard| shard.find(&sought)).collect();
         let series: usize = found.iter().map(Vec::len).sum();
         let about = series * (self.unflushed() / self.series_count().max(1) + 1);
         // Threads take shards as they are, not their locks.
@@ -163,21 +166,22 @@ impl Head {
         end_ms: i64,
         most: usize,
     ) -> Option<Found> {
+        let sought = Sought::of(matchers);
         let mut found = Found::new();
-        let mut left = most;
         for shard in &self.shards {
             let shard = shard.try_read().ok()?;
-            left = left.checked_sub(shard.finds_at_most(matchers)?)?;
-            found.extend(shard.select(&shard.find(matchers), start_ms, end_ms));
+            let series = shard.find_few(&sought, most - found.len())?;
+            found.extend(shard.select(&series, start_ms, end_ms));
         }
         Some(found)
     }
 
     /// Series with such samples.
     pub fn keys(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Vec<Vec<u8>> {
+        let sought = Sought::of(matchers);
         let mut found = Vec::new();
         for shard in self.read() {
-            for at in shard.find(matchers) {
+            for at in shard.find(&sought) {
                 if shard.is_in(at, start_ms, end_ms) {
                     let mut key = Vec::new();
                     shard.key(at, &mut key);
@@ -190,8 +194,9 @@ impl Head {
 
     /// After a deletion of samples of these series.
     pub fn forget_newest(&self, matchers: &[Matcher]) {
+        let sought = Sought::of(matchers);
         for shard in 0..SHARDS {
-            self.write(shard).forget_newest(matchers);
+            self.write(shard).forget_newest(&sought);
         }
     }
 

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use base::sample::Sample;
 use hashbrown::HashTable;
 
-use super::{Found, MemSeries, Part, Verdict, index::Index, samples::merge};
-use crate::matcher::Matcher;
+use super::{Found, MemSeries, Part, Verdict, index::Index, samples::merge, sought::Sought};
 
 /// A series by the lower half of its key's hash, kept because a key is put together only for it.
 #[derive(Debug, Clone, Copy)]
@@ -102,20 +101,20 @@ impl Shard {
         self.parts().any(|part| part.span(at).is_some_and(inside))
     }
 
-    /// See [`Index::finds_at_most`].
-    pub(super) fn finds_at_most(&self, matchers: &[Matcher]) -> Option<usize> {
-        self.index.finds_at_most(matchers)
+    pub(super) fn find(&self, sought: &Sought<'_>) -> Vec<u32> {
+        self.index.find(sought)
     }
-    pub(super) fn find(&self, matchers: &[Matcher]) -> Vec<u32> {
-        self.index.find(matchers)
+    /// See [`Index::find_few`].
+    pub(super) fn find_few(&self, sought: &Sought<'_>, most: usize) -> Option<Vec<u32>> {
+        self.index.find_few(sought, most)
     }
     /// Replaces what `out` holds.
     pub(super) fn key(&self, at: u32, out: &mut Vec<u8>) {
         self.index.key(at, out);
     }
 
-    pub(super) fn forget_newest(&mut self, matchers: &[Matcher]) {
-        for at in self.index.find(matchers) {
+    pub(super) fn forget_newest(&mut self, sought: &Sought<'_>) {
+        for at in self.index.find(sought) {
             self.series[at as usize].forget_newest();
         }
     }
