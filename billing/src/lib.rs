@@ -19,6 +19,7 @@
 //! | [`admission`] | whether something may start |
 //! | [`standing`] | active, warned, overdue, suspended, stopped |
 //! | [`bill`] | the lines of a period, and as CSV |
+//! | [`replay`] | playing a file of all of this over a simulated clock |
 //!
 //! Billing never calls a hypervisor or a BMC: standing changes what is wanted, in the transaction
 //! that records it, and agents converge. It never reads the wall clock, never changes a row of the
@@ -34,6 +35,7 @@ pub mod ledger;
 pub mod meter;
 pub mod prices;
 pub mod rating;
+pub mod replay;
 pub mod settings;
 mod sql;
 pub mod standing;

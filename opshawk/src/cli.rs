@@ -57,6 +57,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         {
             local::create_token(create).await
         }
+        Command::Billing { command: args::BillingCommand::Replay(replay) } => {
+            commands::billing::replay(replay).await
+        }
         Command::Bmc { command: args::BmcCommand::Probe(probe) } => {
             commands::bmc::probe(&probe, connection.output).await
         }

@@ -137,6 +137,11 @@ pub enum Command {
         #[command(subcommand)]
         command: BillCommand,
     },
+    /// Check how the product bills
+    Billing {
+        #[command(subcommand)]
+        command: BillingCommand,
+    },
     /// Ask the time-series store in PromQL
     Query(QueryArgs),
     /// Move the history of metrics from server to server

@@ -8,6 +8,7 @@ use super::{
 };
 
 pub mod bill;
+pub mod billing;
 pub mod bmc;
 mod console;
 mod flavor;
@@ -87,6 +88,7 @@ pub async fn run(command: Command, mut connection: Connection) -> Result<(), Fai
         | Command::Doctor(_)
         | Command::Restore(_)
         | Command::Openapi
+        | Command::Billing { .. }
         | Command::Bmc { .. } => unreachable!("handled without a server"),
     }
 }

@@ -354,6 +354,24 @@ pub enum RuleCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum BillingCommand {
+    /// Play a file of prices, facts and payments over a simulated clock, without a server
+    ///
+    /// What came out is printed as JSON. Exit code 1: something is otherwise than the file expects;
+    /// 2: the file can't be read. docs/billing-replay.md describes it.
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// The YAML file
+    pub file: PathBuf,
+    /// An empty database to play in, such as postgres://… [default: a temporary SQLite]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
 pub enum BillCommand {
     /// The lines of a period; `-o csv` is the bill as a sheet
     Show {

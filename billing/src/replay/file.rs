@@ -1,0 +1,365 @@
+//! The file as it is written: sections and their keys. What the format has and today's product
+//! can't follow is refused by name.
+
+use std::collections::BTreeMap;
+
+use base::{money::Micros, time::Timestamp};
+use chrono_tz::Tz;
+
+use super::{
+    node::{self, Map, Node, Parsed, Unreadable},
+    types::{self, Times},
+};
+
+mod expect;
+mod prices;
+mod settings;
+mod steps;
+
+pub use expect::{ACCOUNTS, Expect};
+pub use prices::{Component, Rate, Version};
+pub use settings::SettingsChange;
+pub use steps::{Action, Crash, Fact, KINDS_OF_ERROR, Publish, Recharge, Step, UserPower};
+
+use crate::Settings;
+
+/// Of the format.
+pub const VERSION: i64 = 1;
+/// In any one section.
+pub const NAMES_MAX: usize = 1_000;
+/// How often one step may be repeated.
+pub const REPEAT_MAX: i64 = 1_000;
+pub const STEPS_MAX: usize = 10_000;
+/// How long after its last step a replay goes on where `end` isn't given.
+const TAIL_MS: i64 = 3_600_000;
+
+#[derive(Debug)]
+pub struct File {
+    pub title: String,
+    pub start: Timestamp,
+    pub end: Timestamp,
+    pub times: Times,
+    pub settings: Settings,
+    pub flavors: BTreeMap<String, Flavor>,
+    pub books: BTreeMap<String, Book>,
+    pub tenants: BTreeMap<String, Tenant>,
+    pub resources: BTreeMap<String, Resource>,
+    pub host: Option<Host>,
+    pub steps: Vec<Step>,
+    pub expect: Option<Expect>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flavor {
+    pub vcpus: i64,
+    pub memory_mib: i64,
+    pub disk_gib: i64,
+}
+
+#[derive(Debug)]
+pub struct Book {
+    pub currency: String,
+    pub versions: Vec<Version>,
+}
+
+#[derive(Debug)]
+pub struct Tenant {
+    pub book: Option<String>,
+    pub zone: Tz,
+    pub currency: String,
+    pub credit_limit: Micros,
+}
+
+/// An instance's size, as its facts tell of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attributes {
+    pub flavor: String,
+    pub disk_gib: i64,
+}
+
+#[derive(Debug)]
+pub struct Resource {
+    pub tenant: String,
+    pub attributes: Attributes,
+}
+
+/// A simulated host: how long it takes to do what is wanted, and what fails.
+#[derive(Debug, Default)]
+pub struct Host {
+    pub stop_after_ms: i64,
+    pub start_after_ms: i64,
+    /// For pausing, and for resuming.
+    pub pause_after_ms: i64,
+    pub fail: Vec<Failure>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostAction {
+    Stop,
+    Start,
+    Pause,
+}
+
+/// What fails each time it is tried before an instant.
+#[derive(Debug)]
+pub struct Failure {
+    pub resource: String,
+    pub action: HostAction,
+    pub until: Timestamp,
+}
+
+/// What names may be used.
+pub struct Names<'f> {
+    pub times: Times,
+    pub flavors: &'f BTreeMap<String, Flavor>,
+    pub books: &'f BTreeMap<String, Book>,
+    pub tenants: &'f BTreeMap<String, Tenant>,
+    pub resources: &'f BTreeMap<String, Resource>,
+}
+
+/// Reads a file, or says where it is wrong.
+pub fn parse(text: &str) -> Result<File, Unreadable> {
+    node::parse(text, read)
+}
+
+fn read(root: Node<'_>) -> Parsed<File> {
+    let mut map = root.map()?;
+    let version = map.require("opshawk_replay")?;
+    if version.count()? != VERSION {
+        return Err(version.wrong(format!("this program reads format {VERSION}")));
+    }
+    let title = optional_text(&mut map, "title")?;
+    optional_text(&mut map, "about")?;
+    let start_node = map.require("start")?;
+    let start = start_node.text()?.parse().map_err(|_| {
+        start_node.wrong("the start is RFC 3339, such as 2026-10-15T08:00:00+08:00")
+    })?;
+    let mut settings = Settings::default();
+    if let Some(zone) = map.take("zone") {
+        settings.timezone = types::zone(&zone)?.name().to_owned();
+    }
+    let zone: Tz = settings.timezone.parse().map_err(|_| root.wrong("the zone is unknown"))?;
+    let times = Times::new(start, zone);
+    let currency = match map.take("currency") {
+        Some(node) => types::currency(&node)?,
+        None => "CNY".to_owned(),
+    };
+    if let Some(node) = map.take("settings") {
+        SettingsChange::read(node.map()?)?.apply(&mut settings);
+    }
+    let flavors = flavors(map.take("flavors"))?;
+    let books =
+        section(map.take("price_books"), |node| prices::book(node, &currency, times, &flavors))?;
+    let tenants = section(map.take("tenants"), |node| tenant(node, zone, &currency, &books))?;
+    let resources = section(map.take("resources"), |node| resource(node, &tenants, &flavors))?;
+    let names =
+        Names { times, flavors: &flavors, books: &books, tenants: &tenants, resources: &resources };
+    let host = map.take("host").map(|node| host(&node, &names)).transpose()?;
+    map.unsupported(&[("vouchers", "the product has no vouchers")])?;
+    let steps = steps::read(&map.require("steps")?, start, &names)?;
+    let last = steps.last().map_or(start, |step| step.at);
+    let end = match map.take("end") {
+        Some(node) => {
+            let end = times.instant(&node)?;
+            if end < last {
+                return Err(node.wrong("the end lies before the last step"));
+            }
+            end
+        }
+        None => last.saturating_add_ms(TAIL_MS),
+    };
+    let expect = map.take("expect").map(|node| expect::read(&node, &names)).transpose()?;
+    map.finish()?;
+    Ok(File {
+        title,
+        start,
+        end,
+        times,
+        settings,
+        flavors,
+        books,
+        tenants,
+        resources,
+        host,
+        steps,
+        expect,
+    })
+}
+
+fn optional_text(map: &mut Map<'_>, key: &'static str) -> Parsed<String> {
+    map.take(key).map_or(Ok(String::new()), |node| Ok(node.text()?.to_owned()))
+}
+
+/// A map of names to things.
+fn section<T>(
+    node: Option<Node<'_>>,
+    mut read: impl FnMut(&Node<'_>) -> Parsed<T>,
+) -> Parsed<BTreeMap<String, T>> {
+    let Some(node) = node else { return Ok(BTreeMap::new()) };
+    let mut all = BTreeMap::new();
+    for (name, node) in node.map()?.named() {
+        if name.is_empty() {
+            return Err(node.wrong("a name must not be empty"));
+        }
+        all.insert(name, read(&node)?);
+    }
+    if all.len() > NAMES_MAX {
+        return Err(node.wrong(format!("there are {} names, at most {NAMES_MAX} fit", all.len())));
+    }
+    Ok(all)
+}
+
+/// Without the section there is `small`.
+fn flavors(node: Option<Node<'_>>) -> Parsed<BTreeMap<String, Flavor>> {
+    let small = Flavor { vcpus: 1, memory_mib: 512, disk_gib: 1 };
+    if node.is_none() {
+        return Ok(BTreeMap::from([("small".to_owned(), small)]));
+    }
+    section(node, |node| {
+        let mut map = node.map()?;
+        let mut flavor = small.clone();
+        for (key, field) in [
+            ("vcpus", &mut flavor.vcpus),
+            ("memory_mib", &mut flavor.memory_mib),
+            ("disk_gib", &mut flavor.disk_gib),
+        ] {
+            if let Some(node) = map.take(key) {
+                *field = node.count()?;
+                if *field < 1 {
+                    return Err(node.wrong(format!("{key} must be above zero")));
+                }
+            }
+        }
+        map.finish()?;
+        Ok(flavor)
+    })
+}
+
+fn tenant(
+    node: &Node<'_>,
+    zone: Tz,
+    currency: &str,
+    books: &BTreeMap<String, Book>,
+) -> Parsed<Tenant> {
+    let mut map = node.map()?;
+    let zone = map.take("zone").map_or(Ok(zone), |node| types::zone(&node))?;
+    let currency =
+        map.take("currency").map_or(Ok(currency.to_owned()), |node| types::currency(&node))?;
+    let mut tenant = Tenant { book: None, zone, currency, credit_limit: Micros::ZERO };
+    if let Some(node) = map.take("book") {
+        let name = known(&node, books, "price_books")?;
+        let book = &books[&name];
+        if book.currency != tenant.currency {
+            let (theirs, ours) = (&book.currency, &tenant.currency);
+            return Err(node.wrong(format!("that book is in {theirs}, the tenant in {ours}")));
+        }
+        tenant.book = Some(name);
+    }
+    if let Some(node) = map.take("credit_limit") {
+        tenant.credit_limit = credit_limit(&node)?;
+    }
+    map.unsupported(&[("settings", "the product's settings are the same for all tenants")])?;
+    map.finish()?;
+    Ok(tenant)
+}
+
+fn credit_limit(node: &Node<'_>) -> Parsed<Micros> {
+    match types::amount(node)? {
+        limit if limit < Micros::ZERO => Err(node.wrong("a credit limit is not negative")),
+        limit => Ok(limit),
+    }
+}
+
+fn resource(
+    node: &Node<'_>,
+    tenants: &BTreeMap<String, Tenant>,
+    flavors: &BTreeMap<String, Flavor>,
+) -> Parsed<Resource> {
+    let mut map = node.map()?;
+    let tenant = known(&map.require("tenant")?, tenants, "tenants")?;
+    if let Some(kind) = map.take("kind")
+        && kind.text()? != "instance"
+    {
+        let kind_text = kind.text()?;
+        return Err(kind.wrong(format!(
+            "kind '{kind_text}' is not supported yet: the product rates instances only"
+        )));
+    }
+    map.unsupported(&[("labels", "prices don't look at labels")])?;
+    let default = Attributes { flavor: "small".to_owned(), disk_gib: 0 };
+    let attributes = match map.take("attributes") {
+        Some(node) => attributes(&node, &default, flavors)?,
+        None if flavors.contains_key(&default.flavor) => default,
+        None => {
+            return Err(node.wrong("there is no flavor 'small': give attributes: {flavor: NAME}"));
+        }
+    };
+    map.finish()?;
+    Ok(Resource { tenant, attributes })
+}
+
+/// Those of `before` where they aren't given.
+fn attributes(
+    node: &Node<'_>,
+    before: &Attributes,
+    flavors: &BTreeMap<String, Flavor>,
+) -> Parsed<Attributes> {
+    let mut map = node.map()?;
+    let mut attributes = before.clone();
+    if let Some(node) = map.take("flavor") {
+        attributes.flavor = known(&node, flavors, "flavors")?;
+    } else if !flavors.contains_key(&attributes.flavor) {
+        return Err(node.wrong("there is no flavor 'small': give flavor: NAME"));
+    }
+    if let Some(node) = map.take("disk_gib") {
+        attributes.disk_gib = node.count()?;
+        if attributes.disk_gib < 0 {
+            return Err(node.wrong("a disk has no negative size"));
+        }
+    }
+    map.unsupported(&[("region", "the product has no regions")])?;
+    map.finish()?;
+    Ok(attributes)
+}
+
+/// A name that stands in that section.
+fn known<T>(node: &Node<'_>, section: &BTreeMap<String, T>, what: &str) -> Parsed<String> {
+    let name = node.name()?;
+    if section.contains_key(&name) {
+        return Ok(name);
+    }
+    let all: Vec<&str> = section.keys().map(String::as_str).collect();
+    let all = if all.is_empty() { "none are there".to_owned() } else { all.join(", ") };
+    Err(node.wrong(format!("'{name}' does not stand in {what} ({all})")))
+}
+
+const HOST_ACTIONS: [(&str, HostAction); 3] =
+    [("stop", HostAction::Stop), ("start", HostAction::Start), ("pause", HostAction::Pause)];
+
+fn host(node: &Node<'_>, names: &Names<'_>) -> Parsed<Host> {
+    let mut map = node.map()?;
+    let mut host = Host::default();
+    for (key, field) in [
+        ("stop_after", &mut host.stop_after_ms),
+        ("start_after", &mut host.start_after_ms),
+        ("pause_after", &mut host.pause_after_ms),
+    ] {
+        if let Some(node) = map.take(key) {
+            *field = types::duration(&node)?;
+        }
+    }
+    if let Some(node) = map.take("fail") {
+        for node in node.list()? {
+            let mut map = node.map()?;
+            map.unsupported(&[("times", "give the instant up to which it fails, as until")])?;
+            host.fail.push(Failure {
+                resource: known(&map.require("resource")?, names.resources, "resources")?,
+                action: map.require("action")?.one_of(&HOST_ACTIONS)?,
+                until: names.times.instant(&map.require("until")?)?,
+            });
+            map.finish()?;
+        }
+    }
+    map.finish()?;
+    Ok(host)
+}

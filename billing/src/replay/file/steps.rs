@@ -1,0 +1,334 @@
+//! Steps: what happens, and when.
+
+use base::{ErrorKind, money::Micros, time::Timestamp};
+
+use super::{
+    Attributes, Expect, Names, REPEAT_MAX, Rate, STEPS_MAX, SettingsChange, attributes,
+    credit_limit, expect, known, prices,
+};
+use crate::{
+    meter::ResourceState,
+    replay::{
+        node::{Map, Node, Parsed},
+        types,
+    },
+};
+
+#[derive(Debug)]
+pub struct Step {
+    /// `steps[3]`.
+    pub path: String,
+    pub at: Timestamp,
+    pub repeat: i64,
+    /// The kind of error that it must end with, each time.
+    pub refused: Option<ErrorKind>,
+    pub action: Action,
+}
+
+#[derive(Debug)]
+pub enum Action {
+    Fact(Fact),
+    Recharge(Recharge),
+    Publish(Publish),
+    Assign {
+        tenant: String,
+        book: String,
+    },
+    Set {
+        settings: SettingsChange,
+        credit_limit: Option<(String, Micros)>,
+    },
+    Want {
+        resource: String,
+        power: UserPower,
+    },
+    Lock {
+        resource: String,
+        locked: bool,
+    },
+    /// Whether usage is rated from here on.
+    Rating {
+        up: bool,
+    },
+    /// By so much the server's clock jumps.
+    Clock {
+        by_ms: i64,
+    },
+    Crash(Crash),
+    Expect(Expect),
+}
+
+#[derive(Debug)]
+pub struct Fact {
+    pub resource: String,
+    pub state: ResourceState,
+    /// By the host's clock.
+    pub at: Timestamp,
+    pub id: Option<String>,
+    pub attributes: Option<Attributes>,
+    pub tenant: Option<String>,
+    /// Whether it must be put aside, where the file says so.
+    pub quarantined: Option<bool>,
+}
+
+#[derive(Debug)]
+pub struct Recharge {
+    pub tenant: String,
+    pub amount: Micros,
+    pub provider: String,
+    pub id: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Publish {
+    pub book: String,
+    pub from: Option<Timestamp>,
+    pub rates: Vec<Rate>,
+}
+
+/// What a tenant's user wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserPower {
+    Running,
+    Stopped,
+    Absent,
+}
+
+/// When a poster dies, of the next posting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crash {
+    BeforeCommit,
+    AfterCommit,
+}
+
+pub const STATES: [(&str, ResourceState); 4] = [
+    ("running", ResourceState::Running),
+    ("paused", ResourceState::Paused),
+    ("stopped", ResourceState::Stopped),
+    ("absent", ResourceState::Absent),
+];
+pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
+    ("invalid", ErrorKind::Invalid),
+    ("payment_required", ErrorKind::PaymentRequired),
+    ("not_found", ErrorKind::NotFound),
+    ("conflict", ErrorKind::Conflict),
+    ("quota_exceeded", ErrorKind::QuotaExceeded),
+];
+/// Steps of the format that come with later parts of the product.
+const LATER: [(&str, &str); 18] = [
+    ("lost", "there are no gaps"),
+    ("confirm", "there are no gaps"),
+    ("rule", "facts that are put aside stay so"),
+    ("counter", "nothing is rated from counters"),
+    ("redeem", "the product has no vouchers"),
+    ("refund", "the product has no refunds"),
+    ("hold", "the ledger has no holds"),
+    ("end_hold", "the ledger has no holds"),
+    ("correct", "the ledger has no corrections by hand"),
+    ("credit_note", "the product has no invoices"),
+    ("override", "prices are those of a book"),
+    ("exempt", "nothing is exempt from cut-offs"),
+    ("approve", "cut-offs are not approved"),
+    ("resume_guard", "cut-offs have no guard"),
+    ("admit", "nothing is created by the API"),
+    ("rerate", "facts that come late are rated again by themselves"),
+    ("close", "months are not closed"),
+    ("leaks", "there is no leak finder"),
+];
+const LATER_BESIDES: [(&str, &str); 3] = [
+    ("order", "there are no packages"),
+    ("cancel", "there are no packages"),
+    ("rename", "tenants and instances keep their names"),
+];
+
+pub fn read(node: &Node<'_>, start: Timestamp, names: &Names<'_>) -> Parsed<Vec<Step>> {
+    let nodes = node.list()?;
+    if nodes.len() > STEPS_MAX {
+        return Err(node.wrong(format!("there are {} steps, at most {STEPS_MAX} fit", nodes.len())));
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    for node in nodes {
+        let before = steps.last().map_or(start, |step| step.at);
+        steps.push(step(&node, before, names)?);
+    }
+    Ok(steps)
+}
+
+fn step(node: &Node<'_>, before: Timestamp, names: &Names<'_>) -> Parsed<Step> {
+    let mut map = node.map()?;
+    let at_node = map.require("at")?;
+    let at = names.times.step(&at_node, before)?;
+    if at < before {
+        return Err(at_node.wrong("steps stand in the order of their instants"));
+    }
+    let repeat = match map.take("repeat") {
+        Some(node) => match node.count()? {
+            count if (1..=REPEAT_MAX).contains(&count) => count,
+            _ => return Err(node.wrong(format!("a step is repeated 1 to {REPEAT_MAX} times"))),
+        },
+        None => 1,
+    };
+    let refused = map.take("refused").map(|node| node.one_of(&KINDS_OF_ERROR)).transpose()?;
+    map.unsupported(&LATER)?;
+    map.unsupported(&LATER_BESIDES)?;
+    let action = action(&mut map, at, names)?;
+    map.finish()?;
+    Ok(Step { path: node.path(), at, repeat, refused, action })
+}
+
+type Reader = fn(&Node<'_>, Timestamp, &Names<'_>) -> Parsed<Action>;
+const ACTIONS: [(&str, Reader); 11] = [
+    ("fact", fact),
+    ("recharge", recharge),
+    ("publish", publish),
+    ("assign", assign),
+    ("set", set),
+    ("want", want),
+    ("lock", lock),
+    ("rating", |node, _, _| {
+        Ok(Action::Rating { up: node.one_of(&[("up", true), ("down", false)])? })
+    }),
+    ("clock", clock),
+    ("crash", |node, _, _| {
+        let words = [("before_commit", Crash::BeforeCommit), ("after_commit", Crash::AfterCommit)];
+        Ok(Action::Crash(node.one_of(&words)?))
+    }),
+    ("expect", |node, _, names| Ok(Action::Expect(expect::read(node, names)?))),
+];
+
+/// The one key that says what the step does.
+fn action(map: &mut Map<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut found = None;
+    for (key, read) in ACTIONS {
+        let Some(node) = map.take(key) else { continue };
+        if found.is_some() {
+            return Err(node.wrong("a step does one thing: make it two steps of one instant"));
+        }
+        found = Some(read(&node, at, names)?);
+    }
+    found.ok_or_else(|| {
+        let all = ACTIONS.map(|(key, _)| key).join(", ");
+        map.node.wrong(format!("the step does nothing; give it one of {all}"))
+    })
+}
+
+fn fact(node: &Node<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    map.unsupported(&[
+        ("ordinal", "facts count in the order in which they come"),
+        ("parked", "no fact is parked"),
+    ])?;
+    let resource = known(&map.require("resource")?, names.resources, "resources")?;
+    let before = &names.resources[&resource].attributes;
+    let fact = Fact {
+        state: map.require("state")?.one_of(&STATES)?,
+        at: map.take("at").map_or(Ok(at), |node| names.times.instant(&node))?,
+        id: map.take("id").map(|node| node.name()).transpose()?,
+        attributes: map
+            .take("attributes")
+            .map(|node| attributes(&node, before, names.flavors))
+            .transpose()?,
+        tenant: map
+            .take("tenant")
+            .map(|node| known(&node, names.tenants, "tenants"))
+            .transpose()?,
+        quarantined: map.take("quarantined").map(|node| node.flag()).transpose()?,
+        resource,
+    };
+    map.finish()?;
+    Ok(Action::Fact(fact))
+}
+
+fn recharge(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    map.unsupported(&[
+        ("bonus", "the product has no bonus"),
+        ("bonus_expires", "the product has no bonus"),
+    ])?;
+    let recharge = Recharge {
+        tenant: known(&map.require("tenant")?, names.tenants, "tenants")?,
+        amount: types::amount(&map.require("amount")?)?,
+        provider: map.take("provider").map_or(Ok("replay".to_owned()), |node| node.name())?,
+        id: map.take("id").map(|node| node.name()).transpose()?,
+    };
+    map.finish()?;
+    Ok(Action::Recharge(recharge))
+}
+
+fn publish(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    map.unsupported(&[
+        ("correction", "prices can't be changed in the past"),
+        ("tax", "the product has no tax; prices include it"),
+    ])?;
+    let publish = Publish {
+        book: known(&map.require("book")?, names.books, "price_books")?,
+        from: map.take("from").map(|node| names.times.instant(&node)).transpose()?,
+        rates: prices::rates(&map.require("rates")?, names.flavors)?,
+    };
+    map.finish()?;
+    Ok(Action::Publish(publish))
+}
+
+fn assign(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    map.unsupported(&[("from", "a book counts from the instant of the step")])?;
+    let tenant = known(&map.require("tenant")?, names.tenants, "tenants")?;
+    let book = known(&map.require("book")?, names.books, "price_books")?;
+    map.finish()?;
+    Ok(Action::Assign { tenant, book })
+}
+
+fn set(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let settings = SettingsChange::take(&mut map)?;
+    let tenant = map
+        .take("tenant")
+        .map(|node| known(&node, names.tenants, "tenants").map(|name| (node, name)))
+        .transpose()?;
+    let limit =
+        map.take("credit_limit").map(|node| Ok((credit_limit(&node)?, node))).transpose()?;
+    map.finish()?;
+    let credit_limit = match (tenant, limit) {
+        (Some((node, _)), _) if !settings.is_empty() => {
+            return Err(node.wrong(
+                "settings of one tenant are not supported yet: only its credit_limit is its own",
+            ));
+        }
+        (Some((_, tenant)), Some((limit, _))) => Some((tenant, limit)),
+        (Some((node, _)), None) => return Err(node.wrong("what is to be set is missing")),
+        (None, Some((_, node))) => return Err(node.wrong("whose? add tenant: NAME")),
+        (None, None) if settings.is_empty() => {
+            return Err(node.wrong("what is to be set is missing"));
+        }
+        (None, None) => None,
+    };
+    Ok(Action::Set { settings, credit_limit })
+}
+
+fn want(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let resource = known(&map.require("resource")?, names.resources, "resources")?;
+    let power = map.require("power")?.one_of(&[
+        ("running", UserPower::Running),
+        ("stopped", UserPower::Stopped),
+        ("absent", UserPower::Absent),
+    ])?;
+    map.finish()?;
+    Ok(Action::Want { resource, power })
+}
+
+fn lock(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let resource = known(&map.require("resource")?, names.resources, "resources")?;
+    let locked = map.require("locked")?.flag()?;
+    map.finish()?;
+    Ok(Action::Lock { resource, locked })
+}
+
+fn clock(node: &Node<'_>, _: Timestamp, _: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let by_ms = types::signed_duration(&map.require("by")?)?;
+    map.finish()?;
+    Ok(Action::Clock { by_ms })
+}

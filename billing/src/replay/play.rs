@@ -1,0 +1,301 @@
+//! The loop: from instant to instant, what the file says and what follows from it.
+
+use std::collections::BTreeMap;
+
+use base::{
+    Error, ErrorKind, Result,
+    db::Db,
+    id::NoticeId,
+    reconcile::{Outcome, Reconciler},
+    time::Timestamp,
+};
+use serde_json::Value;
+
+use super::{
+    Deliveries, Difference,
+    compare::compare,
+    file::{Action, Crash, Expect, Fact, File, KINDS_OF_ERROR, Recharge, Step},
+    report, sound,
+    world::World,
+};
+use crate::{
+    accounts, prices,
+    rating::{self, RatingReconciler},
+    standing::StandingReconciler,
+    usage::Recorded,
+};
+
+/// Rounds of one instant; more would be a loop.
+pub const ROUNDS_MAX: usize = 1_000;
+/// Instants of one replay: a century of hours has fewer.
+pub const INSTANTS_MAX: usize = 1_000_000;
+
+/// What a replay came to.
+#[derive(Debug)]
+pub struct Played {
+    pub report: Value,
+    /// In the order in which they were met; none where all is as the file says.
+    pub differences: Vec<Difference>,
+}
+
+/// Plays the file in a database that [`super::open_empty`] made.
+pub async fn play(db: &Db, file: &File, deliveries: &dyn Deliveries) -> Result<Played> {
+    let mut player = Player {
+        world: World::build(db.clone(), file).await?,
+        deliveries,
+        channels: BTreeMap::new(),
+        rating_at: None,
+        standing_at: None,
+        crash: None,
+        differences: Vec::new(),
+    };
+    let mut steps = file.steps.iter().peekable();
+    for _ in 0..INSTANTS_MAX {
+        while let Some(step) = steps.next_if(|step| step.at <= player.world.now) {
+            player.step(step).await?;
+        }
+        player.settle().await?;
+        if player.world.now >= file.end {
+            return player.end().await;
+        }
+        let next = player.next(steps.peek().map(|step| step.at));
+        player.world.now = next.min(file.end);
+    }
+    Err(Error::invalid("end", format!("a replay has at most {INSTANTS_MAX} instants")))
+}
+
+struct Player<'f> {
+    world: World<'f>,
+    deliveries: &'f dyn Deliveries,
+    channels: BTreeMap<NoticeId, Vec<String>>,
+    /// When the reconcilers want to run again, by the server's clock.
+    rating_at: Option<Timestamp>,
+    standing_at: Option<Timestamp>,
+    crash: Option<Crash>,
+    differences: Vec<Difference>,
+}
+
+impl Player<'_> {
+    async fn step(&mut self, step: &Step) -> Result<()> {
+        for _ in 0..step.repeat {
+            let done = match &step.action {
+                Action::Expect(expect) => {
+                    self.settle().await?;
+                    self.check(expect).await?;
+                    Ok(())
+                }
+                action => self.act(&step.path, action).await,
+            };
+            match done {
+                Err(error) if error.kind == ErrorKind::Internal => return Err(error),
+                done => self.note_refusal(step, done),
+            }
+            self.check_books(&step.path).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes where a step was refused and should not have been, or the other way round.
+    fn note_refusal(&mut self, step: &Step, done: Result<()>) {
+        let word = |kind: ErrorKind| {
+            let known = KINDS_OF_ERROR.iter().find(|(_, k)| *k == kind);
+            known.map_or("refused", |(word, _)| *word)
+        };
+        let found = done.as_ref().err().map(|error| error.kind);
+        if found == step.refused {
+            return;
+        }
+        let shown = match &done {
+            Ok(()) => "taken".to_owned(),
+            Err(error) => format!("refused as {}: {error}", word(error.kind)),
+        };
+        let expected = step.refused.map_or("taken".to_owned(), |k| format!("refused: {}", word(k)));
+        self.differ(step.path.clone(), expected, shown);
+    }
+
+    fn differ(&mut self, path: String, expected: String, found: String) {
+        self.differences.push(Difference { path, expected, found });
+    }
+
+    async fn act(&mut self, path: &str, action: &Action) -> Result<()> {
+        match action {
+            Action::Fact(fact) => self.fact(path, fact).await,
+            Action::Recharge(recharge) => self.recharge(recharge).await,
+            Action::Publish(publish) => {
+                let now = self.world.server_now();
+                let prices = self.world.prices(&publish.rates);
+                let book = self.world.books[&publish.book];
+                let mut tx = self.world.db.begin_write().await?;
+                prices::publish_version(&mut tx, now, book, publish.from, &prices).await?;
+                Ok(tx.commit().await?)
+            }
+            Action::Assign { tenant, book } => {
+                let (tenant, book) = (self.world.tenants[tenant], self.world.books[book]);
+                let mut tx = self.world.db.begin_write().await?;
+                accounts::assign_book(&mut tx, self.world.server_now(), tenant, book).await?;
+                Ok(tx.commit().await?)
+            }
+            Action::Set { settings, credit_limit } => {
+                settings.apply(&mut self.world.settings);
+                let Some((tenant, limit)) = credit_limit else { return Ok(()) };
+                let mut tx = self.world.db.begin_write().await?;
+                accounts::set_credit_limit(&mut tx, self.world.tenants[tenant], *limit).await?;
+                Ok(tx.commit().await?)
+            }
+            Action::Want { resource, power } => self.world.want(resource, *power).await,
+            Action::Lock { resource, locked } => self.world.lock(resource, *locked).await,
+            Action::Rating { up } => {
+                self.world.rating = *up;
+                Ok(())
+            }
+            Action::Clock { by_ms } => {
+                self.world.ahead_ms = self.world.ahead_ms.saturating_add(*by_ms);
+                Ok(())
+            }
+            Action::Crash(crash) => {
+                self.crash = Some(*crash);
+                Ok(())
+            }
+            Action::Expect(_) => Ok(()),
+        }
+    }
+
+    async fn fact(&mut self, path: &str, fact: &Fact) -> Result<()> {
+        let recorded = self.world.fact(fact).await?;
+        let quarantined = recorded == Recorded::Quarantined;
+        if fact.quarantined.is_some_and(|wanted| wanted != quarantined) {
+            let (path, expected) = (format!("{path}.fact.quarantined"), !quarantined);
+            self.differ(path, expected.to_string(), quarantined.to_string());
+        }
+        Ok(())
+    }
+
+    /// One that comes again with another amount is told to the operators, as it must be: in a
+    /// transaction of its own.
+    async fn recharge(&mut self, recharge: &Recharge) -> Result<()> {
+        let now = self.world.server_now();
+        let tenant = self.world.tenants[&recharge.tenant];
+        let id = recharge.id.clone();
+        let id = id.unwrap_or_else(|| base::id::OperationId::new().to_string());
+        let key = format!("{}:{id}", recharge.provider);
+        let mut tx = self.world.db.begin_write().await?;
+        let done = accounts::topup(&mut tx, now, tenant, recharge.amount, &key, "").await;
+        match done {
+            Ok(_) => Ok(tx.commit().await?),
+            Err(error) if error.kind == ErrorKind::Conflict => {
+                tx.rollback().await?;
+                let mut tx = self.world.db.begin_write().await?;
+                accounts::report_conflict(&mut tx, now, tenant, recharge.amount, &key).await?;
+                tx.commit().await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs the host, rating, standing and routing until none of them has anything to do now.
+    async fn settle(&mut self) -> Result<()> {
+        for _ in 0..ROUNDS_MAX {
+            let now = self.world.server_now();
+            if self.world.rating {
+                self.rating_at = self.rate().await?;
+            }
+            self.standing_at = self.stand().await?;
+            self.world.look().await?;
+            let confirmed = self.world.confirm().await?;
+            let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+            if !confirmed && !(self.world.rating && due(self.rating_at)) && !due(self.standing_at) {
+                let routed = self.deliveries.route(&self.world.db, now).await?;
+                self.channels.extend(routed);
+                return Ok(());
+            }
+        }
+        let now = self.world.now;
+        Err(Error::internal(format!("at {now} there is always something more to do")))
+    }
+
+    /// When rating wants to run again. A poster that was to die does so.
+    async fn rate(&mut self) -> Result<Option<Timestamp>> {
+        if self.crash == Some(Crash::BeforeCommit) && self.dies_before_commit().await? {
+            self.crash = None;
+        }
+        let first = self.run_rating().await?;
+        if self.crash == Some(Crash::AfterCommit) && first.status["lines"] != 0 {
+            // Nobody heard that it was committed: another one takes its place, and looks again.
+            self.crash = None;
+            return Ok(self.run_rating().await?.wake_at);
+        }
+        Ok(first.wake_at)
+    }
+
+    async fn run_rating(&self) -> Result<Outcome> {
+        let (world, clock) = (&self.world, self.world.clock());
+        let rating = RatingReconciler::new(world.db.clone(), clock, world.bus.clone());
+        sound_outcome(rating.run().await?)
+    }
+
+    async fn stand(&self) -> Result<Option<Timestamp>> {
+        let (world, clock) = (&self.world, self.world.clock());
+        let (bus, settings) = (world.bus.clone(), world.settings.clone());
+        let standing = StandingReconciler::new(world.db.clone(), clock, bus, settings);
+        Ok(sound_outcome(standing.run().await?)?.wake_at)
+    }
+
+    /// Posts all that is accrued, and is gone before the commit. False where nothing was.
+    async fn dies_before_commit(&self) -> Result<bool> {
+        let mut lines = 0;
+        for tenant in self.world.tenants.values() {
+            let mut tx = self.world.db.begin_write().await?;
+            lines += rating::post(&mut tx, self.world.server_now(), *tenant).await?.lines;
+            tx.rollback().await?;
+        }
+        Ok(lines > 0)
+    }
+
+    /// The next instant at which something happens.
+    fn next(&self, step: Option<Timestamp>) -> Timestamp {
+        let world = &self.world;
+        let rating = self.rating_at.filter(|_| world.rating).map(|at| world.right(at));
+        let standing = self.standing_at.map(|at| world.right(at));
+        let all = [step, rating, standing, world.next_confirmation(), Some(world.file.end)];
+        let next = all.into_iter().flatten().min().unwrap_or(world.file.end);
+        // What is due now was done.
+        next.max(world.now.saturating_add_ms(1))
+    }
+
+    async fn report(&self) -> Result<Value> {
+        report::report(&self.world, &self.channels).await
+    }
+
+    async fn check(&mut self, expect: &Expect) -> Result<()> {
+        self.differences.extend(compare(expect, &self.report().await?));
+        Ok(())
+    }
+
+    async fn check_books(&mut self, path: &str) -> Result<()> {
+        let faults = sound::faults(&mut *self.world.db.read().await?).await?;
+        for fault in faults {
+            self.differ(format!("{path}: the books"), "balanced".to_owned(), fault.to_owned());
+        }
+        Ok(())
+    }
+
+    async fn end(mut self) -> Result<Played> {
+        self.check_books("end").await?;
+        let report = self.report().await?;
+        if let Some(expect) = &self.world.file.expect {
+            self.differences.extend(compare(expect, &report));
+        }
+        Ok(Played { report, differences: self.differences })
+    }
+}
+
+/// A reconciler goes on past what failed for one tenant; a replay doesn't.
+fn sound_outcome(outcome: Outcome) -> Result<Outcome> {
+    match outcome.status["failed"].as_array() {
+        Some(failed) if !failed.is_empty() => {
+            Err(Error::internal(format!("a tenant can't be worked on: {}", failed[0])))
+        }
+        _ => Ok(outcome),
+    }
+}

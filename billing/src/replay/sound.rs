@@ -1,0 +1,41 @@
+//! Whether the books balance.
+
+use base::{Result, db::Conn};
+
+/// What must find no row, and what it means where it does.
+const CHECKS: [(&str, &str); 3] = [
+    (
+        "a transaction does not sum to zero",
+        "SELECT COUNT(*) FROM (SELECT SUM(CASE direction WHEN 'debit' \
+         THEN amount_micros ELSE -amount_micros END) AS total FROM ledger_entries \
+         GROUP BY transaction_id) AS sums WHERE total <> 0",
+    ),
+    (
+        "an account is not its ledger",
+        "SELECT COUNT(*) FROM accounts a WHERE posted_micros <> \
+         (SELECT CAST(COALESCE(SUM(CASE direction WHEN 'credit' THEN amount_micros \
+           ELSE -amount_micros END), 0) AS BIGINT) FROM ledger_entries \
+          WHERE account = 'tenant:' || a.tenant_id)",
+    ),
+    (
+        "the totals are not the lines",
+        "SELECT COUNT(*) FROM accounts a WHERE \
+         (SELECT CAST(COALESCE(SUM(amount_micros), 0) AS BIGINT) FROM rated_totals \
+          WHERE tenant_id = a.tenant_id) <> \
+         (SELECT CAST(COALESCE(SUM(amount_micros), 0) AS BIGINT) FROM rated_lines \
+          WHERE tenant_id = a.tenant_id)",
+    ),
+];
+
+/// What is wrong; nothing where every transaction's entries sum to zero (and so all of them do),
+/// accounts' sums are the ledger's, and the totals of rounding are the lines'.
+pub async fn faults(conn: &mut Conn) -> Result<Vec<&'static str>> {
+    let mut faults = Vec::new();
+    for (fault, count) in CHECKS {
+        let found: i64 = sqlx::query_scalar(count).fetch_one(&mut *conn).await?;
+        if found > 0 {
+            faults.push(fault);
+        }
+    }
+    Ok(faults)
+}

@@ -1,0 +1,227 @@
+//! The format's errors, and small files played on both databases.
+
+use async_trait::async_trait;
+use base::{
+    ErrorKind, Result,
+    db::{Db, testing::each_empty},
+    id::NoticeId,
+    time::Timestamp,
+};
+
+use super::{Deliveries, Difference, Played, open_empty, parse, play};
+
+struct Nobody;
+
+#[async_trait]
+impl Deliveries for Nobody {
+    async fn route(&self, _: &Db, _: Timestamp) -> Result<Vec<(NoticeId, Vec<String>)>> {
+        Ok(Vec::new())
+    }
+}
+
+const HEAD: &str = r#"
+opshawk_replay: 1
+start: "2026-10-15T09:00:00+08:00"
+price_books:
+  standard:
+    versions:
+    - from: "00:00"
+      rates:
+      - {id: small, component: instance.compute, where: {flavor: small}, price: "0.36"}
+tenants: {acme: {book: standard}}
+resources: {web-1: {tenant: acme}}
+"#;
+
+async fn played(tail: &str) -> Vec<Played> {
+    played_from(HEAD, tail).await
+}
+
+async fn played_from(head: &str, tail: &str) -> Vec<Played> {
+    let text = format!("{head}{tail}");
+    let file = parse(&text).unwrap_or_else(|e| panic!("{e}"));
+    let mut all = Vec::new();
+    for place in each_empty().await {
+        let db = open_empty(&place.url).await.unwrap();
+        all.push(play(&db, &file, &Nobody).await.unwrap());
+        db.close().await;
+    }
+    all
+}
+
+fn shown(differences: &[Difference]) -> Vec<String> {
+    differences.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_unreadable_file_names_the_key_the_line_and_the_way_out() {
+    for (tail, path, line, words) in [
+        ("steps: []\nextra: 1\n", "extra", 13, "unknown; here are: about, currency, end"),
+        ("", "", 2, "'steps' is missing"),
+        ("steps:\n- at: \"10:00\"\n", "steps[0]", 13, "one of fact, recharge"),
+        (
+            "steps:\n- {at: \"10:00\", recharge: {tenant: acme, amount: 1.5}}\n",
+            "steps[0].recharge.amount",
+            13,
+            "in quotes, such as \"12.50\"",
+        ),
+        (
+            "steps:\n- {at: \"10:00\", recharge: {tenant: beta, amount: \"1\"}}\n",
+            "steps[0].recharge.tenant",
+            13,
+            "'beta' does not stand in tenants (acme)",
+        ),
+        (
+            "steps:\n- at: \"10:00\"\n  recharge:\n    tenant: acme\n    amount: \"0.1234567\"\n",
+            "steps[0].recharge.amount",
+            16,
+            "at most 6 decimals",
+        ),
+        (
+            "steps:\n- {at: \"10:00\", fact: {resource: web-1, state: on}}\n",
+            "steps[0].fact.state",
+            13,
+            "'on' is not one of running, paused, stopped, absent",
+        ),
+        (
+            "steps:\n- {at: \"10:00\", close: {tenant: acme, month: 2026-10}}\n",
+            "steps[0].close",
+            13,
+            "not supported yet",
+        ),
+        (
+            "steps:\n- {at: \"10:00\", rating: up}\n- {at: \"09:59\", rating: up}\n",
+            "steps[1].at",
+            14,
+            "order of their instants",
+        ),
+        ("steps:\n- {at: \"10h\", rating: up}\n", "steps[0].at", 13, "an instant is RFC 3339"),
+        (
+            "steps: []\nsettings: {grace: 2h, warnings: [7d, 1d]}\n",
+            "settings.warnings",
+            13,
+            "more than one warning is not supported yet",
+        ),
+        ("steps: []\nsettings: {grace: 2}\n", "settings.grace", 13, "text was expected"),
+        (
+            "steps: []\nexpect: {lines: [{net: \"1\", coverage: 1}]}\n",
+            "expect.lines[0].coverage",
+            13,
+            "not supported yet",
+        ),
+        ("steps: []\nexpect: {findings: []}\n", "expect.findings", 13, "look for the notice"),
+        ("steps: []\nexpect: {ledger: {acme: {tax: \"1\"}}}\n", "expect.ledger.acme.tax", 13, "no"),
+        ("steps: []\nend: \"08:00\"\n", "end", 13, "before the last step"),
+    ] {
+        let error = parse(&format!("{HEAD}{tail}")).unwrap_err();
+        assert_eq!((error.path.as_str(), error.line), (path, Some(line)), "{tail}: {error}");
+        assert!(error.message.contains(words), "{tail}: {error}");
+    }
+    let tax = HEAD.replace("from: \"00:00\"", "from: \"00:00\"\n      tax: {mode: on_top}");
+    let error = parse(&tax).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 8: price_books.standard.versions[0].tax: 'tax' is not supported yet: the product has \
+         no tax; prices include it"
+    );
+    let error = parse("a: [1,").unwrap_err();
+    assert!(error.line.is_some() && error.message.contains("not YAML"), "{error}");
+    assert!(parse("a: 1\na: 2\n").is_err());
+    assert!(parse("opshawk_replay: 2\n").unwrap_err().message.contains("reads format 1"));
+}
+
+#[tokio::test]
+async fn what_is_as_expected_differs_nowhere_and_a_wrong_figure_does() {
+    let steps = r#"
+end: "11:30"
+steps:
+- {at: "10:00", recharge: {tenant: acme, amount: "10", provider: bank, id: r1}}
+- {at: "10:00", fact: {resource: web-1, state: running}}
+- {at: "10:25", fact: {resource: web-1, state: absent}}
+expect:
+  lines: [{from: "10:00", to: "10:25", net: "0.15", component: instance.compute}]
+  ledger: {acme: {cash: "9.85", revenue: "0.15", payments: "-10", receivable: "0"}}
+"#;
+    for played in played(steps).await {
+        assert_eq!(shown(&played.differences), [""; 0]);
+        assert_eq!(played.report["zero"], true);
+    }
+    for played in played(&steps.replace("0.15\", component", "0.16\", component")).await {
+        assert_eq!(
+            shown(&played.differences),
+            ["expect.lines[0].net: \"0.160000\" was expected, but it is \"0.150000\""]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_must_be_told_and_only_where_it_is_one() {
+    let steps = r#"
+steps:
+- {at: "10:00", recharge: {tenant: acme, amount: "10", id: r1}, repeat: 2}
+- {at: "10:01", recharge: {tenant: acme, amount: "11", id: r1}}
+- {at: "10:02", recharge: {tenant: acme, amount: "10", id: r1}, refused: conflict}
+- {at: "10:03", fact: {resource: web-1, state: running, at: "10:09", quarantined: false}}
+- {at: "10:04", lock: {resource: web-1, locked: true}}
+expect: {transactions: {acme: 1}}
+"#;
+    for played in played(steps).await {
+        let all = shown(&played.differences);
+        assert_eq!(all.len(), 3, "{all:?}");
+        assert!(all[0].starts_with("steps[1]: taken was expected"), "{all:?}");
+        assert!(all[0].contains("refused as conflict: this top-up was posted already"), "{all:?}");
+        assert_eq!(all[1], "steps[2]: refused: conflict was expected, but it is taken");
+        assert!(all[2].starts_with("steps[3].fact.quarantined: false was"), "{all:?}");
+    }
+}
+
+/// The server's clock goes back: nothing is posted twice, and the host's facts are right.
+#[tokio::test]
+async fn the_servers_clock_may_jump() {
+    let steps = r#"
+end: "13:05"
+steps:
+- {at: "10:00", fact: {resource: web-1, state: running}}
+- {at: "11:30", clock: {by: "-1h"}}
+- {at: "12:30", clock: {by: 1h}}
+expect: {sums: {acme: "1.08"}, transactions: {acme: 3}}
+"#;
+    for played in played(steps).await {
+        assert_eq!(shown(&played.differences), [""; 0]);
+    }
+}
+
+/// Acme has nothing, so that its instance is to be stopped at once; before that is done it is
+/// beta's, who has credit.
+#[tokio::test]
+async fn a_moved_instance_is_out_of_reach_of_the_first_tenants_cut_off() {
+    let steps = r#"
+end: "12:05"
+settings: {grace: 0s, suspend_to_stop: 0s, warnings: []}
+host: {stop_after: 1h}
+steps:
+- {at: "10:00", fact: {resource: web-1, state: running}}
+- {at: "10:30", fact: {resource: web-1, state: running, tenant: beta}}
+- {at: "10:40", want: {resource: web-1, power: stopped}, refused: conflict}
+expect:
+  actions: [{tenant: acme, resource: web-1, action: stop, state: dropped, at: "10:00"}]
+  sums: {acme: "0.18", beta: "0.54", beta/web-1/instance.compute: "0.54"}
+"#;
+    let two = HEAD.replace(
+        "{acme: {book: standard}}",
+        "{acme: {book: standard}, beta: {book: standard, credit_limit: \"100\"}}",
+    );
+    for played in played_from(&two, steps).await {
+        assert_eq!(shown(&played.differences), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_database_with_something_in_it_is_left_as_it_is() {
+    for place in each_empty().await {
+        let db = open_empty(&place.url).await.unwrap();
+        db.close().await;
+        let error = open_empty(&place.url).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Conflict);
+        assert!(error.to_string().contains("name an empty one"), "{error}");
+    }
+}

@@ -1,0 +1,201 @@
+//! What a file names, in a fresh database; its clocks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::{
+    Result,
+    bus::Bus,
+    db::{Conn, Db},
+    id::{FlavorId, ImageId, PriceBookId, TenantId},
+    time::{ManualClock, SharedClock, Timestamp},
+};
+use identity::users::{self, NewUser};
+use inventory::{
+    hosts, images,
+    quotas::{self, Resource},
+};
+
+use super::{
+    file::{Component, File, Rate},
+    machines::Machine,
+};
+use crate::{
+    Settings, accounts, meter,
+    prices::{self, Price},
+};
+
+/// Of the simulated host and of each quota: no replay is refused for want of room.
+const ROOM: i64 = 1_000_000_000;
+
+pub struct World<'f> {
+    pub file: &'f File,
+    pub db: Db,
+    pub bus: Bus,
+    clock: ManualClock,
+    /// By a clock that is right, as the hosts' are unless a fact says otherwise.
+    pub now: Timestamp,
+    /// By so much the server's clock is ahead.
+    pub ahead_ms: i64,
+    pub settings: Settings,
+    pub tenants: BTreeMap<String, TenantId>,
+    pub books: BTreeMap<String, PriceBookId>,
+    pub flavors: BTreeMap<String, FlavorId>,
+    pub machines: BTreeMap<String, Machine>,
+    pub image: ImageId,
+    /// Whether usage is rated.
+    pub rating: bool,
+}
+
+impl<'f> World<'f> {
+    /// Makes everything that the file's sections name, as of its start.
+    pub async fn build(db: Db, file: &'f File) -> Result<Self> {
+        let start = file.start;
+        let mut tx = db.begin_write().await?;
+        let mut flavors = BTreeMap::new();
+        for (name, f) in &file.flavors {
+            let (vcpus, memory, disk) = (f.vcpus, f.memory_mib, f.disk_gib);
+            let flavor =
+                inventory::flavors::create(&mut tx, start, name, vcpus, memory, disk).await?;
+            flavors.insert(name.clone(), flavor.id);
+        }
+        let books = books(&mut tx, file, &flavors).await?;
+        let mut tenants = BTreeMap::new();
+        for (index, name) in file.tenants.keys().enumerate() {
+            let tenant = tenant(&mut tx, file, name, index, &books).await?;
+            tenants.insert(name.clone(), tenant);
+        }
+        host(&mut tx, start).await?;
+        let new = images::NewImage {
+            name: "replay",
+            disk_format: images::DiskFormat::Qcow2,
+            wants_kernel: false,
+            kernel_cmdline: "",
+        };
+        let image = images::create(&mut tx, start, new).await?.id;
+        tx.commit().await?;
+        let machine =
+            |(name, r): (&String, &super::file::Resource)| (name.clone(), Machine::new(r));
+        Ok(Self {
+            file,
+            db,
+            bus: Bus::default(),
+            clock: ManualClock::at(start),
+            now: start,
+            ahead_ms: 0,
+            settings: file.settings.clone(),
+            tenants,
+            books,
+            flavors,
+            machines: file.resources.iter().map(machine).collect(),
+            image,
+            rating: true,
+        })
+    }
+
+    /// What the server's clock says.
+    pub fn server_now(&self) -> Timestamp {
+        self.now.saturating_add_ms(self.ahead_ms)
+    }
+
+    /// The right time at an instant of the server's clock.
+    pub fn right(&self, server: Timestamp) -> Timestamp {
+        server.saturating_add_ms(-self.ahead_ms)
+    }
+
+    /// The server's clock, set to now.
+    pub fn clock(&self) -> SharedClock {
+        self.clock.set(self.server_now());
+        self.clock.shared()
+    }
+
+    pub fn prices(&self, rates: &[Rate]) -> Vec<Price> {
+        meters(rates, &self.flavors)
+    }
+}
+
+/// Meters with their prices.
+fn meters(rates: &[Rate], flavors: &BTreeMap<String, FlavorId>) -> Vec<Price> {
+    let flavor = |rate: &Rate| rate.flavor.as_ref().and_then(|name| flavors.get(name)).copied();
+    rates
+        .iter()
+        .filter_map(|rate| {
+            let meter = match (rate.component, flavor(rate)) {
+                (Component::Disk, _) => meter::DISK_GIB.to_owned(),
+                (Component::Compute, Some(flavor)) => meter::instance(flavor),
+                (Component::ComputeSuspended, Some(flavor)) => meter::instance_paused(flavor),
+                // The format wants a flavor for both.
+                (_, None) => return None,
+            };
+            Some(Price { meter, unit_price: rate.price })
+        })
+        .collect()
+}
+
+/// Each version is published when it comes into force or at the start, whichever is earlier.
+async fn books(
+    conn: &mut Conn,
+    file: &File,
+    flavors: &BTreeMap<String, FlavorId>,
+) -> Result<BTreeMap<String, PriceBookId>> {
+    let mut books = BTreeMap::new();
+    for (name, book) in &file.books {
+        let id = prices::create_book(&mut *conn, file.start, name, &book.currency).await?.id;
+        for version in &book.versions {
+            let now = version.from.min(file.start);
+            let prices = meters(&version.rates, flavors);
+            prices::publish_version(&mut *conn, now, id, Some(version.from), &prices).await?;
+        }
+        books.insert(name.clone(), id);
+    }
+    Ok(books)
+}
+
+/// With an account, and one user who gets mail.
+async fn tenant(
+    conn: &mut Conn,
+    file: &File,
+    name: &str,
+    index: usize,
+    books: &BTreeMap<String, PriceBookId>,
+) -> Result<TenantId> {
+    let wanted = &file.tenants[name];
+    let id = identity::tenants::create(&mut *conn, file.start, name).await?.id;
+    let login = format!("tenant-{index}@replay.invalid");
+    let user = NewUser { login: &login, tenant_id: Some(id), password_hash: None };
+    users::create(&mut *conn, file.start, user).await?;
+    for resource in Resource::ALL {
+        quotas::set_limit(&mut *conn, id, resource, ROOM).await?;
+    }
+    let settings = Settings { timezone: wanted.zone.name().to_owned(), ..file.settings.clone() };
+    let book = wanted.book.as_ref().map(|name| books[name]);
+    let currency = &wanted.currency;
+    accounts::open_account(&mut *conn, file.start, &settings, id, currency, book).await?;
+    accounts::set_credit_limit(conn, id, wanted.credit_limit).await?;
+    Ok(id)
+}
+
+/// One host with room for all.
+async fn host(conn: &mut Conn, start: Timestamp) -> Result<()> {
+    let id = hosts::create(&mut *conn, start, "replay").await?.id;
+    let seen = hosts::Observation {
+        generation: 0,
+        hypervisor_ok: true,
+        reason: None,
+        remedy: None,
+        facts: hosts::HostFacts {
+            cpus: ROOM,
+            memory_mib: ROOM,
+            disk_gib: ROOM,
+            ..hosts::HostFacts::default()
+        },
+    };
+    hosts::observe(conn, start, id, &seen).await
+}
+
+/// Ids of these tenants, for their locks.
+pub fn ids<'a>(
+    tenants: &BTreeMap<String, TenantId>,
+    names: impl IntoIterator<Item = &'a String>,
+) -> BTreeSet<TenantId> {
+    names.into_iter().filter_map(|name| tenants.get(name)).copied().collect()
+}
