@@ -12,8 +12,12 @@ use crate::{
 
 /// Of one query, at each engine.
 const REPEATS_MIN: usize = 6;
-const REPEATS_MAX: usize = 30;
+const REPEATS_MAX: usize = 200;
 const REPEAT_FOR: Duration = Duration::from_secs(6);
+
+/// Whoever is first after the comparison wakes up the machine, and what one does behind its answer is
+/// in the way of the next: each is first, and behind each other one, as often.
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1], [2, 0, 1], [1, 0, 2]];
 
 pub struct Case {
     pub what: &'static str,
@@ -106,9 +110,7 @@ pub async fn measure(engines: &[Engine; 3], cases: &[Case], end_s: i64) -> Resul
             || (took[0].len() < REPEATS_MAX && began.elapsed() < REPEAT_FOR)
         {
             let mut answers = [const { Vec::new() }; 3];
-            // Whoever is first after the comparison wakes up the machine: each is in its turn.
-            let first = took[0].len();
-            for at in (first..first + engines.len()).map(|at| at % engines.len()) {
+            for at in ORDERS[took[0].len() % ORDERS.len()] {
                 let (answer, time) = engines[at].ask(&query).await?;
                 took[at].push(time.as_secs_f64() * 1000.0);
                 answers[at] = answer;
