@@ -46,7 +46,7 @@ typed_ids! {
     HostId,
     /// A physical machine behind a BMC.
     ServerId,
-    FlavorId, ImageId, InstanceId, OperationId,
+    FlavorId, ImageId, InstanceId, OperationId, QuotaRequestId,
     PriceBookId, PriceVersionId, LedgerTransactionId, UsageEventId,
     NoticeId, DeliveryId, AuditId,
     /// One episode of an alert, from pending to resolved.

@@ -17,7 +17,7 @@ use crate::{
 pub struct Notice {
     /// Deterministic: names the fact, for instance `standing:<tenant>:<episode>:warned`.
     pub key: String,
-    /// What it is about, for routing: `balance`, `alert`, `host`.
+    /// What it is about, for routing: `balance`, `alert`, `quota`.
     pub topic: String,
     /// Whom it concerns; none for what only operators get.
     pub tenant_id: Option<TenantId>,

@@ -5,7 +5,7 @@
 //! | [`hosts`] | machines that run guests: overcommit, what their agent reported |
 //! | [`servers`] | physical machines behind a BMC: wanted and observed power, sensors |
 //! | [`flavors`], [`images`] | what an instance is made of |
-//! | [`quotas`] | limits, taken in one statement |
+//! | [`quotas`] | limits, taken in one statement; requests for more; the daily check of both |
 //! | [`placement`] | which host takes it |
 //! | [`instances`] | wanted, held and observed state, and the rule that makes one of them |
 //! | [`operations`] | a view over a row's generations: who asked, steps, result, duration |

@@ -1,31 +1,86 @@
 //! How much a tenant may have. Checked and taken in one statement, so that no race overruns it.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | this | kinds, limits, taking and giving back |
+//! | [`requests`] | a tenant asks for more, an operator decides |
+//! | [`drift`] | whether what is taken is what there is |
+//!
+//! Kinds whose resources this program does not have yet have their limits already, with nothing
+//! used. Rows are locked in the order of [`Resource::ALL`], whoever writes them.
 
 use base::{Error, ErrorKind, Result, db::Conn, id::TenantId};
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
+pub mod drift;
+pub mod requests;
+
 crate::text_enum! {
-    Resource { Instances = "instances", Vcpus = "vcpus", MemoryMib = "memory_mib", DiskGib = "disk_gib" }
+    Resource {
+        Instances = "instances",
+        Vcpus = "vcpus",
+        MemoryMib = "memory_mib",
+        DiskGib = "disk_gib",
+        PublicIps = "public_ips",
+        Volumes = "volumes",
+        Snapshots = "snapshots",
+        Routers = "routers",
+        Networks = "networks",
+        SecurityGroups = "security_groups",
+        KeyPairs = "key_pairs",
+    }
 }
 
 impl Resource {
-    pub const ALL: [Self; 4] = [Self::Instances, Self::Vcpus, Self::MemoryMib, Self::DiskGib];
+    pub const ALL: [Self; 11] = [
+        Self::Instances,
+        Self::Vcpus,
+        Self::MemoryMib,
+        Self::DiskGib,
+        Self::PublicIps,
+        Self::Volumes,
+        Self::Snapshots,
+        Self::Routers,
+        Self::Networks,
+        Self::SecurityGroups,
+        Self::KeyPairs,
+    ];
 
-    /// For a new tenant: the figures that OpenStack begins with.
+    /// For a new tenant, where no setting says otherwise. Those of instances are the figures that
+    /// OpenStack begins with.
     pub const fn default_limit(self) -> i64 {
         match self {
-            Self::Instances => 10,
+            Self::Instances
+            | Self::Volumes
+            | Self::Snapshots
+            | Self::Routers
+            | Self::Networks
+            | Self::SecurityGroups => 10,
             Self::Vcpus => 20,
             Self::MemoryMib => 50 * 1024,
             Self::DiskGib => 1000,
+            Self::PublicIps => 50,
+            Self::KeyPairs => 100,
         }
     }
 }
+
+/// No limit is above it: what every reader of JSON counts exactly.
+pub const LIMIT_MAX: i64 = (1 << 53) - 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     pub resource: Resource,
     pub limit: i64,
     pub used: i64,
+}
+
+/// A limit by its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    pub resource: Resource,
+    pub limit: i64,
 }
 
 /// What one instance takes.
@@ -47,14 +102,24 @@ impl Amounts {
     }
 }
 
+/// A new tenant's limits, as the program has them where no setting says otherwise.
 pub async fn create_defaults(conn: &mut Conn, tenant: TenantId) -> Result<()> {
+    create(conn, tenant, Resource::default_limit).await
+}
+
+/// A new tenant's limits.
+pub async fn create(
+    conn: &mut Conn,
+    tenant: TenantId,
+    limit_of: impl Fn(Resource) -> i64,
+) -> Result<()> {
     for resource in Resource::ALL {
         sqlx::query(
             "INSERT INTO quotas (tenant_id, resource, hard_limit, used) VALUES ($1, $2, $3, 0)",
         )
         .bind(tenant.to_string())
         .bind(resource.as_str())
-        .bind(resource.default_limit())
+        .bind(limit_of(resource))
         .execute(&mut *conn)
         .await?;
     }
@@ -80,6 +145,24 @@ pub async fn list(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Quota>> {
     Ok(quotas)
 }
 
+/// One kind's; nothing is allowed where none was ever set.
+async fn one(conn: &mut Conn, tenant: TenantId, resource: Resource) -> Result<Quota> {
+    let quotas = list(conn, tenant).await?;
+    let found = quotas.into_iter().find(|q| q.resource == resource);
+    Ok(found.unwrap_or(Quota { resource, limit: 0, used: 0 }))
+}
+
+/// Keeps others from taking, giving back, asking and deciding for this tenant until the end of the
+/// transaction: all of them write the first kind's row before any other.
+async fn lock(conn: &mut Conn, tenant: TenantId) -> Result<()> {
+    sqlx::query("UPDATE quotas SET used = used WHERE tenant_id = $1 AND resource = $2")
+        .bind(tenant.to_string())
+        .bind(Resource::ALL[0].as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// A limit below what is used is allowed: it only stops what is new.
 pub async fn set_limit(
     conn: &mut Conn,
@@ -87,9 +170,8 @@ pub async fn set_limit(
     resource: Resource,
     limit: i64,
 ) -> Result<()> {
-    if limit < 0 {
-        return Err(Error::invalid("limit", format!("the limit must be 0 or more, not {limit}")));
-    }
+    check_limit(limit)?;
+    lock(&mut *conn, tenant).await?;
     sqlx::query(
         "INSERT INTO quotas (tenant_id, resource, hard_limit, used) VALUES ($1, $2, $3, 0) \
          ON CONFLICT (tenant_id, resource) DO UPDATE SET hard_limit = excluded.hard_limit",
@@ -100,6 +182,13 @@ pub async fn set_limit(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+fn check_limit(limit: i64) -> Result<()> {
+    if (0..=LIMIT_MAX).contains(&limit) {
+        return Ok(());
+    }
+    Err(Error::invalid("limit", format!("the limit must be from 0 to {LIMIT_MAX}, not {limit}")))
 }
 
 /// Takes all or, since the caller's transaction then fails, nothing.
@@ -127,17 +216,16 @@ async fn exceeded(
     resource: Resource,
     amount: i64,
 ) -> Result<Error> {
-    let quotas = list(conn, tenant).await?;
-    let (used, limit) = quotas
-        .iter()
-        .find(|q| q.resource == resource)
-        .map_or((0, 0), |quota| (quota.used, quota.limit));
+    let Quota { used, limit, .. } = one(conn, tenant, resource).await?;
     let name = resource.as_str();
     Ok(Error::new(
         ErrorKind::QuotaExceeded,
         format!("the quota for {name} is {used}/{limit} used, and this needs {amount} more"),
     )
-    .remedy("delete what is not needed, or ask an operator to raise the quota"))
+    .remedy(
+        "delete what is not needed, or ask for more: in the console's overview, or with \
+         opshawk quota request",
+    ))
 }
 
 pub async fn release(conn: &mut Conn, tenant: TenantId, amounts: Amounts) -> Result<()> {
@@ -151,3 +239,6 @@ pub async fn release(conn: &mut Conn, tenant: TenantId, amounts: Amounts) -> Res
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,3 +63,44 @@ async fn a_database_that_cannot_be_opened_is_named_without_its_password() {
     );
     assert_eq!(Db::open("mysql://x").await.unwrap_err().kind, ErrorKind::Invalid);
 }
+
+#[tokio::test]
+async fn tenants_of_before_get_the_kinds_of_quota_that_came_later() {
+    for place in testing::each_empty().await {
+        let db = Db::connect(&place.url).await.unwrap();
+        migrate::run_only(&db, &[1, 2, 3, 4, 5, 6, 1001, 1002]).await.unwrap();
+        let mut tx = db.begin_write().await.unwrap();
+        for statement in [
+            "INSERT INTO tenants (id, name, created_ms) VALUES ('t1', 'acme', 1)",
+            "INSERT INTO quotas VALUES ('t1', 'instances', 3, 2)",
+            "INSERT INTO tenants (id, name, created_ms) VALUES ('t2', 'other', 1)",
+        ] {
+            sqlx::query(statement).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        migrate::run(&db).await.unwrap();
+        let mut conn = db.read().await.unwrap();
+        let mut of = async |tenant: &str| {
+            let sql = "SELECT resource, hard_limit, used FROM quotas WHERE tenant_id = $1 \
+                       ORDER BY resource";
+            let rows = sqlx::query(sql).bind(tenant.to_owned()).fetch_all(&mut *conn).await;
+            let figures = |row: &AnyRow| {
+                (row.get::<String, _>(0), row.get::<i64, _>(1), row.get::<i64, _>(2))
+            };
+            rows.unwrap().iter().map(figures).collect::<Vec<_>>()
+        };
+        let new = [
+            ("key_pairs", 100),
+            ("networks", 10),
+            ("public_ips", 50),
+            ("routers", 10),
+            ("security_groups", 10),
+            ("snapshots", 10),
+            ("volumes", 10),
+        ];
+        let new: Vec<_> = new.into_iter().map(|(kind, most)| (kind.to_owned(), most, 0)).collect();
+        assert_eq!(of("t2").await, new);
+        let kept = [("instances".to_owned(), 3, 2)];
+        assert_eq!(of("t1").await, [&kept[..], &new[..]].concat());
+    }
+}
