@@ -38,6 +38,7 @@ pub mod page;
 pub mod price_books;
 pub mod problem;
 pub mod prometheus;
+pub mod quota_requests;
 pub mod quotas;
 pub mod servers;
 pub mod session;
@@ -65,6 +66,12 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(money::get_bill))
         .routes(routes!(money::get_bill_csv))
         .routes(routes!(quotas::get_quota, quotas::set_quota))
+        .routes(routes!(quotas::recount_quota))
+        .routes(routes!(quota_requests::list_quota_requests, quota_requests::create_quota_request))
+        .routes(routes!(quota_requests::get_quota_request))
+        .routes(routes!(quota_requests::approve_quota_request))
+        .routes(routes!(quota_requests::refuse_quota_request))
+        .routes(routes!(quota_requests::withdraw_quota_request))
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(tokens::list_tokens, tokens::create_token))
         .routes(routes!(tokens::revoke_token))

@@ -11,10 +11,12 @@ use std::{
 use serde::Deserialize;
 
 mod load;
+mod quotas;
 mod samples;
 mod sections;
 
 pub use load::{ConfigError, Flags, load};
+pub use quotas::Quotas;
 pub use samples::{LogSync, Query, Samples, TenantSamples};
 pub use sections::{Agent, Alerting, Billing, Bmc, Notify, Smtp};
 
@@ -45,6 +47,7 @@ pub struct Config {
     pub smtp: Option<Smtp>,
     pub notify: Notify,
     pub billing: Billing,
+    pub quotas: Quotas,
 }
 
 impl Default for Config {
@@ -64,6 +67,7 @@ impl Default for Config {
             smtp: None,
             notify: Notify::default(),
             billing: Billing::default(),
+            quotas: Quotas::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use axum::{extract::State, response::Response};
 use base::{bus::Topic, db::Conn, id::TenantId};
 use http::StatusCode;
 use identity::tenants;
-use inventory::quotas::{self, Resource};
+use inventory::quotas::{self, Limit, Resource, drift};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -33,16 +33,51 @@ pub struct QuotaItem {
 #[serde(deny_unknown_fields)]
 pub struct SetQuota {
     /// What is not named stays as it is.
-    pub items: Vec<SetQuotaItem>,
+    /// A limit may be below what is used: then nothing new is granted.
+    pub items: Vec<QuotaLimit>,
 }
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SetQuotaItem {
+pub struct QuotaLimit {
     pub resource: Resource,
-    /// May be below what is used: then nothing new is granted.
     #[schema(minimum = 0)]
     pub limit: i64,
+}
+
+impl From<Limit> for QuotaLimit {
+    fn from(Limit { resource, limit }: Limit) -> Self {
+        Self { resource, limit }
+    }
+}
+
+impl From<QuotaLimit> for Limit {
+    fn from(QuotaLimit { resource, limit }: QuotaLimit) -> Self {
+        Self { resource, limit }
+    }
+}
+
+/// What was mended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuotaRecount {
+    /// Empty where the quota was right.
+    pub mended: Vec<QuotaDrift>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QuotaDrift {
+    pub resource: Resource,
+    /// What the quota said.
+    pub used: i64,
+    /// What there is.
+    pub counted: i64,
+}
+
+impl From<drift::Drift> for QuotaDrift {
+    fn from(drift: drift::Drift) -> Self {
+        let drift::Drift { resource, used, counted, .. } = drift;
+        Self { resource, used, counted }
+    }
 }
 
 async fn read(conn: &mut Conn, tenant: TenantId) -> base::Result<Quota> {
@@ -89,4 +124,22 @@ pub async fn set_quota(
     let quota = read(&mut unit.tx, id).await?;
     unit.changes.add(Topic::Quota, id, Some(id));
     unit.finish(StatusCode::OK, &quota).await
+}
+
+/// Sets what is used to what there is. The daily check (`quota-drift`) tells where they differ.
+#[utoipa::path(post, path = "/v1/tenants/{id}/quota/recount", tag = "tenants",
+    params(("id" = TenantId, Path)), responses((status = 200, body = QuotaRecount)))]
+pub async fn recount_quota(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TenantId>,
+) -> unit::Result<Response> {
+    let mut unit = app.begin(&caller, None).await?;
+    tenants::get(&mut unit.tx, id).await?;
+    let found = drift::mend(&mut unit.tx, id).await?;
+    let mended = found.into_iter().map(QuotaDrift::from).collect();
+    let recount = QuotaRecount { mended };
+    unit.audit("quota.recount", ("tenant", id), Some(id), json!(recount)).await?;
+    unit.changes.add(Topic::Quota, id, Some(id));
+    unit.finish(StatusCode::OK, &recount).await
 }

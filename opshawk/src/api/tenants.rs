@@ -111,7 +111,8 @@ pub async fn create_tenant(
     let now = unit.now;
     let tenant = tenants::create(&mut unit.tx, now, &body.name).await?;
     let id = tenant.id;
-    quotas::create_defaults(&mut unit.tx, id).await?;
+    let limit_of = |resource| app.config.quotas.limit(resource);
+    quotas::create(&mut unit.tx, id, limit_of).await?;
     let CreateTenant { currency, price_book_id, .. } = body;
     accounts::open_account(&mut unit.tx, now, &app.billing, id, &currency, price_book_id).await?;
     unit.audit("tenant.create", ("tenant", id), Some(id), json!({ "name": tenant.name })).await?;

@@ -12,6 +12,7 @@ mod killed;
 mod leaks;
 mod limits;
 mod owned;
+mod quotas;
 mod samples;
 mod sessions;
 mod settings;

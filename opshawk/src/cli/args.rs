@@ -8,8 +8,10 @@ use super::output::Format;
 use crate::config::Flags;
 
 mod nouns;
+mod quota;
 
 pub use nouns::*;
+pub use quota::{Limits, QuotaCommand, RequestState};
 
 /// Runs a private cloud's day: machines, measurement, alerts, money.
 #[derive(Debug, Parser)]

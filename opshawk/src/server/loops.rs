@@ -11,6 +11,7 @@ use base::{
     time::SharedClock,
 };
 use billing::{rating::RatingReconciler, standing::StandingReconciler};
+use inventory::quotas::drift::QuotaDrift;
 use provisioner::{
     liveness::HostLiveness,
     servers::{BmcClients, ServerPower},
@@ -69,6 +70,7 @@ impl Loops {
         let standing = driver.spawn(Arc::new(standing));
         let rating = driver.spawn(Arc::new(RatingReconciler::new(db(), clock(), bus())));
         driver.spawn(Arc::new(HostLiveness { db: db(), clock: clock(), bus: bus() }));
+        driver.spawn(Arc::new(QuotaDrift { db: db(), clock: clock(), bus: bus() }));
         let clients = Arc::new(BmcClients::default());
         let power = driver.spawn(Arc::new(ServerPower {
             db: db(),

@@ -117,6 +117,36 @@ export const useSetQuota = (tenantId: string) =>
     [["quota"]],
   );
 
+export const useAskQuota = () =>
+  useAction(
+    (body: Schemas["CreateQuotaRequest"]) =>
+      once(["ask-quota", body], (header) =>
+        client.POST("/v1/quota-requests", { body, params: { header } }),
+      ),
+    [keys.quotaRequests],
+  );
+
+export const useApproveQuota = (id: string) =>
+  useAction(
+    (body: Schemas["ApproveQuotaRequest"]) =>
+      unwrap(client.POST("/v1/quota-requests/{id}/approve", { body, params: path(id) })),
+    [keys.quotaRequests, ["quota"]],
+  );
+
+export const useRefuseQuota = (id: string) =>
+  useAction(
+    (body: Schemas["RefuseQuotaRequest"]) =>
+      unwrap(client.POST("/v1/quota-requests/{id}/refuse", { body, params: path(id) })),
+    [keys.quotaRequests],
+  );
+
+export const useWithdrawQuota = () =>
+  useAction(
+    (id: string) =>
+      unwrap(client.POST("/v1/quota-requests/{id}/withdraw", { params: path(id) })),
+    [keys.quotaRequests],
+  );
+
 export const useCreateUser = () =>
   useAction(
     (body: Schemas["CreateUser"]) =>

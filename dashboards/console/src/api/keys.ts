@@ -7,6 +7,9 @@ export const keys = {
   balance: (tenantId: string) => ["balance", tenantId],
   bill: (tenantId: string, from: string, to: string) => ["bill", tenantId, from, to],
   quota: (tenantId: string) => ["quota", tenantId],
+  quotaRequests: ["quota-requests"],
+  quotaRequestsOf: (tenantId: string) => ["quota-requests", tenantId],
+  quotaRequestsPending: ["quota-requests", "pending"],
   users: ["users"],
   flavors: ["flavors"],
   images: ["images"],
@@ -41,5 +44,5 @@ export const TOPIC_KEYS: Readonly<Record<string, readonly (readonly string[])[]>
   alert: [keys.alerts],
   notice: [keys.notices],
   image: [keys.images, keys.flavors],
-  quota: [["quota"]],
+  quota: [["quota"], keys.quotaRequests, keys.audit],
 };

@@ -74,6 +74,21 @@ export const quotaQuery = (tenantId: string) =>
     queryFn: () => unwrap(client.GET("/v1/tenants/{id}/quota", byId(tenantId))),
     select: (quota) => quota.items,
   });
+/** The newest of one tenant's. */
+export const quotaRequestsQuery = (tenantId: string) =>
+  list(keys.quotaRequestsOf(tenantId), () =>
+    unwrap(
+      client.GET("/v1/quota-requests", {
+        params: { query: { tenant_id: tenantId, limit: PAGE } },
+      }),
+    ),
+  );
+/** All that wait for an operator. */
+export const pendingQuotaRequestsQuery = list(keys.quotaRequestsPending, () =>
+  unwrap(
+    client.GET("/v1/quota-requests", { params: { query: { state: "pending", limit: CHOICES } } }),
+  ),
+);
 export const usersQuery = list(keys.users, () => unwrap(client.GET("/v1/users", all)));
 export const priceBooksQuery = list(keys.priceBooks, () =>
   unwrap(client.GET("/v1/price-books", all)),

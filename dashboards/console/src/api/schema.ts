@@ -889,6 +889,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/quota-requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Newest first; a member sees its own tenant's. */
+        get: operations["list_quota_requests"];
+        put?: never;
+        /**
+         * Asks for higher limits. Five requests of a tenant may wait for an answer, and it may make twenty a
+         *     day.
+         */
+        post: operations["create_quota_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quota-requests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_quota_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quota-requests/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets the limits asked for, or others, at once; none is lowered by it. */
+        post: operations["approve_quota_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quota-requests/{id}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Leaves the limits as they are, and says why. */
+        post: operations["refuse_quota_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quota-requests/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The tenant thinks better of it. */
+        post: operations["withdraw_quota_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/rule-groups": {
         parameters: {
             query?: never;
@@ -1164,6 +1252,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{id}/quota/recount": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets what is used to what there is. The daily check (`quota-drift`) tells where they differ. */
+        post: operations["recount_quota"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenants/{id}/topups": {
         parameters: {
             query?: never;
@@ -1267,6 +1372,11 @@ export interface components {
         AlertId: string;
         /** @enum {string} */
         AlertState: "pending" | "firing" | "resolved";
+        ApproveQuotaRequest: {
+            answer?: string | null;
+            /** @description Other limits than those asked for; what is not named is granted as asked. */
+            items?: components["schemas"]["QuotaLimit"][];
+        };
         AuditEntry: {
             /** @description `instance.create`, `tenant.topup`, … */
             action: string;
@@ -1388,6 +1498,13 @@ export interface components {
             effective_at?: components["schemas"]["Timestamp"] | null;
             /** @description All prices of the version: a meter that is not named is free. */
             prices: components["schemas"]["Price"][];
+        };
+        CreateQuotaRequest: {
+            /** @description Each above what the limit is now. */
+            items: components["schemas"]["QuotaLimit"][];
+            /** @description What it is needed for. */
+            reason: string;
+            tenant_id?: components["schemas"]["TenantId"] | null;
         };
         CreateServer: {
             /** @description `address:port`; the port is 623 where not given. */
@@ -1953,6 +2070,27 @@ export interface components {
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
         };
+        Page_QuotaRequest: {
+            items: {
+                /** @description What the operator says to it. */
+                answer?: string | null;
+                asked_by: string;
+                created_at: components["schemas"]["Timestamp"];
+                decided_at?: components["schemas"]["Timestamp"] | null;
+                /** @description For operators. */
+                decided_by?: string | null;
+                /** @description The limits that were set, where it is approved. */
+                granted?: components["schemas"]["QuotaLimit"][] | null;
+                id: components["schemas"]["QuotaRequestId"];
+                /** @description The limits asked for. */
+                items: components["schemas"]["QuotaLimit"][];
+                reason: string;
+                state: components["schemas"]["QuotaRequestState"];
+                tenant_id: components["schemas"]["TenantId"];
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
         Page_RuleGroup: {
             items: {
                 evaluated_at?: components["schemas"]["Timestamp"] | null;
@@ -2091,6 +2229,19 @@ export interface components {
         Quota: {
             items: components["schemas"]["QuotaItem"][];
         };
+        QuotaDrift: {
+            /**
+             * Format: int64
+             * @description What there is.
+             */
+            counted: number;
+            resource: components["schemas"]["Resource"];
+            /**
+             * Format: int64
+             * @description What the quota said.
+             */
+            used: number;
+        };
         QuotaItem: {
             /** Format: int64 */
             limit: number;
@@ -2098,6 +2249,37 @@ export interface components {
             /** Format: int64 */
             used: number;
         };
+        QuotaLimit: {
+            /** Format: int64 */
+            limit: number;
+            resource: components["schemas"]["Resource"];
+        };
+        /** @description What was mended. */
+        QuotaRecount: {
+            /** @description Empty where the quota was right. */
+            mended: components["schemas"]["QuotaDrift"][];
+        };
+        QuotaRequest: {
+            /** @description What the operator says to it. */
+            answer?: string | null;
+            asked_by: string;
+            created_at: components["schemas"]["Timestamp"];
+            decided_at?: components["schemas"]["Timestamp"] | null;
+            /** @description For operators. */
+            decided_by?: string | null;
+            /** @description The limits that were set, where it is approved. */
+            granted?: components["schemas"]["QuotaLimit"][] | null;
+            id: components["schemas"]["QuotaRequestId"];
+            /** @description The limits asked for. */
+            items: components["schemas"]["QuotaLimit"][];
+            reason: string;
+            state: components["schemas"]["QuotaRequestState"];
+            tenant_id: components["schemas"]["TenantId"];
+        };
+        /** Format: uuid */
+        QuotaRequestId: string;
+        /** @enum {string} */
+        QuotaRequestState: "pending" | "approved" | "refused" | "withdrawn";
         /** @description How one reconciler stands. */
         ReconcilerStatus: {
             description: string;
@@ -2120,8 +2302,12 @@ export interface components {
         Reconcilers: {
             items: components["schemas"]["ReconcilerStatus"][];
         };
+        RefuseQuotaRequest: {
+            /** @description Why. */
+            answer: string;
+        };
         /** @enum {string} */
-        Resource: "instances" | "vcpus" | "memory_mib" | "disk_gib";
+        Resource: "instances" | "vcpus" | "memory_mib" | "disk_gib" | "public_ips" | "volumes" | "snapshots" | "routers" | "networks" | "security_groups" | "key_pairs";
         /** @enum {string} */
         Role: "operator" | "member";
         /** @enum {string} */
@@ -2175,16 +2361,11 @@ export interface components {
             action: components["schemas"]["WantedPower"];
         };
         SetQuota: {
-            /** @description What is not named stays as it is. */
-            items: components["schemas"]["SetQuotaItem"][];
-        };
-        SetQuotaItem: {
             /**
-             * Format: int64
-             * @description May be below what is used: then nothing new is granted.
+             * @description What is not named stays as it is.
+             *     A limit may be below what is used: then nothing new is granted.
              */
-            limit: number;
-            resource: components["schemas"]["Resource"];
+            items: components["schemas"]["QuotaLimit"][];
         };
         /** @description The one-time link's token, and the password to set. */
         Setup: {
@@ -4419,6 +4600,211 @@ export interface operations {
             };
         };
     };
+    list_quota_requests: {
+        parameters: {
+            query?: {
+                /** @description For operators: one tenant's only. */
+                tenant_id?: components["schemas"]["TenantId"];
+                state?: components["schemas"]["QuotaRequestState"];
+                /** @description At most so many items (1 to 1000, 100 where not given). */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_QuotaRequest"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_quota_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateQuotaRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRequest"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_quota_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaRequestId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRequest"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_quota_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaRequestId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveQuotaRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRequest"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refuse_quota_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaRequestId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefuseQuotaRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRequest"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_quota_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["QuotaRequestId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRequest"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_rule_groups: {
         parameters: {
             query?: {
@@ -5154,6 +5540,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Quota"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recount_quota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaRecount"];
                 };
             };
             /** @description What was wrong (RFC 9457) */

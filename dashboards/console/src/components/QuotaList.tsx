@@ -1,5 +1,5 @@
 // "8/10 instances": what is used of what is allowed, in words and as a bar.
-import { Group, Progress, Stack, Text } from "@mantine/core";
+import { Group, Progress, SimpleGrid, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { QuotaItem } from "../api/types";
 import { formatMib, formatNumber } from "../format/quantity";
@@ -51,10 +51,10 @@ export function QuotaList({ items }: { items: QuotaItem[] }) {
     );
   }
   return (
-    <Stack gap="md">
+    <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="lg" verticalSpacing="md">
       {items.map((item) => (
         <QuotaBar key={item.resource} item={item} />
       ))}
-    </Stack>
+    </SimpleGrid>
   );
 }

@@ -64,6 +64,12 @@ const LOOKS: { [K in StatusKind]: Record<keyof (typeof en.status)[K], Look> } = 
     reclaimed: ["gray", IconTrash],
   },
   delivery: { pending: BUSY, delivered: OK, failed: BAD },
+  quota_request: {
+    pending: ["blue", IconClockHour4],
+    approved: OK,
+    refused: BAD,
+    withdrawn: ["gray", IconBan],
+  },
   reconciler: { running: BUSY, ok: OK, failing: BAD, waiting: QUIET },
 };
 

@@ -14,6 +14,7 @@ import type {
   Operation,
   PriceBook,
   Quota,
+  QuotaRequest,
   Reconciler,
   RuleGroup,
   Server,
@@ -63,8 +64,20 @@ export const quota: Quota = {
     { resource: "vcpus", used: 12, limit: 40 },
     { resource: "memory_mib", used: 16384, limit: 16384 },
     { resource: "disk_gib", used: 120, limit: 500 },
+    { resource: "public_ips", used: 0, limit: 50 },
+    { resource: "volumes", used: 0, limit: 10 },
+    { resource: "snapshots", used: 0, limit: 10 },
+    { resource: "routers", used: 0, limit: 10 },
+    { resource: "networks", used: 0, limit: 10 },
+    { resource: "security_groups", used: 0, limit: 10 },
+    { resource: "key_pairs", used: 0, limit: 100 },
   ],
 };
+
+export const quotaRequests: QuotaRequest[] = [
+  { id: id(90), tenant_id: id(10), items: [{ resource: "instances", limit: 20 }, { resource: "memory_mib", limit: 65_536 }], reason: "The shop opens in a second country.\nTwo web servers more a week.", state: "pending", asked_by: "ada@acme.example", created_at: ago(1800) },
+  { id: id(89), tenant_id: id(10), items: [{ resource: "vcpus", limit: 80 }], granted: [{ resource: "vcpus", limit: 40 }], reason: "A nightly batch run.", state: "approved", asked_by: "ada@acme.example", created_at: ago(400_000), decided_by: "operator", decided_at: ago(399_000), answer: "40 until the next host is here." },
+];
 
 export const flavors: Flavor[] = [
   { id: id(20), name: "m1.tiny", vcpus: 1, memory_mib: 160, disk_gib: 1, created_at: ago(90_000) },
@@ -276,7 +289,7 @@ export const notFound: FakeAnswer = {
 
 const LISTS: Record<string, unknown[]> = {
   tenants, flavors, images, hosts, servers, instances, operations, alerts, notices, users, audit,
-  "rule-groups": ruleGroups, "price-books": priceBooks,
+  "quota-requests": quotaRequests, "rule-groups": ruleGroups, "price-books": priceBooks,
 };
 
 /** What the server would answer to a GET; who asks decides what is there. */
@@ -302,6 +315,9 @@ export function fakeGet(url: URL, me: Me | null): FakeAnswer {
   if (kind === "tenants" && part === "quota") return ok(quota);
   if (kind === "tenants" && part === "bill") return ok(bill);
   if (part === "console-log") return ok({ tail: consoleTail, at: ago(4) });
+  if (kind === "quota-requests" && url.searchParams.get("state") === "pending") {
+    return ok(page(quotaRequests.filter(({ state }) => state === "pending")));
+  }
   const list = LISTS[kind];
   if (!list) return notFound;
   if (key === undefined) return ok(page(list));

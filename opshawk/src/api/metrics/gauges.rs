@@ -10,7 +10,8 @@ use base::{
 use billing::{accounts, bill};
 use identity::tenants;
 use inventory::{
-    hosts, instances, quotas,
+    hosts, instances,
+    quotas::{self, drift::QuotaDrift, requests},
     servers::{self, ObservedPower},
 };
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, proto::MetricFamily};
@@ -148,6 +149,7 @@ pub async fn of_all(app: &App) -> Result<Vec<MetricFamily>> {
     limits::gather(app, &gauges);
     let mut conn = app.read().await?;
     of_machines(&mut conn, &gauges).await?;
+    of_quotas(app, &mut conn, &gauges).await?;
     let of_tenants = TenantGauges::new(&gauges);
     let (now, stats) = (app.clock.now(), app.store.stats());
     for tenant in tenants::list(&mut conn, None, MAX_ITEMS).await? {
@@ -236,6 +238,21 @@ fn of_program(app: &App, gauges: &Gauges) {
         let last_ms = status.last_duration_ms.unwrap_or(0);
         took.with_label_values(&label).set(last_ms as f64 / 1e3);
     }
+}
+
+async fn of_quotas(app: &App, conn: &mut Conn, gauges: &Gauges) -> Result<()> {
+    let help = "Requests for more quota that wait for an answer.";
+    let pending = gauges.vec("opshawk_quota_requests_pending", help, &[]);
+    let waiting = requests::count_pending(conn).await?;
+    pending.with_label_values::<&str>(&[]).set(waiting as f64);
+    // Absent until the first check has ended.
+    let checks = app.driver.statuses().into_iter().find(|s| s.name == QuotaDrift::NAME);
+    let differ = checks.and_then(|s| s.last_status[QuotaDrift::DIFFER].as_f64());
+    if let Some(differ) = differ {
+        let help = "Quotas that the last daily check found to differ from what there is.";
+        gauges.vec("opshawk_quota_drift", help, &[]).with_label_values::<&str>(&[]).set(differ);
+    }
+    Ok(())
 }
 
 async fn of_machines(conn: &mut Conn, gauges: &Gauges) -> Result<()> {

@@ -250,26 +250,6 @@ fn parse_price(text: &str) -> Result<(String, Nanos), String> {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum QuotaCommand {
-    Show {
-        /// Your own where not given
-        tenant: Option<String>,
-    },
-    /// Set the limits that are named
-    Set {
-        tenant: String,
-        #[arg(long)]
-        instances: Option<i64>,
-        #[arg(long)]
-        vcpus: Option<i64>,
-        #[arg(long)]
-        memory_mib: Option<i64>,
-        #[arg(long)]
-        disk_gib: Option<i64>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub enum InstanceCommand {
     List {
         /// For operators: one tenant's only

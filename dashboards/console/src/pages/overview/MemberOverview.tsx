@@ -2,7 +2,7 @@ import { SimpleGrid, Stack } from "@mantine/core";
 import { IconBox } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { alertsQuery, allInstancesQuery, quotaQuery } from "../../api/queries";
+import { alertsQuery, allInstancesQuery } from "../../api/queries";
 import type { Instance } from "../../api/types";
 import { BalanceCard } from "../../components/BalanceCard";
 import { DataTable } from "../../components/DataTable";
@@ -12,11 +12,11 @@ import { OperationsTable } from "../../components/OperationsTable";
 import { PageHeader } from "../../components/PageHeader";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
-import { QuotaList } from "../../components/QuotaList";
 import { When } from "../../components/When";
 import { useMe } from "../../shell/me";
 import { AlertTable } from "../alerts/AlertTable";
 import { InstanceStatus } from "../instances/InstanceStatus";
+import { OwnQuotaPanel, TenantRequests } from "../quota/Panels";
 
 const NEWEST_OPERATIONS = 8;
 const NEWEST_INSTANCES = 6;
@@ -24,7 +24,6 @@ const NEWEST_INSTANCES = 6;
 export function MemberOverview({ tenantId }: { tenantId: string }) {
   const { t } = useTranslation();
   const me = useMe();
-  const quota = useQuery(quotaQuery(tenantId));
   const instances = useQuery(allInstancesQuery);
   const firing = useQuery(alertsQuery).data?.filter(({ state }) => state === "firing") ?? [];
   return (
@@ -43,12 +42,9 @@ export function MemberOverview({ tenantId }: { tenantId: string }) {
               </TextLink>
             }
           />
-          <Panel title={t("quota.title")}>
-            <QueryView query={quota} lines={4}>
-              {(items) => <QuotaList items={items} />}
-            </QueryView>
-          </Panel>
+          <OwnQuotaPanel tenantId={tenantId} />
         </SimpleGrid>
+        <TenantRequests tenantId={tenantId} />
         {firing.length > 0 && (
           <Panel title={t("overview.firing")} flush>
             <AlertTable state="firing" alerts={firing} />

@@ -23,6 +23,7 @@ import { Panel } from "../../components/Panel";
 import { Problem } from "../../components/Problem";
 import { QueryView } from "../../components/QueryView";
 import { AlertTable } from "../alerts/AlertTable";
+import { WaitingRequests } from "../quota/Panels";
 import { TenantTable } from "../tenants/TenantTable";
 import { StatCard } from "./StatCard";
 
@@ -46,6 +47,7 @@ export function OperatorOverview() {
             <AlertTable state="firing" alerts={firing} />
           </Panel>
         )}
+        <WaitingRequests />
         <Panel
           title={t("overview.tenants")}
           flush

@@ -17,6 +17,7 @@ import { QueryView } from "../../components/QueryView";
 import { QuotaList } from "../../components/QuotaList";
 import { StatusBadge } from "../../components/StatusBadge";
 import { Instant, Nothing } from "../../components/When";
+import { TenantRequests } from "../quota/Panels";
 import { QuotaForm } from "./QuotaForm";
 import { TopupDialog } from "./Topup";
 import { TenantUsers } from "./Users";
@@ -57,6 +58,7 @@ function Details({ tenant }: { tenant: Tenant }) {
           <BalanceCard tenantId={tenant.id} />
           <QuotaPanel tenantId={tenant.id} />
         </SimpleGrid>
+        <TenantRequests tenantId={tenant.id} />
         <TenantUsers tenant={tenant} />
         <Panel title={t("field.details")}>
           <TenantFacts tenant={tenant} />
