@@ -8,8 +8,8 @@
 //! names     "zone": pairs 1 7 ..        by value
 //! ```
 //!
-//! A pair is there once, however many series carry it: of 500,000 series' keys that leaves a third,
-//! of their index the texts. The key itself is put together when somebody asks.
+//! A pair is there once, however many series carry it, so that a key takes four bytes a label. Its bytes
+//! are put together when somebody asks.
 
 use std::{collections::HashMap, hash::BuildHasher};
 
