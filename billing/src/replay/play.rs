@@ -49,19 +49,14 @@ pub async fn play(db: &Db, file: &File, deliveries: &dyn Deliveries) -> Result<P
         crash: None,
         differences: Vec::new(),
     };
-    let mut steps = file.steps.iter().peekable();
-    for _ in 0..INSTANTS_MAX {
-        while let Some(step) = steps.next_if(|step| step.at <= player.world.now) {
-            player.step(step).await?;
+    match player.run().await {
+        Ok(report) => Ok(Played { report, differences: player.differences }),
+        Err(mut error) => {
+            let at = file.times.show(player.world.now);
+            error.message = format!("at {at}: {}", error.message);
+            Err(error)
         }
-        player.settle().await?;
-        if player.world.now >= file.end {
-            return player.end().await;
-        }
-        let next = player.next(steps.peek().map(|step| step.at));
-        player.world.now = next.min(file.end);
     }
-    Err(Error::invalid("end", format!("a replay has at most {INSTANTS_MAX} instants")))
 }
 
 struct Player<'f> {
@@ -76,6 +71,24 @@ struct Player<'f> {
 }
 
 impl Player<'_> {
+    /// To the file's end; the report.
+    async fn run(&mut self) -> Result<Value> {
+        let file = self.world.file;
+        let mut steps = file.steps.iter().peekable();
+        for _ in 0..INSTANTS_MAX {
+            while let Some(step) = steps.next_if(|step| step.at <= self.world.now) {
+                self.step(step).await?;
+            }
+            self.settle().await?;
+            if self.world.now >= file.end {
+                return self.end().await;
+            }
+            let next = self.next(steps.peek().map(|step| step.at));
+            self.world.now = next.min(file.end);
+        }
+        Err(Error::invalid("end", format!("a replay has at most {INSTANTS_MAX} instants")))
+    }
+
     async fn step(&mut self, step: &Step) -> Result<()> {
         for _ in 0..step.repeat {
             let done = match &step.action {
@@ -87,7 +100,8 @@ impl Player<'_> {
                 action => self.act(&step.path, action).await,
             };
             match done {
-                Err(error) if error.kind == ErrorKind::Internal => return Err(error),
+                // What no request can be refused as is a fault of ours, or of the machine's.
+                Err(error) if word(error.kind).is_none() => return Err(error),
                 done => self.note_refusal(step, done),
             }
             self.check_books(&step.path).await?;
@@ -97,19 +111,16 @@ impl Player<'_> {
 
     /// Notes where a step was refused and should not have been, or the other way round.
     fn note_refusal(&mut self, step: &Step, done: Result<()>) {
-        let word = |kind: ErrorKind| {
-            let known = KINDS_OF_ERROR.iter().find(|(_, k)| *k == kind);
-            known.map_or("refused", |(word, _)| *word)
-        };
         let found = done.as_ref().err().map(|error| error.kind);
         if found == step.refused {
             return;
         }
         let shown = match &done {
             Ok(()) => "taken".to_owned(),
-            Err(error) => format!("refused as {}: {error}", word(error.kind)),
+            Err(error) => format!("refused as {}: {error}", word(error.kind).unwrap_or_default()),
         };
-        let expected = step.refused.map_or("taken".to_owned(), |k| format!("refused: {}", word(k)));
+        let expected = step.refused.and_then(word);
+        let expected = expected.map_or("taken".to_owned(), |word| format!("refused: {word}"));
         self.differ(step.path.clone(), expected, shown);
     }
 
@@ -280,14 +291,19 @@ impl Player<'_> {
         Ok(())
     }
 
-    async fn end(mut self) -> Result<Played> {
+    async fn end(&mut self) -> Result<Value> {
         self.check_books("end").await?;
         let report = self.report().await?;
         if let Some(expect) = &self.world.file.expect {
             self.differences.extend(compare(expect, &report));
         }
-        Ok(Played { report, differences: self.differences })
+        Ok(report)
     }
+}
+
+/// As a file calls it.
+fn word(kind: ErrorKind) -> Option<&'static str> {
+    KINDS_OF_ERROR.iter().find(|(_, known)| *known == kind).map(|(word, _)| *word)
 }
 
 /// A reconciler goes on past what failed for one tenant; a replay doesn't.

@@ -115,7 +115,7 @@ pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
     ("quota_exceeded", ErrorKind::QuotaExceeded),
 ];
 /// Steps of the format that come with later parts of the product.
-const LATER: [(&str, &str); 18] = [
+const LATER: [(&str, &str); 21] = [
     ("lost", "there are no gaps"),
     ("confirm", "there are no gaps"),
     ("rule", "facts that are put aside stay so"),
@@ -134,8 +134,6 @@ const LATER: [(&str, &str); 18] = [
     ("rerate", "facts that come late are rated again by themselves"),
     ("close", "months are not closed"),
     ("leaks", "there is no leak finder"),
-];
-const LATER_BESIDES: [(&str, &str); 3] = [
     ("order", "there are no packages"),
     ("cancel", "there are no packages"),
     ("rename", "tenants and instances keep their names"),
@@ -170,7 +168,6 @@ fn step(node: &Node<'_>, before: Timestamp, names: &Names<'_>) -> Parsed<Step> {
     };
     let refused = map.take("refused").map(|node| node.one_of(&KINDS_OF_ERROR)).transpose()?;
     map.unsupported(&LATER)?;
-    map.unsupported(&LATER_BESIDES)?;
     let action = action(&mut map, at, names)?;
     map.finish()?;
     Ok(Step { path: node.path(), at, repeat, refused, action })

@@ -39,7 +39,9 @@ async fn played_in(url: &str, file: &replay::File) -> Result<Played, Failure> {
     let db = replay::open_empty(url).await?;
     let played = replay::play(&db, file, &Routing::new()).await;
     db.close().await;
-    Ok(played?)
+    played.map_err(|e| {
+        Failure::failed(format!("the replay can't go on: {}", base::reconcile::error_chain(&e)))
+    })
 }
 
 /// Alerting's routing, with one webhook for the operators; each tenant has a user with a mail
