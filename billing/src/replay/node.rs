@@ -121,7 +121,7 @@ impl<'a> Node<'a> {
     pub fn map(&self) -> Parsed<Map<'a>> {
         match self.value {
             Value::Mapping(entries) => {
-                for key in entries.keys().filter(|key| !key.is_string()) {
+                if let Some(key) = entries.keys().find(|key| !key.is_string()) {
                     let shown = serde_yaml_ng::to_string(key).unwrap_or_default();
                     let shown = shown.trim();
                     return Err(self.wrong(format!("the key {shown} must be text, in quotes")));

@@ -215,7 +215,8 @@ impl Player<'_> {
             self.world.look().await?;
             let confirmed = self.world.confirm().await?;
             let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-            if !confirmed && !(self.world.rating && due(self.rating_at)) && !due(self.standing_at) {
+            let rating_due = self.world.rating && due(self.rating_at);
+            if !(confirmed || rating_due || due(self.standing_at)) {
                 let routed = self.deliveries.route(&self.world.db, now).await?;
                 self.channels.extend(routed);
                 return Ok(());
