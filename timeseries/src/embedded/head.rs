@@ -25,7 +25,11 @@ pub use self::{
     shard::Shard,
 };
 use super::key;
-use crate::{error::Result, matcher::Matcher, parallel};
+use crate::{
+    error::{Error, Result},
+    matcher::Matcher,
+    parallel,
+};
 
 mod column;
 mod frozen;
@@ -140,20 +144,20 @@ impl Head {
         self.newest_ms.fetch_max(newest_ms, Relaxed);
     }
 
-    /// Samples in the range that no block holds, in no order of series.
+    /// Samples in the range that no block holds, in no order of series. A shard is held while it is
+    /// read, by one of several threads where much is asked.
     pub fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Found> {
-        let shards: Vec<_> = self.read().collect();
         let sought = Sought::of(matchers);
-        let found: Vec<_> = shards.iter().map(|shard| shard.find(&sought)).collect();
-        let series: usize = found.iter().map(Vec::len).sum();
+        let series: usize = self.read().map(|shard| shard.finds_at_most(&sought)).sum();
         let about = series * (self.unflushed() / self.series_count().max(1) + 1);
-        // Threads take shards as they are, not their locks.
-        let shards: Vec<&Shard> = shards.iter().map(|shard| &**shard).collect();
         let all = parallel::map(
             SHARDS,
             about,
             || (),
-            |(), number| Ok(shards[number].select(&found[number], start_ms, end_ms)),
+            |(), number| {
+                let shard = self.read_one(number);
+                Ok(shard.select(&shard.find(&sought), start_ms, end_ms))
+            },
         )?;
         Ok(all.into_iter().flatten().collect())
     }
@@ -208,7 +212,9 @@ impl Head {
     /// Freezes all that no block holds, which nothing may be that was frozen before. `rotate` runs
     /// while nobody can append: it names the segment for what comes next, and the bytes before it.
     pub fn freeze(&self, rotate: impl FnOnce() -> Result<(u64, u64)>) -> Result<Arc<Frozen>> {
-        assert!(self.left_frozen().is_none(), "what was frozen is written before more is");
+        if self.left_frozen().is_some() {
+            return Err(Error::Busy("what an earlier flush froze is not written yet"));
+        }
         let mut shards: Vec<_> = (0..SHARDS).map(|shard| self.write(shard)).collect();
         let (segment, log_bytes) = rotate()?;
         self.start_segment(segment);

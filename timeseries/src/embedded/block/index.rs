@@ -221,7 +221,10 @@ impl Index {
             others.into_iter().partition(|m| m.matches(""));
         for matcher in scanned {
             found = Some(match found {
-                Some(found) if found.len() < self.pairs_of(matcher.name()).len() => {
+                // The carriers of all values that match may be many.
+                Some(found)
+                    if found.len() < self.pairs_of(matcher.name()).len().max(JUDGED_MAX) =>
+                {
                     self.retain(found, matcher)
                 }
                 Some(found) => intersect(&found, &self.carriers(matcher)),
@@ -291,6 +294,9 @@ impl Index {
             && self.chunks.items.iter().all(|c| before(c.offset, c.bytes))
     }
 }
+
+/// So few series are each judged by their value, however few values their label has.
+const JUDGED_MAX: usize = 1000;
 
 fn intersect(few: &[u32], many: &[u32]) -> Vec<u32> {
     let mut rest = many;

@@ -115,8 +115,9 @@ impl Slab {
         State { at_ms: self.first.at_ms, delta: 0, bits: self.first.value.to_bits(), integer }
     }
 
-    /// False where the sample belongs to a slab of its own: this one is full, or the value doesn't
-    /// scale as those here do.
+    /// False where the sample belongs to a slab of its own: this one is full, or half full and the value
+    /// doesn't scale as those here do. (By then, or values that scale by turns would fill memory with
+    /// slabs that hold two samples.)
     fn push(&mut self, sample: Sample, last: &mut State, scratch: &mut Vec<u8>) -> bool {
         if self.more == 0 && sample.value.is_finite() && self.scale != FLOATS {
             // Nothing is written yet that would hinder another scale.
@@ -136,7 +137,7 @@ impl Slab {
             let difference = scaled - last.integer;
             let zigzag = (difference << 1) ^ (difference >> 63);
             put_varint(scratch, zigzag.cast_unsigned() << 1);
-        } else if sample.value.is_finite() {
+        } else if sample.value.is_finite() && usize::from(self.used) >= self.bytes.len() / 2 {
             return false;
         } else {
             put_varint(scratch, EXCEPTION);
@@ -250,6 +251,16 @@ mod tests {
         assert_eq!(column.from(&slabs, i64::MIN).map(plain).collect::<Vec<_>>(), all);
         let count: usize = slabs.pages.iter().map(Vec::len).sum();
         assert!(count * SLAB_BYTES < 4 * all.len(), "{count} slabs");
+    }
+
+    #[test]
+    fn values_that_scale_by_turns_fill_their_slabs() {
+        let bits = |n: i64| if n / 2 % 2 == 0 { 0.001f64 } else { 1e15 }.to_bits();
+        let all: Vec<_> = (0..1000).map(|n| (n * 15_000, bits(n))).collect();
+        let (column, slabs) = filled(&all);
+        assert_eq!(column.from(&slabs, i64::MIN).map(plain).collect::<Vec<_>>(), all);
+        let count: usize = slabs.pages.iter().map(Vec::len).sum();
+        assert!(count * SLAB_BYTES < 24 * all.len(), "{count} slabs");
     }
 
     fn value() -> impl Strategy<Value = u64> {

@@ -143,6 +143,12 @@ impl Index {
         pairs.into_iter().find(|(its, _)| *its == name).map_or("", |(_, value)| value)
     }
 
+    /// A bound from a look at the lists' lengths alone.
+    pub fn finds_at_most(&self, sought: &Sought<'_>) -> usize {
+        let lists = self.carriers_of_each(sought);
+        lists.map_or(0, |lists| lists.first().map_or(self.len() as usize, |list| list.len()))
+    }
+
     /// The series that all matchers hold for, in order.
     pub fn find(&self, sought: &Sought<'_>) -> Vec<u32> {
         self.carriers_of_each(sought).map_or_else(Vec::new, |lists| self.among(&lists, sought))
@@ -178,7 +184,7 @@ impl Index {
         let holds = |series: u32, m: &Matcher| m.matches(self.get(series, m.name()));
         for matcher in &sought.any {
             match &mut found {
-                Some(found) if found.len() < self.values(matcher) => {
+                Some(found) if found.len() < self.values(matcher).max(JUDGED_MAX) => {
                     found.retain(|series| holds(*series, matcher));
                 }
                 Some(found) => retain_common(found, &self.carriers_of_any(matcher)),
@@ -237,6 +243,9 @@ fn name_and_value(text: &[u8]) -> (&str, &str) {
     (next(), next())
 }
 
+/// So few series are each judged by their value; the carriers of all values that match may be many.
+const JUDGED_MAX: usize = 1000;
+
 /// How much longer a list is of which looking up costs less than walking along.
 const LOOK_UP_FACTOR: usize = 16;
 
@@ -289,6 +298,7 @@ mod tests {
             let expected = matching::walk(&all, &matchers);
             let sought = Sought::of(&matchers);
             assert_eq!(index.find(&sought), expected, "{matchers:?}");
+            assert!(index.finds_at_most(&sought) >= expected.len(), "{matchers:?}");
             let few = index.find_few(&sought, 2);
             assert_eq!(few.clone().unwrap_or(expected.clone()), expected, "{matchers:?}");
             // Where a value is named that few have.

@@ -104,6 +104,10 @@ impl Shard {
     pub(super) fn find(&self, sought: &Sought<'_>) -> Vec<u32> {
         self.index.find(sought)
     }
+    /// A bound from a look at the lists' lengths alone.
+    pub(super) fn finds_at_most(&self, sought: &Sought<'_>) -> usize {
+        self.index.finds_at_most(sought)
+    }
     /// See [`Index::find_few`].
     pub(super) fn find_few(&self, sought: &Sought<'_>, most: usize) -> Option<Vec<u32>> {
         self.index.find_few(sought, most)
