@@ -182,6 +182,9 @@ fn parse_point(text: &str, format: Format) -> Result<(f64, Option<i64>, Option<&
 fn parse_exemplar(text: &str, sample_ms: i64) -> Result<Exemplar> {
     let mut pairs = Vec::new();
     let rest = parse_labels(text, &mut pairs)?;
+    if pairs.iter().any(|(name, _)| name == NAME) {
+        return Err("an exemplar has no metric's name");
+    }
     let (value, rest) = split_word(rest);
     let value = value.parse().map_err(|_| "its exemplar's value is no number")?;
     let (at, rest) = split_word(rest);
