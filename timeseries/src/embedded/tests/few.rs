@@ -67,7 +67,12 @@ async fn few_series_of_head_and_blocks_are_found_as_all_are() {
     assert!(store.inner.find_few(&request(one(), 5, 100)).is_none());
     drop(held);
     // What could be hidden needs a longer look.
+    let index_is_read = async || drop(store.find(request(one(), 0, 100)).await.unwrap());
+    store.flush().await.unwrap();
+    index_is_read().await;
+    assert!(store.inner.find_few(&request(one(), 0, 100)).is_some());
     store.delete(vec![Matcher::equal("guest", "8")], i64::MIN, i64::MAX).await.unwrap();
+    index_is_read().await;
     assert!(store.inner.find_few(&request(one(), 0, 100)).is_none());
     store.close().await.unwrap();
     assert!(matches!(store.find(request(one(), 5, 100)).await, Err(Error::Closed)));
