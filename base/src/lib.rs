@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`id`] | one id type an entity, all UUIDv7 |
 //! | [`time`] | instants in milliseconds UTC, and the [`time::Clock`] that is handed to whatever bills, alerts or expires |
-//! | [`money`] | amounts in micro-units, prices in nano-units, checked arithmetic, half-even rounding |
+//! | [`money`] | amounts in micro-units, prices in nano-units, checked arithmetic, half-even rounding, currencies' digits |
 //! | [`db`] | one handle for SQLite and PostgreSQL, write transactions, migrations |
 //! | [`error`] | the kinds of failure that the edge maps to HTTP and exit codes |
 //! | [`secret`] | random tokens, hashes, and sealing with the key file |

@@ -8,6 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub mod currency;
+
+pub use currency::Currency;
+
 /// An amount in millionths of the account's currency; a decimal string in JSON.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Micros(pub i64);
@@ -84,6 +88,9 @@ fn decimal(scaled: i128, digits: u32) -> String {
     let unit = 10u128.pow(digits);
     let sign = if scaled < 0 { "-" } else { "" };
     let n = scaled.unsigned_abs();
+    if digits == 0 {
+        return format!("{sign}{n}");
+    }
     format!("{sign}{}.{:0width$}", n / unit, n % unit, width = digits as usize)
 }
 

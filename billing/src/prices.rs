@@ -86,11 +86,7 @@ pub async fn create_book(
 }
 
 pub(crate) fn check_currency(currency: &str) -> Result<()> {
-    if currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase()) {
-        return Ok(());
-    }
-    Err(Error::invalid("currency", format!("'{currency}' is not a currency"))
-        .remedy("use three capital letters, such as CNY"))
+    currency.parse::<base::money::Currency>().map(|_| ())
 }
 
 /// Publishes a version that is in force from `effective_at` (now, where none is given).
