@@ -11,7 +11,7 @@
 //! | [`settings`] | what an operator may set |
 //! | [`meter`] | what is counted, and how a bill words it |
 //! | [`usage`] | events, and the intervals that follow from them |
-//! | [`prices`] | price books, immutable versions with effective dates |
+//! | [`prices`] | price books, immutable versions with effective dates; models, selectors, tax, timelines are pure |
 //! | [`rating`] | intervals and prices to lines and ledger; `plan` is the pure part |
 //! | [`ledger`] | double entry, append-only |
 //! | [`accounts`] | a tenant's account: its lock, its top-ups, its balance |

@@ -3,6 +3,16 @@
 //! A price is nano-units of the book's currency per unit and hour. A version is published whole and
 //! never changes; from its effective date on it prices what its book's tenants use, so that a
 //! change in the middle of an interval splits the line. A meter without a price is free.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | [`components`] | what can have a price, and per what |
+//! | [`model`] | what a measure costs: standard, graduated, package, volume |
+//! | [`tax`] | net and tax of a cost |
+//! | [`select`] | which rate prices something: flavor, region, labels |
+//! | [`document`] | a version as a document |
+//! | [`timeline`] | what is in force for a tenant, and when |
+//! | [`meters`] | the standard prices that today's rater asks for by meter |
 
 use std::collections::BTreeMap;
 
@@ -18,6 +28,13 @@ use utoipa::ToSchema;
 
 use crate::{meter, sql::parse};
 
+pub mod components;
+pub mod document;
+pub(crate) mod load;
+pub mod meters;
+pub mod model;
+pub mod select;
+pub mod tax;
 pub mod timeline;
 
 /// Of one version.

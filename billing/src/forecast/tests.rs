@@ -1,9 +1,7 @@
-use std::collections::HashMap;
-
-use base::{id::PriceVersionId, money::MS_PER_HOUR};
+use base::money::MS_PER_HOUR;
 
 use super::*;
-use crate::prices::{Price, PriceVersion, timeline::Assignment};
+use crate::prices::meters::testing::timeline as prices;
 
 const ZONE: Tz = chrono_tz::Asia::Shanghai;
 
@@ -11,24 +9,6 @@ const ZONE: Tz = chrono_tz::Asia::Shanghai;
 fn hour(n: i64) -> Timestamp {
     let start: Timestamp = "2026-09-30T16:00:00Z".parse().unwrap();
     start.saturating_add_ms(n * MS_PER_HOUR)
-}
-
-fn prices(versions: &[(Timestamp, &[(&str, i64)])]) -> Timeline {
-    let versions = (1i64..)
-        .zip(versions)
-        .map(|(number, (effective_at, prices))| PriceVersion {
-            id: PriceVersionId::new(),
-            number,
-            effective_at: *effective_at,
-            published_at: *effective_at,
-            prices: prices
-                .iter()
-                .map(|(meter, nanos)| Price { meter: (*meter).into(), unit_price: Nanos(*nanos) })
-                .collect(),
-        })
-        .collect();
-    let assignment = Assignment { from: Timestamp::from_ms(0), book: "b".into() };
-    Timeline::new(&[assignment], &HashMap::from([("b".to_owned(), versions)]))
 }
 
 fn running(meter: &str, quantity: i64) -> Running {

@@ -1,86 +1,168 @@
-//! Which price version is in force for a tenant, and when: books' versions and the tenant's
-//! assignments to books, flattened into one line of spans.
+//! Which prices are in force for a tenant, and when: the versions of the books that it is assigned
+//! to, and its overrides on top, flattened into one line of spans. Pure.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
 use base::{
-    Result,
-    db::Conn,
-    id::{PriceVersionId, TenantId},
-    money::Nanos,
+    id::{PriceBookId, PriceVersionId},
     time::Timestamp,
 };
 
-use super::PriceVersion;
-use crate::meter;
+use super::{
+    components,
+    document::{Document, Rate},
+    select::Shape,
+    tax::Tax,
+};
+
+/// A published document, ready to be asked.
+#[derive(Debug)]
+pub struct Version {
+    pub id: PriceVersionId,
+    pub document: Document,
+    /// By component: rates, the ones with the most conditions first.
+    by_component: HashMap<String, Vec<usize>>,
+}
+
+impl Version {
+    pub fn new(id: PriceVersionId, document: Document) -> Self {
+        let mut by_component: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, rate) in document.rates.iter().enumerate() {
+            by_component.entry(rate.component.clone()).or_default().push(index);
+        }
+        for rates in by_component.values_mut() {
+            // Stable: of equals, the first in the document.
+            rates.sort_by_key(|index| {
+                std::cmp::Reverse(document.rates[*index].r#where.conditions())
+            });
+        }
+        Self { id, document, by_component }
+    }
+
+    /// The rate that prices this component of something of this shape.
+    pub fn rate(&self, component: &str, shape: &(impl Shape + ?Sized)) -> Option<&Rate> {
+        let rates = self.by_component.get(component)?;
+        rates.iter().map(|i| &self.document.rates[*i]).find(|rate| rate.r#where.matches(shape))
+    }
+}
+
+/// The book that prices from `from` on.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    pub from: Timestamp,
+    pub book: PriceBookId,
+}
+
+/// A version of a book, from its instant on.
+#[derive(Debug, Clone)]
+pub struct Published {
+    pub book: PriceBookId,
+    pub effective_at: Timestamp,
+    pub version: Arc<Version>,
+}
+
+/// Prices of one tenant that go before its book's.
+#[derive(Debug, Clone)]
+pub struct Override {
+    pub from: Timestamp,
+    /// None: for good.
+    pub to: Option<Timestamp>,
+    pub version: Arc<Version>,
+}
+
+/// What a timeline is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// In the order they were made.
+    pub assignments: Vec<Assignment>,
+    /// Each book's in the order of their publication.
+    pub versions: Vec<Published>,
+    /// In the order they were made.
+    pub overrides: Vec<Override>,
+}
+
+impl Sources {
+    /// The versions that price at `at`: of overrides the later made first, the book's last.
+    fn in_force(&self, at: Timestamp) -> Vec<Arc<Version>> {
+        let valid = |o: &&Override| o.from <= at && o.to.is_none_or(|to| at < to);
+        let mut layers: Vec<_> =
+            self.overrides.iter().rev().filter(valid).map(|o| o.version.clone()).collect();
+        // Of equal instants `max_by_key` gives the last: the later made wins.
+        let assigned = self.assignments.iter().filter(|a| a.from <= at).max_by_key(|a| a.from);
+        let version = assigned.and_then(|assigned| {
+            self.versions
+                .iter()
+                .filter(|v| v.book == assigned.book && v.effective_at <= at)
+                .max_by_key(|v| v.effective_at)
+        });
+        layers.extend(version.map(|published| published.version.clone()));
+        layers
+    }
+
+    fn changes(&self) -> BTreeSet<Timestamp> {
+        let overrides = self.overrides.iter().flat_map(|o| [Some(o.from), o.to]).flatten();
+        self.assignments
+            .iter()
+            .map(|a| a.from)
+            .chain(self.versions.iter().map(|v| v.effective_at))
+            .chain(overrides)
+            .collect()
+    }
+}
 
 /// From `from` to the next span's.
 #[derive(Debug, Clone)]
 struct Span {
     from: Timestamp,
-    version: Option<Arc<Version>>,
-}
-
-#[derive(Debug)]
-struct Version {
-    id: PriceVersionId,
-    prices: HashMap<String, Nanos>,
+    layers: Vec<Arc<Version>>,
 }
 
 /// Before its first span nothing is priced.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline(Vec<Span>);
 
-/// The book that prices from `from` on.
-#[derive(Debug, Clone)]
-pub struct Assignment {
-    pub from: Timestamp,
-    pub book: String,
+/// What prices something at an instant.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'a> {
+    pub version: PriceVersionId,
+    pub rate: &'a Rate,
+    pub tax: Tax,
 }
 
 impl Timeline {
-    /// `assignments` in the order they were made; `books` by id, versions in order of number. Of
-    /// what begins at one instant, the later made wins.
-    pub fn new(assignments: &[Assignment], books: &HashMap<String, Vec<PriceVersion>>) -> Self {
-        let versions: BTreeMap<PriceVersionId, Arc<Version>> =
-            books.values().flatten().map(|v| (v.id, Arc::new(compiled(v)))).collect();
-        let starts: BTreeSet<Timestamp> = assignments
-            .iter()
-            .map(|a| a.from)
-            .chain(books.values().flatten().map(|v| v.effective_at))
-            .collect();
-        let in_force = |at: Timestamp| {
-            let assignment = assignments.iter().filter(|a| a.from <= at).max_by_key(|a| a.from)?;
-            let version = books
-                .get(&assignment.book)?
-                .iter()
-                .filter(|v| v.effective_at <= at)
-                .max_by_key(|v| v.effective_at)?;
-            versions.get(&version.id).cloned()
-        };
+    pub fn new(sources: &Sources) -> Self {
         let mut spans: Vec<Span> = Vec::new();
-        for from in starts {
-            let version = in_force(from);
-            let same = spans.last().map(|s| s.version.as_ref().map(|v| v.id))
-                == Some(version.as_ref().map(|v| v.id));
-            if !same {
-                spans.push(Span { from, version });
+        for from in sources.changes() {
+            let layers = sources.in_force(from);
+            let ids = |layers: &[Arc<Version>]| layers.iter().map(|v| v.id).collect::<Vec<_>>();
+            let before = spans.last().map_or(&[][..], |span| &span.layers);
+            if ids(before) != ids(&layers) {
+                spans.push(Span { from, layers });
             }
         }
         Self(spans)
     }
 
-    /// The version in force, and the meter's price in it; none where it is free.
-    pub fn price(&self, meter: &str, at: Timestamp) -> Option<(PriceVersionId, Nanos)> {
+    /// The rate for a component of something of this shape; none where it is free. A component
+    /// without a price in any layer takes that of its fallback.
+    pub fn find(
+        &self,
+        component: &str,
+        shape: &(impl Shape + ?Sized),
+        at: Timestamp,
+    ) -> Option<Found<'_>> {
         let after = self.0.partition_point(|span| span.from <= at);
-        let version = self.0[..after].last()?.version.as_ref()?;
-        let price = version.prices.get(meter).copied().or_else(|| {
-            meter::fallback(meter).and_then(|other| version.prices.get(&other).copied())
-        })?;
-        Some((version.id, price))
+        let layers = &self.0[..after].last()?.layers;
+        let in_layers = |component: &str| {
+            layers.iter().find_map(|version| {
+                let rate = version.rate(component, shape)?;
+                Some(Found { version: version.id, rate, tax: version.document.tax })
+            })
+        };
+        in_layers(component).or_else(|| in_layers(components::component(component)?.fallback?))
     }
 
     /// The next change of prices after `at`.
@@ -89,26 +171,5 @@ impl Timeline {
     }
 }
 
-fn compiled(version: &PriceVersion) -> Version {
-    let prices = version.prices.iter().map(|p| (p.meter.clone(), p.unit_price)).collect();
-    Version { id: version.id, prices }
-}
-
-/// The tenant's timeline, as SQL has it now.
-pub(crate) async fn load(conn: &mut Conn, tenant: TenantId) -> Result<Timeline> {
-    let rows: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT effective_ms, book_id FROM price_assignments WHERE tenant_id = $1 ORDER BY number",
-    )
-    .bind(tenant.to_string())
-    .fetch_all(&mut *conn)
-    .await?;
-    let mut books = HashMap::new();
-    let mut assignments = Vec::with_capacity(rows.len());
-    for (from, book) in rows {
-        if !books.contains_key(&book) {
-            books.insert(book.clone(), super::versions(conn, &book).await?);
-        }
-        assignments.push(Assignment { from: Timestamp::from_ms(from), book });
-    }
-    Ok(Timeline::new(&assignments, &books))
-}
+#[cfg(test)]
+mod tests;

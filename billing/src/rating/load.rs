@@ -9,7 +9,7 @@ use super::plan::{Interval, Key, Piece};
 use crate::{
     accounts::Account,
     calendar::Month,
-    prices::timeline::{self, Timeline},
+    prices::{self, timeline::Timeline},
     sql::parse,
 };
 
@@ -65,7 +65,7 @@ pub struct Usage {
 pub(crate) async fn load(conn: &mut Conn, account: &Account) -> Result<Usage> {
     let tenant = account.tenant_id;
     let mut resources = resources(conn, tenant).await?;
-    let prices = timeline::load(conn, tenant).await?;
+    let prices = prices::load::timeline(conn, tenant).await?;
     let Some(first) = resources.iter().map(|r| r.first(account)).min() else {
         return Ok(Usage { resources, prices });
     };

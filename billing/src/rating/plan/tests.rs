@@ -1,10 +1,8 @@
-use std::collections::HashMap;
-
-use base::{id::PriceVersionId, money::MS_PER_HOUR};
+use base::money::MS_PER_HOUR;
 use proptest::prelude::*;
 
 use super::*;
-use crate::prices::{Price, PriceVersion, timeline::Assignment};
+use crate::prices::meters::testing;
 
 const ZONE: Tz = chrono_tz::Asia::Shanghai;
 
@@ -12,19 +10,11 @@ fn ms(ms: i64) -> Timestamp {
     Timestamp::from_ms(1_790_000_000_000 + ms)
 }
 
-fn version(number: i64, effective_at: Timestamp, nanos: i64) -> PriceVersion {
-    PriceVersion {
-        id: PriceVersionId::new(),
-        number,
-        effective_at,
-        published_at: effective_at,
-        prices: vec![Price { meter: "disk_gib".into(), unit_price: Nanos(nanos) }],
-    }
-}
-
-fn timeline(versions: Vec<PriceVersion>) -> Timeline {
-    let assignment = Assignment { from: Timestamp::from_ms(0), book: "b".into() };
-    Timeline::new(&[assignment], &HashMap::from([("b".to_owned(), versions)]))
+fn timeline(versions: &[(Timestamp, i64)]) -> Timeline {
+    let prices: Vec<[(&str, i64); 1]> = versions.iter().map(|(_, n)| [("disk_gib", *n)]).collect();
+    let versions: Vec<(Timestamp, &[(&str, i64)])> =
+        versions.iter().zip(&prices).map(|((from, _), prices)| (*from, &prices[..])).collect();
+    testing::timeline(&versions)
 }
 
 fn interval(quantity: i64, from: Timestamp, to: Option<Timestamp>) -> Interval {
@@ -65,9 +55,9 @@ proptest! {
         length in 1i64..9_000_000_000,
         mut cuts in prop::collection::vec(0i64..9_000_000_000, 0..12),
     ) {
-        let prices = timeline(vec![
-            version(1, Timestamp::from_ms(0), first),
-            version(2, ms(change), second),
+        let prices = timeline(&[
+            (Timestamp::from_ms(0), first),
+            (ms(change), second),
         ]);
         let middle = ms(length / 3);
         let intervals = [
@@ -86,7 +76,7 @@ proptest! {
 
 #[test]
 fn what_has_no_price_makes_no_piece() {
-    let prices = timeline(vec![version(1, ms(MS_PER_HOUR), 5)]);
+    let prices = timeline(&[(ms(MS_PER_HOUR), 5)]);
     let intervals = [
         interval(1, ms(0), Some(ms(2 * MS_PER_HOUR))),
         Interval { meter: "other".into(), ..interval(1, ms(0), None) },
@@ -98,7 +88,7 @@ fn what_has_no_price_makes_no_piece() {
 
 #[test]
 fn a_line_beyond_what_fits_is_parked_and_the_others_are_planned() {
-    let prices = timeline(vec![version(1, Timestamp::from_ms(0), i64::MAX)]);
+    let prices = timeline(&[(Timestamp::from_ms(0), i64::MAX)]);
     let big = interval(i64::MAX, ms(0), Some(ms(MS_PER_HOUR)));
     let pieces_big = pieces(&[big], &prices, ZONE, ms(0), ms(MS_PER_HOUR));
     let mut small = pieces_big[0].clone();
@@ -113,7 +103,7 @@ fn a_line_beyond_what_fits_is_parked_and_the_others_are_planned() {
 
 #[test]
 fn adjustments_say_what_differs_and_when() {
-    let prices = timeline(vec![version(1, Timestamp::from_ms(0), 360_000_000)]);
+    let prices = timeline(&[(Timestamp::from_ms(0), 360_000_000)]);
     let hour = |n: i64| ms(n * MS_PER_HOUR);
     let posted = pieces(&[interval(10, hour(0), None)], &prices, ZONE, hour(0), hour(4));
     let totals = BTreeMap::from([(posted[0].key.clone(), Micros(14_400_000))]);
