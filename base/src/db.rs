@@ -18,9 +18,11 @@ use crate::{
 
 pub mod dump;
 mod migrate;
+mod writer;
+
+pub use writer::Tx;
 
 pub type Conn = sqlx::AnyConnection;
-pub type Tx = sqlx::Transaction<'static, Any>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
@@ -32,6 +34,7 @@ pub enum Backend {
 pub struct Db {
     pool: AnyPool,
     backend: Backend,
+    turns: writer::Turns,
 }
 
 impl Db {
@@ -78,7 +81,7 @@ impl Db {
         prepare(&mut first, backend).await.map_err(refused)?;
         first.close().await.map_err(refused)?;
         let pool = options.connect(url).await.map_err(refused)?;
-        Ok(Self { pool, backend })
+        Ok(Self { pool, backend, turns: writer::Turns::of(backend) })
     }
 
     pub fn backend(&self) -> Backend {
@@ -91,13 +94,15 @@ impl Db {
     }
 
     /// A transaction that may write. SQLite takes its write lock at once, since a read that turns
-    /// into a write in a deferred transaction fails as busy under load.
+    /// into a write in a deferred transaction fails as busy under load. Its writers queue, first come
+    /// first served: a transaction that is begun inside of another one would wait for itself.
     pub async fn begin_write(&self) -> Result<Tx> {
+        let turn = self.turns.wait().await?;
         let tx = match self.backend {
             Backend::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
             Backend::Postgres => self.pool.begin().await,
         };
-        Ok(tx?)
+        Ok(Tx::new(tx?, turn))
     }
 
     pub async fn close(&self) {

@@ -13,6 +13,7 @@ use chrono_tz::Tz;
 
 pub use crate::balance::{Balance, balance};
 use crate::{
+    agenda::{self, Due},
     ledger::{self, Kind},
     prices, settings,
     sql::parse,
@@ -90,6 +91,7 @@ pub async fn open_account(
         true => Error::conflict(format!("tenant {tenant} has an account already")),
         false => e.into(),
     })?;
+    agenda::open(&mut *conn, tenant).await?;
     match book {
         Some(book) => assign_book(conn, now, tenant, book).await,
         None => Ok(()),
@@ -127,22 +129,6 @@ pub(crate) async fn lock(conn: &mut Conn, tenant: TenantId) -> Result<Account> {
     .fetch_optional(conn)
     .await?;
     from_row(found(row, format_args!("the account of tenant {tenant}"))?)
-}
-
-/// Ids of the tenants that have accounts, after `cursor`.
-pub(crate) async fn page(
-    conn: &mut Conn,
-    cursor: Option<TenantId>,
-    limit: i64,
-) -> Result<Vec<TenantId>> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT tenant_id FROM accounts WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2",
-    )
-    .bind(cursor.map(|id| id.to_string()).unwrap_or_default())
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
-    ids.iter().map(|id| parse(id)).collect()
 }
 
 /// The book that prices what the tenant uses from now on.
@@ -202,9 +188,9 @@ pub async fn set_credit_limit(conn: &mut Conn, tenant: TenantId, limit: Micros) 
     sqlx::query("UPDATE accounts SET credit_limit_micros = $2 WHERE tenant_id = $1")
         .bind(tenant.to_string())
         .bind(limit.0)
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(())
+    agenda::touch(conn, tenant, Due::Stand).await
 }
 
 /// What a top-up did.
@@ -260,8 +246,9 @@ pub async fn topup(
     sqlx::query("UPDATE accounts SET posted_micros = $2 WHERE tenant_id = $1")
         .bind(tenant.to_string())
         .bind(posted.0)
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
+    agenda::touch(conn, tenant, Due::Stand).await?;
     Ok(TopUp { transaction_id, repeated: false })
 }
 

@@ -97,17 +97,23 @@ impl Position {
         None
     }
 
-    /// The next instant at which a rate or a rounding key changes. Months matter only while
-    /// something burns.
-    fn next_change(&self) -> Option<Timestamp> {
+    /// The next instant at which what it burns may change by itself: a price comes into force, or
+    /// something begins or ends.
+    pub fn burn_changes_at(&self) -> Option<Timestamp> {
         let edges = self.running.iter().flat_map(|r| [Some(r.from), r.to]).flatten();
-        let month = (self.burn() > 0).then(|| Month::of(self.at, self.zone).end(self.zone));
         edges
             .filter(|edge| *edge > self.at)
             .chain(self.prices.next_change(self.at))
-            .chain(month)
             .min()
             .filter(|next| *next <= END_OF_TIME)
+    }
+
+    /// The next instant at which a rate or a rounding key changes. Months matter only while
+    /// something burns.
+    fn next_change(&self) -> Option<Timestamp> {
+        let month = (self.burn() > 0).then(|| Month::of(self.at, self.zone).end(self.zone));
+        let month = month.filter(|end| *end <= END_OF_TIME);
+        self.burn_changes_at().into_iter().chain(month).min()
     }
 
     /// Goes to `next`, which is no further than the next change.

@@ -14,6 +14,7 @@
 //! | [`prices`] | price books, immutable versions with effective dates; models, selectors, tax, timelines are pure |
 //! | [`rating`] | intervals and prices to lines and ledger; `plan` is the pure part |
 //! | [`ledger`] | double entry, append-only |
+//! | [`agenda`] | when each account is due for rating and standing, and what was found last |
 //! | [`accounts`] | a tenant's account: its lock, its top-ups, its balance |
 //! | [`forecast`] | when the money runs out, to the millisecond |
 //! | [`admission`] | whether something may start |
@@ -27,6 +28,7 @@
 
 pub mod accounts;
 pub mod admission;
+pub mod agenda;
 mod balance;
 pub mod bill;
 pub mod calendar;

@@ -26,7 +26,11 @@ use base::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{meter, sql::parse};
+use crate::{
+    agenda::{self, Due},
+    meter,
+    sql::parse,
+};
 
 pub mod components;
 pub mod document;
@@ -205,9 +209,9 @@ pub(crate) async fn mark_dirty(conn: &mut Conn, tenant: TenantId, from: Timestam
     )
     .bind(tenant.to_string())
     .bind(from.ms())
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    agenda::touch(conn, tenant, Due::Both).await
 }
 
 /// All books by their ids, at most [`BOOKS_MAX`].

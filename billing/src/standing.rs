@@ -169,5 +169,24 @@ pub fn decide(
     }
 }
 
+/// When the next step comes that stops something, if all goes on as it is. None: never, or it has
+/// come.
+pub fn cut_at(
+    standing: Standing,
+    since: Timestamp,
+    facts: &Facts,
+    settings: &Settings,
+) -> Option<Timestamp> {
+    match standing {
+        Standing::Active | Standing::Warned => {
+            facts.runs_out_at.map(|at| at.saturating_add_ms(settings.grace_ms))
+        }
+        _ if !facts.exhausted => None,
+        Standing::Overdue => Some(since.saturating_add_ms(settings.grace_ms)),
+        Standing::Suspended => Some(since.saturating_add_ms(settings.suspend_to_stop_ms)),
+        Standing::Stopped | Standing::ReclaimPending | Standing::Reclaimed => None,
+    }
+}
+
 #[cfg(test)]
 mod tests;

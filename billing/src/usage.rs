@@ -5,8 +5,8 @@
 //! whichever is later, so that a host's clock that jumps back counts no minute twice. The intervals
 //! are a projection: [`rebuild`] makes the same ones from the events alone.
 //!
-//! The resource's row in `usage_streams` is the lock; the account's is not taken, so that a report
-//! never waits for money.
+//! The resource's row in `usage_streams` is the lock. Whoever records holds the accounts' locks, too
+//! ([`crate::accounts::lock_all`]), or a look at the standing beside it could miss the event.
 
 use base::{
     Error, Result,
@@ -17,7 +17,10 @@ use base::{
 };
 
 pub use crate::meter::ResourceState;
-use crate::sql::parse;
+use crate::{
+    agenda::{self, Due},
+    sql::parse,
+};
 
 pub mod projection;
 
@@ -243,9 +246,9 @@ async fn mark_changed(
     .bind(fact.at.ms())
     .bind(ends)
     .bind(fact.sequence)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    agenda::touch(conn, parse(tenant)?, Due::Both).await
 }
 
 /// Makes a resource's intervals again from its events. For repair, and to prove the projection.

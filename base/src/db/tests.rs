@@ -104,3 +104,26 @@ async fn tenants_of_before_get_the_kinds_of_quota_that_came_later() {
         assert_eq!(of("t1").await, [&kept[..], &new[..]].concat());
     }
 }
+
+#[tokio::test]
+async fn writers_of_sqlite_take_turns_in_the_order_in_which_they_came() {
+    use std::sync::{Arc, Mutex};
+    const WRITERS: i64 = 40;
+    let test = testing::TestDb::sqlite().await;
+    let held = test.db.begin_write().await.unwrap();
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let (db, done) = (test.db.clone(), done.clone());
+        tasks.spawn(async move {
+            let tx = db.begin_write().await.unwrap();
+            done.lock().unwrap().push(writer);
+            tx.commit().await.unwrap();
+        });
+        // Until it waits: the test's runtime has one thread.
+        tokio::task::yield_now().await;
+    }
+    drop(held);
+    tasks.join_all().await;
+    assert_eq!(*done.lock().unwrap(), (0..WRITERS).collect::<Vec<_>>());
+}

@@ -15,6 +15,7 @@ use base::{
 use super::{Posted, post, post_changed};
 use crate::{
     accounts,
+    agenda::{self, Queue},
     calendar::{last_tick, next_tick},
 };
 
@@ -23,9 +24,6 @@ use crate::{
 pub const SETTLE_MS: i64 = 60_000;
 /// Ticks that one run posts for a tenant; the next run goes on.
 pub const TICKS_MAX: usize = 1_000;
-const TENANTS_A_PAGE: i64 = 500;
-/// After a failure or a full run.
-const AGAIN_MS: i64 = 1_000;
 
 pub struct RatingReconciler {
     db: Db,
@@ -38,17 +36,17 @@ impl RatingReconciler {
         Self { db, clock, bus }
     }
 
-    async fn run_tenant(&self, now: Timestamp, tenant: TenantId) -> Result<TenantRun> {
+    async fn run_tenant(&self, tenant: TenantId) -> Result<TenantRun> {
         let mut run = TenantRun::default();
         for _ in 0..TICKS_MAX {
             let mut tx = self.db.begin_write().await?;
-            let step = step(&mut tx, now, tenant).await?;
+            let step = step(&mut tx, &self.clock, tenant).await?;
             tx.commit().await?;
             match step {
                 Step::Ticked(posted) => run.add(posted),
-                Step::Done { posted, next } => {
+                Step::Done(posted) => {
                     run.add(posted);
-                    run.next = Some(next);
+                    run.done = true;
                     break;
                 }
             }
@@ -59,31 +57,31 @@ impl RatingReconciler {
         Ok(run)
     }
 
-    /// Whether a run would find anything, without taking the lock.
-    async fn is_due(&self, now: Timestamp, tenant: TenantId) -> Result<Due> {
+    /// Whom to rate next: those whose tick has come, then those that were touched.
+    async fn turn(&self) -> Result<Vec<TenantId>> {
         let mut conn = self.db.read().await?;
-        let account = accounts::get(&mut conn, tenant).await?;
-        let next = next_tick(account.ticked, account.timezone).saturating_add_ms(SETTLE_MS);
-        let changed: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM rating_resources WHERE tenant_id = $1 AND dirty_ms IS NOT NULL",
-        )
-        .bind(tenant.to_string())
-        .fetch_one(&mut *conn)
-        .await?;
-        Ok(if changed > 0 || next <= now { Due::Now } else { Due::At(next) })
+        let due = agenda::due(&mut conn, Queue::Rate, self.clock.now()).await?;
+        if !due.is_empty() {
+            return Ok(due);
+        }
+        agenda::touched(&mut conn, Queue::Rate).await
     }
-}
 
-enum Due {
-    Now,
-    At(Timestamp),
+    async fn try_again(&self, tenant: TenantId) -> Result<()> {
+        let mut tx = self.db.begin_write().await?;
+        accounts::lock(&mut tx, tenant).await?;
+        let at = self.clock.now().saturating_add_ms(agenda::AGAIN_MS);
+        agenda::plan(&mut tx, Queue::Rate, tenant, at).await?;
+        Ok(tx.commit().await?)
+    }
 }
 
 #[derive(Default)]
 struct TenantRun {
     lines: usize,
     parked: usize,
-    next: Option<Timestamp>,
+    /// Nothing is left that is due.
+    done: bool,
 }
 
 impl TenantRun {
@@ -96,13 +94,14 @@ impl TenantRun {
 enum Step {
     /// A tick was posted; there may be more.
     Ticked(Posted),
-    /// All is posted that is due; the next tick is posted at `next`.
-    Done { posted: Posted, next: Timestamp },
+    /// All is posted that is due.
+    Done(Posted),
 }
 
 /// One transaction's worth: the next due tick, or else what changed.
-async fn step(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Step> {
+async fn step(conn: &mut Conn, clock: &SharedClock, tenant: TenantId) -> Result<Step> {
     let account = accounts::lock(conn, tenant).await?;
+    let now = clock.now();
     let zone = account.timezone;
     let tick = next_tick(account.ticked, zone);
     let known = last_change(conn, tenant).await?.map_or(Timestamp::default(), |at| at.min(now));
@@ -119,7 +118,8 @@ async fn step(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Step>
         return Ok(Step::Ticked(posted));
     }
     let posted = post_changed(conn, now, tenant).await?;
-    Ok(Step::Done { posted, next: tick.saturating_add_ms(SETTLE_MS) })
+    agenda::plan(conn, Queue::Rate, tenant, tick.saturating_add_ms(SETTLE_MS)).await?;
+    Ok(Step::Done(posted))
 }
 
 /// Posts every tick up to `now`, settled or not, then all that is accrued since: for whoever wants
@@ -185,41 +185,32 @@ impl Reconciler for RatingReconciler {
     }
 
     async fn run(&self) -> Result<Outcome> {
-        let now = self.clock.now();
         let (mut tenants, mut lines, mut parked) = (0usize, 0usize, 0usize);
         let mut failed: Vec<String> = Vec::new();
-        let mut wake_at = now.saturating_add_ms(3_600_000);
-        let mut cursor = None;
         loop {
-            let page = accounts::page(&mut *self.db.read().await?, cursor, TENANTS_A_PAGE).await?;
-            let Some(last) = page.last() else { break };
-            cursor = Some(*last);
-            for tenant in page {
+            let turn = self.turn().await?;
+            if turn.is_empty() {
+                break;
+            }
+            for tenant in turn {
                 tenants += 1;
-                let again = now.saturating_add_ms(AGAIN_MS);
-                match self.is_due(now, tenant).await {
-                    Ok(Due::At(at)) => wake_at = wake_at.min(at),
-                    Ok(Due::Now) => match self.run_tenant(now, tenant).await {
-                        Ok(run) => {
-                            lines += run.lines;
-                            parked += run.parked;
-                            wake_at = wake_at.min(run.next.unwrap_or(again));
-                        }
-                        Err(error) => {
-                            failed.push(format!("{tenant}: {}", error_chain(&error)));
-                            wake_at = wake_at.min(again);
-                        }
-                    },
-                    Err(error) => {
-                        failed.push(format!("{tenant}: {}", error_chain(&error)));
-                        wake_at = wake_at.min(again);
+                let run = self.run_tenant(tenant).await;
+                if !run.as_ref().is_ok_and(|run| run.done) {
+                    self.try_again(tenant).await?;
+                }
+                match run {
+                    Ok(run) => {
+                        lines += run.lines;
+                        parked += run.parked;
                     }
+                    Err(error) => failed.push(format!("{tenant}: {}", error_chain(&error))),
                 }
             }
         }
+        let wake_at = agenda::next(&mut *self.db.read().await?, Queue::Rate).await?;
         let status = serde_json::json!({
             "tenants": tenants, "lines": lines, "parked": parked, "failed": failed,
         });
-        Ok(Outcome { status, wake_at: Some(wake_at) })
+        Ok(Outcome { status, wake_at })
     }
 }

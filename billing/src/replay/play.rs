@@ -19,7 +19,7 @@ use super::{
     world::World,
 };
 use crate::{
-    accounts, prices,
+    accounts, agenda, prices,
     rating::{self, RatingReconciler},
     standing::StandingReconciler,
     usage::Recorded,
@@ -148,9 +148,13 @@ impl Player<'_> {
             }
             Action::Set { settings, credit_limit } => {
                 settings.apply(&mut self.world.settings);
-                let Some((tenant, limit)) = credit_limit else { return Ok(()) };
                 let mut tx = self.world.db.begin_write().await?;
-                accounts::set_credit_limit(&mut tx, self.world.tenants[tenant], *limit).await?;
+                // As after a restart with another configuration.
+                agenda::make_stale(&mut tx).await?;
+                if let Some((tenant, limit)) = credit_limit {
+                    let tenant = self.world.tenants[tenant];
+                    accounts::set_credit_limit(&mut tx, tenant, *limit).await?;
+                }
                 Ok(tx.commit().await?)
             }
             Action::Want { resource, power } => self.world.want(resource, *power).await,

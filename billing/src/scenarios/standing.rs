@@ -245,7 +245,8 @@ async fn a_hold_that_went_missing_is_set_again() {
         w.stand(at("10:00")).await;
         assert_eq!(powers(&w, &[id]).await, [Power::Stopped]);
         change(&w, id, "instance.start", Change::Hold(Hold::None)).await;
-        w.stand(at("10:01")).await;
+        // Nothing says that it is due, so that it is found when everybody is looked at again.
+        w.stand(at("10:00").saturating_add_ms(crate::agenda::STALE_MS)).await;
         assert_eq!(powers(&w, &[id]).await, [Power::Stopped]);
     }
 }

@@ -1,10 +1,14 @@
-//! Brings each account to the standing that its money says, and wakes at the next threshold.
+//! Brings each account that is due to the standing that its money says, and wakes at the next
+//! threshold.
 //!
-//! A run reads without a lock; where something is to change, it decides again under the account's
-//! lock, and records the step, its notice and the hold on the tenant's instances in that one
-//! transaction.
+//! An account is looked at under its lock; the step, its notice, the hold on the tenant's instances
+//! and the instant at which to look again are one transaction.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use base::{
@@ -18,28 +22,29 @@ use base::{
 };
 use identity::Actor;
 use inventory::instances::{self, Hold};
+use serde::Serialize;
 
 use super::{
-    Decision, Facts, Settings, Standing, decide,
+    Decision, Facts, Settings, Standing, cut_at, decide,
     notices::{About, notice},
 };
 use crate::{
     accounts::{self, Account},
+    agenda::{self, Assessment, Queue},
     balance::{Snapshot, snapshot},
     meter,
 };
 
 /// Steps of one account in one run; more would be a loop.
 const STEPS_MAX: usize = 8;
-const TENANTS_A_PAGE: i64 = 500;
-/// After a failure.
-const AGAIN_MS: i64 = 1_000;
 
 pub struct StandingReconciler {
     db: Db,
     clock: SharedClock,
     bus: Bus,
     settings: Settings,
+    /// The settings may be others than those of the last look at each account.
+    settings_are_new: AtomicBool,
 }
 
 /// What a run did for one account.
@@ -48,7 +53,6 @@ struct Done {
     steps: Vec<Step>,
     /// Whose effective state changed.
     touched: Vec<(HostId, InstanceId)>,
-    wake_at: Option<Timestamp>,
 }
 
 /// A standing that was reached, in the episode it belongs to.
@@ -60,38 +64,27 @@ struct Step {
 
 impl StandingReconciler {
     pub fn new(db: Db, clock: SharedClock, bus: Bus, settings: Settings) -> Self {
-        Self { db, clock, bus, settings }
+        Self { db, clock, bus, settings, settings_are_new: AtomicBool::new(false) }
     }
 
-    async fn run_tenant(&self, now: Timestamp, tenant: TenantId) -> Result<Done> {
-        if let Some(wake_at) = self.rests(now, tenant).await? {
-            return Ok(Done { wake_at, ..Done::default() });
-        }
+    /// Its first run looks at every account again, after those that are due.
+    pub fn with_new_settings(self) -> Self {
+        Self { settings_are_new: AtomicBool::new(true), ..self }
+    }
+
+    /// Looks at one account under its lock, does what follows, and says when it is due again.
+    async fn run_tenant(&self, tenant: TenantId) -> Result<Done> {
         let mut tx = self.db.begin_write().await?;
+        accounts::lock(&mut tx, tenant).await?;
+        // Under the lock, so that a later look is never of an earlier instant.
+        let now = self.clock.now();
         let done = self.act(&mut tx, now, tenant).await?;
         tx.commit().await?;
         self.publish(tenant, &done);
         Ok(done)
     }
 
-    /// Some where nothing is to be done, with the instant at which that may change.
-    async fn rests(&self, now: Timestamp, tenant: TenantId) -> Result<Option<Option<Timestamp>>> {
-        let mut conn = self.db.read().await?;
-        let Snapshot { account, position, .. } = snapshot(&mut conn, now, tenant).await?;
-        let facts = Facts::of(&position);
-        let decision =
-            decide(account.standing, account.standing_since, &facts, now, &self.settings);
-        Ok(match decision {
-            Decision::Stay(wake_at) if held(&mut conn, tenant, account.standing.hold()).await? => {
-                Some(wake_at)
-            }
-            _ => None,
-        })
-    }
-
-    /// Decides again, under the lock, and does it.
     async fn act(&self, conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Done> {
-        accounts::lock(conn, tenant).await?;
         let snapshot = snapshot(conn, now, tenant).await?;
         let facts = Facts::of(&snapshot.position);
         let (steps, wake_at) = self.steps(&snapshot.account, &facts, now);
@@ -104,7 +97,17 @@ impl StandingReconciler {
             let actor = Actor::system("standing");
             touched = instances::set_hold(conn, now, &actor, tenant, last.hold()).await?;
         }
-        Ok(Done { steps, touched, wake_at })
+        let since = if steps.is_empty() { snapshot.account.standing_since } else { now };
+        let found = Assessment {
+            at: now,
+            balance: snapshot.account.posted.checked_sub(snapshot.accrued)?,
+            burn_per_hour: snapshot.position.burn_per_hour(),
+            runs_out_at: facts.runs_out_at,
+            cut_at: cut_at(last, since, &facts, &self.settings),
+            due: wake_at.into_iter().chain(snapshot.position.burn_changes_at()).min(),
+        };
+        agenda::assessed(conn, tenant, &found).await?;
+        Ok(Done { steps, touched })
     }
 
     fn steps(
@@ -128,7 +131,7 @@ impl StandingReconciler {
                 }
             }
         }
-        (steps, Some(now.saturating_add_ms(AGAIN_MS)))
+        (steps, Some(now.saturating_add_ms(agenda::AGAIN_MS)))
     }
 
     async fn record(
@@ -267,32 +270,65 @@ impl Reconciler for StandingReconciler {
     }
 
     async fn run(&self) -> Result<Outcome> {
-        let now = self.clock.now();
-        let (mut tenants, mut steps) = (0usize, 0usize);
-        let mut failed: Vec<String> = Vec::new();
-        let mut wake_at: Option<Timestamp> = None;
-        let mut sooner = |at: Timestamp| wake_at = Some(wake_at.map_or(at, |old| old.min(at)));
-        let mut cursor = None;
+        if self.settings_are_new.load(Ordering::Relaxed) {
+            let mut tx = self.db.begin_write().await?;
+            agenda::make_stale(&mut tx).await?;
+            tx.commit().await?;
+            self.settings_are_new.store(false, Ordering::Relaxed);
+        }
+        let mut run = Run::default();
         loop {
-            let page = accounts::page(&mut *self.db.read().await?, cursor, TENANTS_A_PAGE).await?;
-            let Some(last) = page.last() else { break };
-            cursor = Some(*last);
-            for tenant in page {
-                tenants += 1;
-                match self.run_tenant(now, tenant).await {
-                    Ok(done) => {
-                        steps += done.steps.len();
-                        done.wake_at.into_iter().for_each(&mut sooner);
-                    }
+            let tenants = self.turn().await?;
+            if tenants.is_empty() {
+                break;
+            }
+            for tenant in tenants {
+                run.tenants += 1;
+                match self.run_tenant(tenant).await {
+                    Ok(done) => run.steps += done.steps.len(),
                     // One account that fails keeps no other from its standing.
                     Err(error) => {
-                        failed.push(format!("{tenant}: {}", error_chain(&error)));
-                        sooner(now.saturating_add_ms(AGAIN_MS));
+                        run.failed.push(format!("{tenant}: {}", error_chain(&error)));
+                        self.try_again(tenant).await?;
                     }
                 }
             }
         }
-        let status = serde_json::json!({"tenants": tenants, "steps": steps, "failed": failed});
-        Ok(Outcome { status, wake_at })
+        let wake_at = agenda::next(&mut *self.db.read().await?, Queue::Stand).await?;
+        Ok(Outcome { status: serde_json::json!(run), wake_at })
+    }
+}
+
+/// For the operator.
+#[derive(Default, Serialize)]
+struct Run {
+    tenants: usize,
+    steps: usize,
+    failed: Vec<String>,
+}
+
+impl StandingReconciler {
+    /// Whom to look at next: those whose instant has come, then those that were touched, then those
+    /// at whom nobody looked for long.
+    async fn turn(&self) -> Result<Vec<TenantId>> {
+        let mut conn = self.db.read().await?;
+        let now = self.clock.now();
+        let due = agenda::due(&mut conn, Queue::Stand, now).await?;
+        if !due.is_empty() {
+            return Ok(due);
+        }
+        let touched = agenda::touched(&mut conn, Queue::Stand).await?;
+        if !touched.is_empty() {
+            return Ok(touched);
+        }
+        agenda::stale(&mut conn, now).await
+    }
+
+    async fn try_again(&self, tenant: TenantId) -> Result<()> {
+        let mut tx = self.db.begin_write().await?;
+        accounts::lock(&mut tx, tenant).await?;
+        let at = self.clock.now().saturating_add_ms(agenda::AGAIN_MS);
+        agenda::plan(&mut tx, Queue::Stand, tenant, at).await?;
+        Ok(tx.commit().await?)
     }
 }

@@ -67,7 +67,7 @@ impl Loops {
         // Before the first runs, so that none of their hints is missed.
         let mut changes = needs.bus.subscribe();
         let standing = StandingReconciler::new(db(), clock(), bus(), needs.billing.clone());
-        let standing = driver.spawn(Arc::new(standing));
+        let standing = driver.spawn(Arc::new(standing.with_new_settings()));
         let rating = driver.spawn(Arc::new(RatingReconciler::new(db(), clock(), bus())));
         driver.spawn(Arc::new(HostLiveness { db: db(), clock: clock(), bus: bus() }));
         driver.spawn(Arc::new(QuotaDrift { db: db(), clock: clock(), bus: bus() }));

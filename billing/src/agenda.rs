@@ -1,0 +1,189 @@
+//! When each account is due, so that nobody reads all of them to find the few.
+//!
+//! ```text
+//! facts, payments, prices, settings --touch (under the account's lock)--> due now (0)
+//! rating, standing ------------------done, with the next instant--------> due then
+//! ```
+//!
+//! A reconciler takes what is due by time first, the oldest first, and of what was touched a few at
+//! a time in between: a price that touches every tenant keeps nobody's threshold waiting. What was
+//! found is kept beside the due instant, for metrics and lists; it can be lost, since it is found
+//! again by looking.
+
+use base::{
+    Result,
+    db::Conn,
+    id::TenantId,
+    money::{Micros, Nanos},
+    time::Timestamp,
+};
+
+use crate::sql::parse;
+
+/// Taken at a time, of what is due by time.
+pub(crate) const DUE_A_PAGE: i64 = 100;
+/// Taken at a time, of what was touched, before looking again for what is due by time.
+pub(crate) const TOUCHED_A_TURN: i64 = 10;
+/// An account that nothing touched is looked at again after so long all the same.
+pub(crate) const STALE_MS: i64 = 24 * 3_600_000;
+/// After a failure.
+pub(crate) const AGAIN_MS: i64 = 1_000;
+/// How "never" is kept.
+const NEVER_MS: i64 = i64::MAX;
+
+/// Who takes what is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Queue {
+    Rate,
+    Stand,
+}
+
+/// For whom something changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    Stand,
+    Both,
+}
+
+/// What a look at an account found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assessment {
+    pub at: Timestamp,
+    pub balance: Micros,
+    pub burn_per_hour: Nanos,
+    /// None: never.
+    pub runs_out_at: Option<Timestamp>,
+    /// When the next step comes that stops something, if all goes on as it is.
+    pub cut_at: Option<Timestamp>,
+    /// When to look again, if nothing changes.
+    pub due: Option<Timestamp>,
+}
+
+/// A new account is due at once.
+pub(crate) async fn open(conn: &mut Conn, tenant: TenantId) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO agenda (tenant_id, rate_due_ms, stand_due_ms, assessed_ms, balance_micros, \
+         burn_nanos, runs_out_ms, cut_ms) VALUES ($1, 0, 0, 0, 0, 0, $2, $2)",
+    )
+    .bind(tenant.to_string())
+    .bind(NEVER_MS)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Something changed that a balance, a threshold or a price depends on. The account's lock is held,
+/// or whoever assesses beside us would overwrite this.
+pub(crate) async fn touch(conn: &mut Conn, tenant: TenantId, due: Due) -> Result<()> {
+    let sql = match due {
+        Due::Stand => "UPDATE agenda SET stand_due_ms = 0 WHERE tenant_id = $1",
+        Due::Both => "UPDATE agenda SET rate_due_ms = 0, stand_due_ms = 0 WHERE tenant_id = $1",
+    };
+    sqlx::query(sql).bind(tenant.to_string()).execute(conn).await?;
+    Ok(())
+}
+
+/// Every account is to be looked at again when there is time: delays and thresholds may be others
+/// than before. What is due by time stays so.
+pub async fn make_stale(conn: &mut Conn) -> Result<()> {
+    sqlx::query("UPDATE agenda SET assessed_ms = 0").execute(conn).await?;
+    Ok(())
+}
+
+/// Those whose instant has come, the oldest first.
+pub(crate) async fn due(conn: &mut Conn, queue: Queue, now: Timestamp) -> Result<Vec<TenantId>> {
+    let sql = match queue {
+        Queue::Rate => {
+            "SELECT tenant_id FROM agenda WHERE rate_due_ms > 0 AND rate_due_ms <= $1 \
+             ORDER BY rate_due_ms LIMIT $2"
+        }
+        Queue::Stand => {
+            "SELECT tenant_id FROM agenda WHERE stand_due_ms > 0 AND stand_due_ms <= $1 \
+             ORDER BY stand_due_ms LIMIT $2"
+        }
+    };
+    let ids: Vec<String> =
+        sqlx::query_scalar(sql).bind(now.ms()).bind(DUE_A_PAGE).fetch_all(conn).await?;
+    ids.iter().map(|id| parse(id)).collect()
+}
+
+/// Some of those that were touched.
+pub(crate) async fn touched(conn: &mut Conn, queue: Queue) -> Result<Vec<TenantId>> {
+    let sql = match queue {
+        Queue::Rate => "SELECT tenant_id FROM agenda WHERE rate_due_ms = 0 LIMIT $1",
+        Queue::Stand => "SELECT tenant_id FROM agenda WHERE stand_due_ms = 0 LIMIT $1",
+    };
+    let ids: Vec<String> = sqlx::query_scalar(sql).bind(TOUCHED_A_TURN).fetch_all(conn).await?;
+    ids.iter().map(|id| parse(id)).collect()
+}
+
+/// Some of those at whose standing nobody looked for long; those that are due soon, a failure to be
+/// tried again among them, are taken then.
+pub(crate) async fn stale(conn: &mut Conn, now: Timestamp) -> Result<Vec<TenantId>> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT tenant_id FROM agenda WHERE assessed_ms <= $1 AND stand_due_ms > $2 \
+         ORDER BY assessed_ms LIMIT $3",
+    )
+    .bind(now.saturating_add_ms(-STALE_MS).ms())
+    .bind(now.saturating_add_ms(AGAIN_MS).ms())
+    .bind(TOUCHED_A_TURN)
+    .fetch_all(conn)
+    .await?;
+    ids.iter().map(|id| parse(id)).collect()
+}
+
+/// The next instant at which somebody is due; in the past where somebody is now, none where nobody
+/// is before something changes.
+pub(crate) async fn next(conn: &mut Conn, queue: Queue) -> Result<Option<Timestamp>> {
+    let sql = match queue {
+        Queue::Rate => "SELECT rate_due_ms FROM agenda ORDER BY rate_due_ms LIMIT 1",
+        Queue::Stand => "SELECT stand_due_ms FROM agenda ORDER BY stand_due_ms LIMIT 1",
+    };
+    let at: Option<i64> = sqlx::query_scalar(sql).fetch_optional(conn).await?;
+    Ok(at.and_then(instant))
+}
+
+/// When the account is due next. Its lock is held.
+pub(crate) async fn plan(
+    conn: &mut Conn,
+    queue: Queue,
+    tenant: TenantId,
+    at: Timestamp,
+) -> Result<()> {
+    let sql = match queue {
+        Queue::Rate => "UPDATE agenda SET rate_due_ms = $2 WHERE tenant_id = $1",
+        Queue::Stand => "UPDATE agenda SET stand_due_ms = $2 WHERE tenant_id = $1",
+    };
+    // 0 has a meaning of its own.
+    sqlx::query(sql).bind(tenant.to_string()).bind(at.ms().max(1)).execute(conn).await?;
+    Ok(())
+}
+
+/// Keeps what was found, with the next due instant. The account's lock is held.
+pub(crate) async fn assessed(conn: &mut Conn, tenant: TenantId, found: &Assessment) -> Result<()> {
+    sqlx::query(
+        "UPDATE agenda SET stand_due_ms = $2, assessed_ms = $3, balance_micros = $4, \
+         burn_nanos = $5, runs_out_ms = $6, cut_ms = $7 WHERE tenant_id = $1",
+    )
+    .bind(tenant.to_string())
+    .bind(found.due.map_or(NEVER_MS, |at| at.ms().max(1)))
+    .bind(found.at.ms())
+    .bind(found.balance.0)
+    .bind(found.burn_per_hour.0)
+    .bind(ms(found.runs_out_at))
+    .bind(ms(found.cut_at))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn ms(at: Option<Timestamp>) -> i64 {
+    at.map_or(NEVER_MS, Timestamp::ms)
+}
+
+fn instant(ms: i64) -> Option<Timestamp> {
+    (ms != NEVER_MS).then(|| Timestamp::from_ms(ms))
+}
+
+#[cfg(test)]
+mod tests;
