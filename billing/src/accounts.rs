@@ -138,32 +138,7 @@ pub async fn assign_book(
     tenant: TenantId,
     book: PriceBookId,
 ) -> Result<()> {
-    let account = lock(conn, tenant).await?;
-    let currency: Option<String> =
-        sqlx::query_scalar("SELECT currency FROM price_books WHERE id = $1")
-            .bind(book.to_string())
-            .fetch_optional(&mut *conn)
-            .await?;
-    let currency = currency.ok_or_else(|| {
-        Error::invalid("price_book_id", format!("price book {book} does not exist"))
-    })?;
-    if currency != account.currency {
-        return Err(Error::invalid(
-            "price_book_id",
-            format!("the price book is in {currency}, the account in {}", account.currency),
-        ));
-    }
-    sqlx::query(
-        "INSERT INTO price_assignments (tenant_id, number, effective_ms, book_id) \
-         SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3 FROM price_assignments \
-         WHERE tenant_id = $1",
-    )
-    .bind(tenant.to_string())
-    .bind(now.ms())
-    .bind(book.to_string())
-    .execute(&mut *conn)
-    .await?;
-    prices::mark_dirty(conn, tenant, now).await
+    prices::assign::assign(conn, now, tenant, book, None).await
 }
 
 /// The book that prices the tenant's use at `at`.

@@ -127,3 +127,49 @@ async fn writers_of_sqlite_take_turns_in_the_order_in_which_they_came() {
     tasks.join_all().await;
     assert_eq!(*done.lock().unwrap(), (0..WRITERS).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn prices_of_before_become_rates() {
+    for place in testing::each_empty().await {
+        let db = Db::connect(&place.url).await.unwrap();
+        migrate::run_only(&db, &[1, 2, 3, 4, 5, 6, 1001, 1002]).await.unwrap();
+        let mut tx = db.begin_write().await.unwrap();
+        for statement in [
+            "INSERT INTO price_books (id, name, currency, last_version, created_ms) \
+             VALUES ('b', 'list', 'CNY', 1, 1)",
+            "INSERT INTO prices VALUES ('v', 'instance:f1', 360000000), ('v', 'disk_gib', 1), \
+             ('v', 'instance-paused:f1', 12000000001)",
+            "INSERT INTO price_versions VALUES ('v', 'b', 1, 5, 6)",
+        ] {
+            sqlx::query(statement).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        migrate::run(&db).await.unwrap();
+        let mut conn = db.read().await.unwrap();
+        let rates: Vec<(i64, String, String)> =
+            sqlx::query_as("SELECT position, rate, document FROM price_rates ORDER BY position")
+                .fetch_all(&mut *conn)
+                .await
+                .unwrap();
+        let wanted = [
+            (1, "disk_gib", r#""component":"instance.disk","price":"0.000000001"}"#),
+            (
+                2,
+                "instance-paused:f1",
+                r#""component":"instance.compute_suspended","where":{"flavor":"f1"},"price":"12.000000001"}"#,
+            ),
+            (
+                3,
+                "instance:f1",
+                r#""component":"instance.compute","where":{"flavor":"f1"},"price":"0.360000000"}"#,
+            ),
+        ]
+        .map(|(position, rate, rest)| {
+            (position, rate.to_owned(), format!(r#"{{"id":"{rate}",{rest}"#))
+        });
+        assert_eq!(rates, wanted);
+        let late = "INSERT INTO price_rates VALUES ('v', 9, 'late', '{}')";
+        let error = sqlx::query(late).execute(&mut *conn).await.unwrap_err().to_string();
+        assert!(error.contains("published"), "{error}");
+    }
+}

@@ -1,9 +1,10 @@
 //! Meters and rates: the rater of today asks by meter, and rates standard prices by flavor only.
 
 use base::{id::PriceVersionId, money::Nanos, time::Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
-    Price,
     components::{COMPUTE, COMPUTE_SUSPENDED, DISK},
     document::{Document, Rate, Scope},
     model::Model,
@@ -11,6 +12,14 @@ use super::{
     timeline::Timeline,
 };
 use crate::meter;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Price {
+    /// `instance:<flavor id>`, `instance-paused:<flavor id>` or `disk_gib`.
+    pub meter: String,
+    /// Per unit and hour.
+    pub unit_price: Nanos,
+}
 
 /// All that a meter says of what is used.
 struct Flavor<'a>(Option<&'a str>);
@@ -59,6 +68,13 @@ pub fn price(rate: &Rate) -> Option<Price> {
         && rate.minimum.is_none()
         && rate.scope == Scope::Resource;
     is_plain.then_some(Price { meter, unit_price })
+}
+
+/// Those that are prices by meter, by meter.
+pub fn prices(rates: &[Rate]) -> Vec<Price> {
+    let mut prices: Vec<Price> = rates.iter().filter_map(price).collect();
+    prices.sort_by(|a, b| a.meter.cmp(&b.meter));
+    prices
 }
 
 impl Timeline {

@@ -86,7 +86,7 @@ pub struct Sources {
 
 impl Sources {
     /// The versions that price at `at`: of overrides the later made first, the book's last.
-    fn in_force(&self, at: Timestamp) -> Vec<Arc<Version>> {
+    pub(super) fn in_force(&self, at: Timestamp) -> Vec<Arc<Version>> {
         let valid = |o: &&Override| o.from <= at && o.to.is_none_or(|to| at < to);
         let mut layers: Vec<_> =
             self.overrides.iter().rev().filter(valid).map(|o| o.version.clone()).collect();

@@ -163,15 +163,17 @@ async fn what_is_posted_published_or_recorded_can_not_be_changed() {
             "DELETE FROM rated_lines",
             "UPDATE usage_events SET at_ms = 1",
             "DELETE FROM usage_events",
-            "UPDATE prices SET unit_price_nanos = 1",
-            "DELETE FROM prices",
+            "UPDATE price_rates SET document = '{}'",
+            "DELETE FROM price_rates",
+            "UPDATE price_documents SET tax_ppm = 1",
+            "DELETE FROM price_documents",
             "UPDATE price_versions SET effective_ms = 1",
             "DELETE FROM price_versions",
             "UPDATE price_assignments SET effective_ms = 1",
             "DELETE FROM price_assignments",
             "UPDATE standing_log SET at_ms = 1",
             "DELETE FROM standing_log",
-            "INSERT INTO prices SELECT id, 'disk_gib', 1 FROM price_versions",
+            "INSERT INTO price_rates SELECT id, 99, 'late', '{}' FROM price_versions",
         ] {
             let error = sqlx::query(change).execute(&mut *conn).await.unwrap_err().to_string();
             assert!(error.contains("append-only") || error.contains("published"), "{error}");

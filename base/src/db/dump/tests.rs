@@ -7,8 +7,10 @@ async fn fill(db: &Db) {
         "INSERT INTO tenants (id, name, created_ms) VALUES ('t1', 'acme \"quoted\" 租户', 9007199254740993)",
         "INSERT INTO users (id, login, role, tenant_id, created_ms) VALUES ('u1', 'a@b', 'member', 't1', 1)",
         "INSERT INTO price_books (id, name, currency, last_version, created_ms) VALUES ('b1', 'list', 'CNY', 1, 1)",
-        "INSERT INTO prices (version_id, meter, unit_price_nanos) VALUES ('v1', 'disk_gib', 1)",
         "INSERT INTO price_versions (id, book_id, number, effective_ms, published_ms) VALUES ('v1', 'b1', 1, 1, 1)",
+        "INSERT INTO price_rates (version_id, position, rate, document) VALUES ('v1', 1, 'disk', '{}')",
+        "INSERT INTO price_documents (version_id, kind, reason, tax_mode, tax_ppm, sha256) VALUES ('v1', 'regular', '', 'on_top', 60000, '')",
+        "INSERT INTO price_drafts (id, book_id, document, checked_sha256, checks, revision, actor, updated_ms) VALUES ('d1', 'b1', '{}', '', '[]', 1, 'op', 1)",
         "INSERT INTO audit VALUES ('1', 0, 'user', '1', 'op', NULL, 'x', 'y', 'z', '{}')",
     ] {
         sqlx::query(statement).execute(&mut *tx).await.unwrap();
@@ -29,7 +31,7 @@ async fn every_row_comes_back_on_either_database() {
         fill(&source.db).await;
         let bytes = dumped(&source.db).await;
         for target in targets().await {
-            assert_eq!(restore(&target.url, &mut bytes.as_slice()).await.unwrap(), 6);
+            assert_eq!(restore(&target.url, &mut bytes.as_slice()).await.unwrap(), 8);
             let db = Db::open(&target.url).await.unwrap();
             assert_eq!(rows(&dumped(&db).await), rows(&bytes));
             let again = restore(&target.url, &mut bytes.as_slice()).await.unwrap_err();
