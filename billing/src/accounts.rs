@@ -1,27 +1,24 @@
-//! A tenant's account: its row is the lock of all that admits, posts or changes standing, and it
-//! carries the sum of the tenant's ledger entries.
+//! A tenant's account: its row is the lock of all that admits, posts or changes standing. What it
+//! has is its newest journal entries; what is set for it is the newest row of its settings.
 
 use base::{
     Error, Result,
     db::{Conn, found, is_unique_violation},
-    id::{LedgerTransactionId, PriceBookId, TenantId},
+    id::{PriceBookId, TenantId},
     money::Micros,
-    outbox::{self, Notice},
     time::Timestamp,
 };
 use chrono_tz::Tz;
 
 pub use crate::balance::{Balance, balance};
-use crate::{
-    agenda::{self, Due},
-    ledger::{self, Kind},
-    prices, settings,
-    sql::parse,
-    standing::Standing,
-};
+use crate::{agenda, ledger::Wallet, prices, settings::zone, sql::parse, standing::Standing};
 
-pub const MEMO_MAX_CHARS: usize = 200;
-pub const KEY_MAX_CHARS: usize = 200;
+mod lock;
+mod settings;
+
+pub use lock::lock_all;
+pub(crate) use lock::{Locked, lock};
+pub use settings::{AccountSettings, SettingsChange, change, history, set_credit_limit};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -30,7 +27,12 @@ pub struct Account {
     pub timezone: Tz,
     /// Raised by whoever takes the lock.
     pub version: i64,
+    pub wallet: Wallet,
+    /// The wallet's balance.
     pub posted: Micros,
+    /// The balance of the tenant's revenue account.
+    pub(crate) earned: Micros,
+    pub settings: AccountSettings,
     pub credit_limit: Micros,
     pub(crate) last_charge: i64,
     pub(crate) ticked: Timestamp,
@@ -40,27 +42,78 @@ pub struct Account {
     pub episode: i64,
 }
 
-type Row = (String, String, String, i64, i64, i64, i64, i64, String, i64, i64);
-macro_rules! columns {
-    () => {
-        "tenant_id, currency, timezone, version, posted_micros, credit_limit_micros, last_charge, \
-         ticked_ms, standing, standing_since_ms, episode"
+/// An account's row, with what rules it now.
+#[derive(sqlx::FromRow)]
+struct Row {
+    tenant_id: String,
+    currency: String,
+    timezone: String,
+    version: i64,
+    last_charge: i64,
+    ticked_ms: i64,
+    standing: String,
+    standing_since_ms: i64,
+    episode: i64,
+    cash: i64,
+    bonus: i64,
+    holds: i64,
+    receivable: i64,
+    revenue: i64,
+    document: Option<String>,
+}
+
+/// The newest balance of one of the account's ledger accounts: one probe of an index.
+macro_rules! newest {
+    ($account:literal) => {
+        concat!(
+            "COALESCE((SELECT e.balance_micros FROM journal_entries e \
+             WHERE e.tenant_id = a.tenant_id AND e.account = '",
+            $account,
+            "' ORDER BY e.account_sequence DESC LIMIT 1), 0) AS ",
+            $account
+        )
     };
 }
 
+const SELECT: &str = concat!(
+    "SELECT a.tenant_id, a.currency, a.timezone, a.version, a.last_charge, a.ticked_ms, \
+     a.standing, a.standing_since_ms, a.episode, ",
+    newest!("cash"),
+    ", ",
+    newest!("bonus"),
+    ", ",
+    newest!("holds"),
+    ", ",
+    newest!("receivable"),
+    ", ",
+    newest!("revenue"),
+    ", (SELECT s.document FROM account_settings s WHERE s.tenant_id = a.tenant_id \
+     ORDER BY s.number DESC LIMIT 1) AS document FROM accounts a WHERE a.tenant_id = $1"
+);
+
 fn from_row(row: Row) -> Result<Account> {
+    let settings = settings::read(row.document.as_deref())?;
+    let wallet = Wallet {
+        cash: Micros(row.cash),
+        bonus: Micros(row.bonus),
+        holds: Micros(row.holds),
+        receivable: Micros(row.receivable),
+    };
     Ok(Account {
-        tenant_id: parse(&row.0)?,
-        currency: row.1,
-        timezone: settings::zone(&row.2)?,
-        version: row.3,
-        posted: Micros(row.4),
-        credit_limit: Micros(row.5),
-        last_charge: row.6,
-        ticked: Timestamp::from_ms(row.7),
-        standing: row.8.parse()?,
-        standing_since: Timestamp::from_ms(row.9),
-        episode: row.10,
+        tenant_id: parse(&row.tenant_id)?,
+        currency: row.currency,
+        timezone: zone(&row.timezone)?,
+        version: row.version,
+        posted: wallet.balance(),
+        wallet,
+        earned: Micros(row.revenue),
+        credit_limit: settings.credit_limit.unwrap_or_default(),
+        settings,
+        last_charge: row.last_charge,
+        ticked: Timestamp::from_ms(row.ticked_ms),
+        standing: row.standing.parse()?,
+        standing_since: Timestamp::from_ms(row.standing_since_ms),
+        episode: row.episode,
     })
 }
 
@@ -75,11 +128,11 @@ pub async fn open_account(
     book: Option<PriceBookId>,
 ) -> Result<()> {
     prices::check_currency(currency)?;
-    settings::zone(&settings.timezone)?;
+    zone(&settings.timezone)?;
     sqlx::query(
-        "INSERT INTO accounts (tenant_id, currency, timezone, version, posted_micros, \
-         credit_limit_micros, last_charge, ticked_ms, standing, standing_since_ms, episode, \
-         created_ms) VALUES ($1, $2, $3, 0, 0, 0, 0, $4, 'active', $4, 0, $4)",
+        "INSERT INTO accounts (tenant_id, currency, timezone, version, last_charge, ticked_ms, \
+         standing, standing_since_ms, episode, created_ms) \
+         VALUES ($1, $2, $3, 0, 0, $4, 'active', $4, 0, $4)",
     )
     .bind(tenant.to_string())
     .bind(currency)
@@ -98,36 +151,10 @@ pub async fn open_account(
     }
 }
 
+/// As one statement sees it: its balances are of one moment.
 pub async fn get(conn: &mut Conn, tenant: TenantId) -> Result<Account> {
     let row: Option<Row> =
-        sqlx::query_as(concat!("SELECT ", columns!(), " FROM accounts WHERE tenant_id = $1"))
-            .bind(tenant.to_string())
-            .fetch_optional(conn)
-            .await?;
-    from_row(found(row, format_args!("the account of tenant {tenant}"))?)
-}
-
-/// Takes the locks of several accounts, in one order for all, before a transaction that will post
-/// for them touches anything else: locks are always taken account, host, instance, quota.
-pub async fn lock_all(
-    conn: &mut Conn,
-    tenants: &std::collections::BTreeSet<TenantId>,
-) -> Result<()> {
-    for tenant in tenants {
-        lock(&mut *conn, *tenant).await?;
-    }
-    Ok(())
-}
-
-/// Takes the account's lock until the end of the transaction.
-pub(crate) async fn lock(conn: &mut Conn, tenant: TenantId) -> Result<Account> {
-    let row: Option<Row> = sqlx::query_as(concat!(
-        "UPDATE accounts SET version = version + 1 WHERE tenant_id = $1 RETURNING ",
-        columns!()
-    ))
-    .bind(tenant.to_string())
-    .fetch_optional(conn)
-    .await?;
+        sqlx::query_as(SELECT).bind(tenant.to_string()).fetch_optional(conn).await?;
     from_row(found(row, format_args!("the account of tenant {tenant}"))?)
 }
 
@@ -152,124 +179,4 @@ pub async fn book(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result<Op
     .fetch_optional(conn)
     .await?;
     id.map(|id| parse(&id)).transpose()
-}
-
-/// How far below zero the balance may go before the tenant is overdue.
-pub async fn set_credit_limit(conn: &mut Conn, tenant: TenantId, limit: Micros) -> Result<()> {
-    if limit < Micros::ZERO {
-        return Err(Error::invalid("credit_limit", "a credit limit is not negative"));
-    }
-    lock(conn, tenant).await?;
-    sqlx::query("UPDATE accounts SET credit_limit_micros = $2 WHERE tenant_id = $1")
-        .bind(tenant.to_string())
-        .bind(limit.0)
-        .execute(&mut *conn)
-        .await?;
-    agenda::touch(conn, tenant, Due::Stand).await
-}
-
-/// What a top-up did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TopUp {
-    pub transaction_id: LedgerTransactionId,
-    /// The key was known: nothing was posted now.
-    pub repeated: bool,
-}
-
-/// Credits `amount`. `key` names the payment: the same one again changes nothing, with another
-/// amount it is a conflict (see [`report_conflict`]). After the commit the caller publishes
-/// `Topic::Money` for the tenant.
-pub async fn topup(
-    conn: &mut Conn,
-    now: Timestamp,
-    tenant: TenantId,
-    amount: Micros,
-    key: &str,
-    memo: &str,
-) -> Result<TopUp> {
-    if amount <= Micros::ZERO {
-        return Err(Error::invalid("amount", "a top-up must be above zero"));
-    }
-    if key.is_empty() || key.chars().count() > KEY_MAX_CHARS {
-        return Err(Error::invalid("key", "a top-up's key has 1 to 200 characters"));
-    }
-    if memo.chars().count() > MEMO_MAX_CHARS {
-        return Err(Error::invalid("memo", "a memo has at most 200 characters"));
-    }
-    let account = lock(conn, tenant).await?;
-    let dedup_key = format!("topup:{tenant}:{key}");
-    if let Some(transaction_id) = known_topup(conn, &dedup_key, amount).await? {
-        return Ok(TopUp { transaction_id, repeated: true });
-    }
-    let posted = account.posted.checked_add(amount).map_err(|_| {
-        Error::invalid("amount", "the account can't hold as much").remedy("pay a smaller amount")
-    })?;
-    let transaction = ledger::Transaction {
-        key: dedup_key,
-        tenant,
-        kind: Kind::TopUp,
-        currency: &account.currency,
-        at: now,
-        memo,
-        entries: ledger::transfer(
-            &ledger::payments_account(&account.currency),
-            &ledger::tenant_account(tenant),
-            amount,
-        ),
-    };
-    let transaction_id = ledger::append(conn, now, &transaction).await?;
-    sqlx::query("UPDATE accounts SET posted_micros = $2 WHERE tenant_id = $1")
-        .bind(tenant.to_string())
-        .bind(posted.0)
-        .execute(&mut *conn)
-        .await?;
-    agenda::touch(conn, tenant, Due::Stand).await?;
-    Ok(TopUp { transaction_id, repeated: false })
-}
-
-async fn known_topup(
-    conn: &mut Conn,
-    dedup_key: &str,
-    amount: Micros,
-) -> Result<Option<LedgerTransactionId>> {
-    let known: Option<(String, i64)> = sqlx::query_as(
-        "SELECT t.id, e.amount_micros FROM ledger_transactions t \
-         JOIN ledger_entries e ON e.transaction_id = t.id AND e.direction = 'credit' \
-         WHERE t.dedup_key = $1",
-    )
-    .bind(dedup_key)
-    .fetch_optional(conn)
-    .await?;
-    match known {
-        Some((id, posted)) if posted == amount.0 => Ok(Some(parse(&id)?)),
-        Some((_, posted)) => Err(Error::conflict(format!(
-            "this top-up was posted already, with {} in place of {amount}",
-            Micros(posted)
-        ))
-        .remedy("use a new key for a new payment")),
-        None => Ok(None),
-    }
-}
-
-/// Tells the operators that a payment came twice with different amounts. It is a transaction of its
-/// own, since the refused top-up's is rolled back.
-pub async fn report_conflict(
-    conn: &mut Conn,
-    now: Timestamp,
-    tenant: TenantId,
-    amount: Micros,
-    key: &str,
-) -> Result<()> {
-    let notice = Notice {
-        key: format!("topup:conflict:{tenant}:{key}:{amount}"),
-        topic: "balance".to_owned(),
-        tenant_id: None,
-        subject: "a top-up came again with another amount".to_owned(),
-        body: format!(
-            "Top-up {key} of tenant {tenant} was posted, then asked for again with {amount}. \
-             The second was refused. Compare the payment provider's record with the ledger."
-        ),
-        data: serde_json::json!({"tenant_id": tenant, "key": key, "amount": amount}),
-    };
-    outbox::enqueue(conn, now, &notice).await.map(|_| ())
 }

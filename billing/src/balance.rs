@@ -114,11 +114,12 @@ pub(crate) fn assess(
         for key in keys(account, resource, &used) {
             let used = used.get(key).copied().unwrap_or_default();
             let posted = resource.totals.get(key).copied().unwrap_or_default();
-            let Ok(total) = used.to_micros() else {
+            let due = used.to_micros().map(|total| i128::from(total.0) - i128::from(posted.0));
+            let Some(due) = due.ok().filter(|due| holds(account, accrued + due)) else {
                 parked.insert(key.clone());
                 continue;
             };
-            accrued += i128::from(total.0) - i128::from(posted.0);
+            accrued += due;
             settled += exact(posted);
             if !current.contains(key) {
                 settled -= rounded(used.0);
@@ -138,12 +139,19 @@ pub(crate) fn assess(
             })
         }));
     }
-    let accrued = i64::try_from(accrued).map(Micros).map_err(|_| {
-        Error::new(base::ErrorKind::Invalid, "the balance is beyond what can be shown")
-            .remedy("an operator must look at the tenant's parked lines")
-    })?;
+    let accrued = i64::try_from(accrued)
+        .map(Micros)
+        .map_err(|_| Error::internal("more is accrued than the account holds"))?;
     let prices = usage.prices.clone();
     Ok((accrued, Position { at, settled, running, prices, zone: account.timezone }))
+}
+
+/// Whether the account could bear a charge of so much, as a posting asks.
+fn holds(account: &Account, accrued: i128) -> bool {
+    let fits = |sum: i128| i64::try_from(sum).is_ok();
+    fits(accrued)
+        && fits(i128::from(account.posted.0) - accrued)
+        && fits(i128::from(account.earned.0) + accrued)
 }
 
 /// All that is used or posted in the months that are looked at: a late fact may have left a posted

@@ -15,7 +15,7 @@ use base::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{accounts, balance::snapshot, ledger};
+use crate::{accounts, balance::snapshot};
 
 mod export;
 
@@ -120,16 +120,15 @@ pub async fn charged(
     to: Timestamp,
 ) -> Result<Micros> {
     let sum: Option<i64> = sqlx::query_scalar(
-        "SELECT CAST(SUM(CASE e.direction WHEN 'debit' THEN e.amount_micros \
+        "SELECT CAST(SUM(CASE e.direction WHEN 'credit' THEN e.amount_micros \
            ELSE -e.amount_micros END) AS BIGINT) \
-         FROM ledger_entries e JOIN ledger_transactions t ON t.id = e.transaction_id \
+         FROM journal t JOIN journal_entries e ON e.transaction_id = t.id \
          WHERE t.tenant_id = $1 AND t.kind = 'charge' AND t.at_ms > $2 AND t.at_ms <= $3 \
-           AND e.account = $4",
+           AND e.account IN ('revenue', 'tax')",
     )
     .bind(tenant.to_string())
     .bind(from.ms())
     .bind(to.ms())
-    .bind(ledger::tenant_account(tenant))
     .fetch_one(conn)
     .await?;
     Ok(Micros(sum.unwrap_or_default()))
@@ -145,7 +144,7 @@ async fn lines(
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT l.what, l.resource_kind, l.resource_id, l.resource_name, l.meter, l.from_ms, \
            l.to_ms, l.unit_price_nanos, l.quantity, l.amount_micros, l.kind \
-         FROM rated_lines l JOIN ledger_transactions t ON t.id = l.transaction_id \
+         FROM rated_lines l JOIN journal t ON t.id = l.transaction_id \
          WHERE t.tenant_id = $1 AND t.kind = 'charge' AND t.at_ms > $2 AND t.at_ms <= $3 \
          ORDER BY l.resource_kind, l.resource_id, l.meter, l.from_ms, l.to_ms, t.at_ms, \
            l.transaction_id, l.position LIMIT $4",

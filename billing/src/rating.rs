@@ -4,10 +4,9 @@
 //! intervals x prices --plan--> lines --+--> rated_lines   (detail)
 //!                                      +--> rated_totals  (what the next rounding starts from)
 //!                                      +--> ledger        (entries summed by account)
-//!                                      +--> accounts.posted_micros
 //! ```
 //!
-//! All four change together under the account's lock, and the transaction's key is the account's
+//! All three change together under the account's lock, and the transaction's key is the account's
 //! next charge: a second rater, or a second run after a crash, finds nothing left to do. A line
 //! whose amount does not fit is parked with its reason, and the others are posted.
 
@@ -23,8 +22,8 @@ use base::{
 };
 
 use crate::{
-    accounts::{self, Account},
-    ledger::{self, Kind},
+    accounts::{self, Account, Locked},
+    ledger::{self, Kind, Posting},
     meter,
 };
 
@@ -77,7 +76,7 @@ async fn post_scope(
     tenant: TenantId,
     scope: Scope,
 ) -> Result<Posted> {
-    let account = accounts::lock(conn, tenant).await?;
+    let mut account = accounts::lock(conn, tenant).await?;
     let mut usage = load::load(conn, &account).await?;
     if scope == Scope::Changed {
         usage.resources.retain(|r| r.dirty.is_some());
@@ -101,7 +100,7 @@ async fn post_scope(
     if !lines.is_empty() {
         posted.lines = lines.len();
         posted.amount = sum(lines.iter().map(|(_, line)| line.amount))?;
-        posted.transaction_id = Some(write(conn, now, &account, &lines).await?);
+        posted.transaction_id = Some(write(conn, now, &mut account, &lines).await?);
     }
     Ok(posted)
 }
@@ -146,18 +145,15 @@ fn park_what_the_account_cannot_hold(
     parked: &mut Vec<(ResourceId, Key, String)>,
 ) {
     loop {
-        let mut left = account.posted;
-        // Gross charges and credits are entries of their own, so that each must fit as well.
-        let (mut charged, mut credited) = (Micros::ZERO, Micros::ZERO);
+        // Every entry is of the sum, which what is held and what is earned must bear.
+        let (mut left, mut earned, mut charged) = (account.posted, account.earned, Micros::ZERO);
         let overflow = lines.iter().find_map(|(resource, line)| {
-            let gross = if line.amount < Micros::ZERO { &mut credited } else { &mut charged };
-            let fits = left.checked_sub(line.amount).and_then(|next| {
-                *gross = gross.checked_add(line.amount)?;
-                Ok(next)
+            let fits = left.checked_sub(line.amount).and_then(|left| {
+                Ok((left, earned.checked_add(line.amount)?, charged.checked_add(line.amount)?))
             });
             match fits {
                 Ok(next) => {
-                    left = next;
+                    (left, earned, charged) = next;
                     None
                 }
                 Err(error) => Some((resource.clone(), line.piece.key.clone(), error.message)),
@@ -169,34 +165,39 @@ fn park_what_the_account_cannot_hold(
     }
 }
 
-/// The ledger transaction, its lines, the totals and the account's sum.
+/// The ledger transaction, its lines and the totals.
 async fn write(
     conn: &mut Conn,
     now: Timestamp,
-    account: &Account,
+    account: &mut Locked,
     lines: &[Placed],
 ) -> Result<LedgerTransactionId> {
     let tenant = account.tenant_id;
     let number = account.last_charge + 1;
-    let transaction = ledger::Transaction {
+    let charged = sum(lines.iter().map(|(_, line)| line.amount))?;
+    let at = rated_at(account, now, lines);
+    let order = account.settings.spend_order.unwrap_or_default();
+    let request = format!("{at}\n{charged}\n{}", lines.len());
+    let posting = Posting {
         key: format!("charge:{tenant}:{number}"),
-        tenant,
+        request: request.as_bytes(),
         kind: Kind::Charge,
-        currency: &account.currency,
-        at: rated_at(account, now, lines),
+        at,
+        // Prices include tax.
+        entries: ledger::spend::spend(&account.wallet, charged, Micros::ZERO, order),
         memo: "",
-        entries: entries(account, lines)?,
+        reason: "",
+        about: None,
+        actor: "system:rating",
     };
-    let id = ledger::append(conn, now, &transaction).await?;
+    let id = ledger::append(conn, account, now, &posting).await?.id();
     let flavors = flavor_names(conn, lines).await?;
     for (position, (resource, line)) in (0i64..).zip(lines) {
         insert_line(conn, id, position, tenant, resource, line, &flavors).await?;
     }
     add_to_totals(conn, tenant, lines).await?;
-    let charged = sum(lines.iter().map(|(_, line)| line.amount))?;
-    sqlx::query("UPDATE accounts SET posted_micros = $2, last_charge = $3 WHERE tenant_id = $1")
+    sqlx::query("UPDATE accounts SET last_charge = $2 WHERE tenant_id = $1")
         .bind(tenant.to_string())
-        .bind(account.posted.checked_sub(charged)?.0)
         .bind(number)
         .execute(conn)
         .await?;
@@ -208,18 +209,6 @@ async fn write(
 fn rated_at(account: &Account, now: Timestamp, lines: &[Placed]) -> Timestamp {
     let until = lines.iter().map(|(_, line)| line.piece.to).max().unwrap_or(now);
     if until <= account.ticked { now } else { until.min(now) }
-}
-
-/// Charges and credits each summed: at most four entries, whatever the number of lines.
-fn entries(account: &Account, lines: &[Placed]) -> Result<Vec<ledger::Entry>> {
-    let tenant = ledger::tenant_account(account.tenant_id);
-    let revenue = ledger::revenue_account(&account.currency);
-    let of = |sign: bool| {
-        sum(lines.iter().map(|(_, l)| l.amount).filter(|a| (*a < Micros::ZERO) == sign))
-    };
-    let mut entries = ledger::transfer(&tenant, &revenue, of(false)?);
-    entries.extend(ledger::transfer(&revenue, &tenant, of(true)?.checked_neg()?));
-    Ok(entries)
 }
 
 async fn insert_line(

@@ -22,6 +22,7 @@ use inventory::{
 use crate::{
     Settings,
     accounts::{self, Balance},
+    ledger::{self, Recharge},
     meter,
     prices::{self, Price},
     rating::{self, Posted, RatingReconciler},
@@ -179,12 +180,22 @@ impl World {
     }
 
     pub async fn topup(&self, now: Timestamp, amount: &str) {
-        let key = uuid_like();
-        self.write(async |tx| {
-            accounts::topup(tx, now, self.tenant, micros(amount), &key, "").await
-        })
-        .await
-        .unwrap();
+        let id = uuid_like();
+        self.write(async |tx| ledger::recharge(tx, now, &self.payment(amount, &id)).await)
+            .await
+            .unwrap();
+    }
+
+    /// What a bank says came in.
+    pub fn payment<'a>(&self, amount: &str, id: &'a str) -> Recharge<'a> {
+        Recharge {
+            tenant: self.tenant,
+            amount: micros(amount),
+            provider: "bank",
+            provider_id: id,
+            memo: "",
+            actor: "system:test",
+        }
     }
 
     pub async fn balance(&self, at: Timestamp) -> Balance {
@@ -224,8 +235,8 @@ impl World {
         let mut conn = self.db.read().await.unwrap();
         let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
             "SELECT l.from_ms, l.to_ms, l.quantity, l.amount_micros FROM rated_lines l \
-             JOIN ledger_transactions t ON t.id = l.transaction_id \
-             ORDER BY t.created_ms, t.id, l.position",
+             JOIN journal t ON t.id = l.transaction_id \
+             ORDER BY t.number, l.position",
         )
         .fetch_all(&mut *conn)
         .await

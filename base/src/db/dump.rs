@@ -190,4 +190,6 @@ async fn insert(conn: &mut Conn, table: &str, row: &Map<String, Value>) -> Resul
 }
 
 #[cfg(test)]
+mod old_ledger;
+#[cfg(test)]
 mod tests;

@@ -2,10 +2,12 @@ use base::{id::TenantId, reconcile::Reconciler};
 
 use super::*;
 use crate::{
-    accounts, meter,
+    accounts,
+    ledger::{self, Recharge},
+    meter,
     rating::RatingReconciler,
     standing::StandingReconciler,
-    testing::{World, at, micros},
+    testing::{World, at},
     usage::ResourceState::*,
 };
 
@@ -18,7 +20,9 @@ async fn more(w: &World, count: usize) -> Vec<TenantId> {
                 let now = at("00:00");
                 let id = identity::tenants::create(tx, now, &format!("t{n}")).await?.id;
                 accounts::open_account(tx, now, &w.settings, id, "CNY", None).await?;
-                accounts::topup(tx, now, id, micros("1"), "k", "").await?;
+                let payment_id = id.to_string();
+                let payment = Recharge { tenant: id, ..w.payment("1", &payment_id) };
+                ledger::recharge(tx, now, &payment).await?;
                 Ok(id)
             })
             .await

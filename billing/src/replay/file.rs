@@ -16,7 +16,7 @@ mod prices;
 mod settings;
 mod steps;
 
-pub use expect::{ACCOUNTS, Expect};
+pub use expect::Expect;
 pub use prices::{Component, Rate, Version};
 pub use settings::SettingsChange;
 pub use steps::{Action, Crash, Fact, KINDS_OF_ERROR, Publish, Recharge, Step, UserPower};

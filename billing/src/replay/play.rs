@@ -16,10 +16,10 @@ use super::{
     compare::compare,
     file::{Action, Crash, Expect, Fact, File, KINDS_OF_ERROR, Recharge, Step},
     report, sound,
-    world::World,
+    world::{ACTOR, World},
 };
 use crate::{
-    accounts, agenda, prices,
+    accounts, agenda, ledger, prices,
     rating::{self, RatingReconciler},
     standing::StandingReconciler,
     usage::Recorded,
@@ -152,8 +152,8 @@ impl Player<'_> {
                 // As after a restart with another configuration.
                 agenda::make_stale(&mut tx).await?;
                 if let Some((tenant, limit)) = credit_limit {
-                    let tenant = self.world.tenants[tenant];
-                    accounts::set_credit_limit(&mut tx, tenant, *limit).await?;
+                    let (now, tenant) = (self.world.server_now(), self.world.tenants[tenant]);
+                    accounts::set_credit_limit(&mut tx, now, tenant, *limit, ACTOR, "").await?;
                 }
                 Ok(tx.commit().await?)
             }
@@ -192,15 +192,21 @@ impl Player<'_> {
         let tenant = self.world.tenants[&recharge.tenant];
         let id = recharge.id.clone();
         let id = id.unwrap_or_else(|| base::id::OperationId::new().to_string());
-        let key = format!("{}:{id}", recharge.provider);
+        let payment = ledger::Recharge {
+            tenant,
+            amount: recharge.amount,
+            provider: &recharge.provider,
+            provider_id: &id,
+            memo: "",
+            actor: ACTOR,
+        };
         let mut tx = self.world.db.begin_write().await?;
-        let done = accounts::topup(&mut tx, now, tenant, recharge.amount, &key, "").await;
-        match done {
+        match ledger::recharge(&mut tx, now, &payment).await {
             Ok(_) => Ok(tx.commit().await?),
             Err(error) if error.kind == ErrorKind::Conflict => {
                 tx.rollback().await?;
                 let mut tx = self.world.db.begin_write().await?;
-                accounts::report_conflict(&mut tx, now, tenant, recharge.amount, &key).await?;
+                ledger::recharge::report(&mut tx, now, &payment).await?;
                 tx.commit().await?;
                 Err(error)
             }

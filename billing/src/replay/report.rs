@@ -11,11 +11,8 @@ use base::{
 };
 use serde_json::{Map as Object, Value, json};
 
-use super::{
-    file::{ACCOUNTS, VERSION},
-    world::World,
-};
-use crate::{accounts, meter, standing::Standing};
+use super::{file::VERSION, world::World};
+use crate::{accounts, ledger::Account, meter, standing::Standing};
 
 /// Rated lines of one report.
 pub const LINES_MAX: usize = crate::bill::LINES_MAX;
@@ -142,7 +139,7 @@ async fn lines<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> 
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT l.tenant_id, l.resource_id, l.meter, l.price_version_id, l.month, l.from_ms, \
          l.to_ms, l.quantity, l.amount_micros, l.kind, t.created_ms, t.dedup_key \
-         FROM rated_lines l JOIN ledger_transactions t ON t.id = l.transaction_id LIMIT $1",
+         FROM rated_lines l JOIN journal t ON t.id = l.transaction_id LIMIT $1",
     )
     .bind(i64::try_from(LINES_MAX + 1).unwrap_or(i64::MAX))
     .fetch_all(conn)
@@ -197,37 +194,26 @@ fn sums(world: &World<'_>, lines: &[Line<'_>]) -> Result<Object<String, Value>> 
     Ok(sums.into_iter().map(|(key, sum)| (key, json!(sum))).collect())
 }
 
-/// Credits minus debits. What the tenant has is its cash, what it owes its receivable: the ledger
-/// keeps both in one account.
+/// Credits minus debits, by tenant and account: the newest running balances.
 async fn ledger(conn: &mut Conn, names: &Names<'_>) -> Result<Value> {
-    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
-        "SELECT t.tenant_id, e.account, e.direction, CAST(SUM(e.amount_micros) AS BIGINT) \
-         FROM ledger_entries e JOIN ledger_transactions t ON t.id = e.transaction_id \
-         GROUP BY t.tenant_id, e.account, e.direction",
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT e.tenant_id, e.account, e.balance_micros FROM journal_entries e \
+         JOIN (SELECT tenant_id, account, MAX(account_sequence) AS newest FROM journal_entries \
+               GROUP BY tenant_id, account) AS heads \
+         ON heads.tenant_id = e.tenant_id AND heads.account = e.account \
+         AND heads.newest = e.account_sequence",
     )
     .fetch_all(conn)
     .await?;
     let mut all: BTreeMap<&str, BTreeMap<&str, Micros>> = BTreeMap::new();
     for tenant in names.world.tenants.keys() {
-        all.insert(tenant, ACCOUNTS.map(|account| (account, Micros::ZERO)).into());
+        let zero = |account: Account| (account.as_str(), Micros::ZERO);
+        all.insert(tenant, Account::ALL.map(zero).into());
     }
-    let mut owned: BTreeMap<&str, Micros> = BTreeMap::new();
-    for (tenant, account, direction, amount) in rows {
-        let tenant = names.tenant(&tenant)?;
-        let amount = Micros(amount);
-        let signed = if direction == "credit" { amount } else { amount.checked_neg()? };
-        let sum = match account.split(':').next() {
-            Some("tenant") => owned.entry(tenant).or_default(),
-            Some("revenue") => all.entry(tenant).or_default().entry("revenue").or_default(),
-            Some("payments") => all.entry(tenant).or_default().entry("payments").or_default(),
-            _ => return Err(Error::internal(format!("{account} is no account of the ledger"))),
-        };
-        *sum = sum.checked_add(signed)?;
-    }
-    for (tenant, sum) in owned {
-        let accounts = all.entry(tenant).or_default();
-        accounts.insert("cash", sum.max(Micros::ZERO));
-        accounts.insert("receivable", sum.min(Micros::ZERO));
+    for (tenant, account, balance) in rows {
+        let account: Account = account.parse()?;
+        let accounts = all.entry(names.tenant(&tenant)?).or_default();
+        accounts.insert(account.as_str(), Micros(balance));
     }
     Ok(json!(all))
 }
@@ -250,7 +236,7 @@ async fn balances(conn: &mut Conn, world: &World<'_>, names: &Names<'_>) -> Resu
 
 async fn transactions(conn: &mut Conn, names: &Names<'_>) -> Result<Value> {
     let rows: Vec<(String, i64)> =
-        sqlx::query_as("SELECT tenant_id, COUNT(*) FROM ledger_transactions GROUP BY tenant_id")
+        sqlx::query_as("SELECT tenant_id, COUNT(*) FROM journal GROUP BY tenant_id")
             .fetch_all(conn)
             .await?;
     let mut all: BTreeMap<&str, i64> = BTreeMap::new();

@@ -7,15 +7,15 @@ const CHECKS: [(&str, &str); 3] = [
     (
         "a transaction does not sum to zero",
         "SELECT COUNT(*) FROM (SELECT SUM(CASE direction WHEN 'debit' \
-         THEN amount_micros ELSE -amount_micros END) AS total FROM ledger_entries \
+         THEN amount_micros ELSE -amount_micros END) AS total FROM journal_entries \
          GROUP BY transaction_id) AS sums WHERE total <> 0",
     ),
     (
-        "an account is not its ledger",
-        "SELECT COUNT(*) FROM accounts a WHERE posted_micros <> \
-         (SELECT CAST(COALESCE(SUM(CASE direction WHEN 'credit' THEN amount_micros \
-           ELSE -amount_micros END), 0) AS BIGINT) FROM ledger_entries \
-          WHERE account = 'tenant:' || a.tenant_id)",
+        "an entry's running balance is not that of the entries before it",
+        "SELECT COUNT(*) FROM (SELECT balance_micros, SUM(CASE direction WHEN 'credit' \
+         THEN amount_micros ELSE -amount_micros END) OVER (PARTITION BY tenant_id, account \
+         ORDER BY account_sequence) AS total FROM journal_entries) AS sums \
+         WHERE total <> balance_micros",
     ),
     (
         "the totals are not the lines",
@@ -28,7 +28,7 @@ const CHECKS: [(&str, &str); 3] = [
 ];
 
 /// What is wrong; nothing where every transaction's entries sum to zero (and so all of them do),
-/// accounts' sums are the ledger's, and the totals of rounding are the lines'.
+/// running balances are the entries', and the totals of rounding are the lines'.
 pub async fn faults(conn: &mut Conn) -> Result<Vec<&'static str>> {
     let mut faults = Vec::new();
     for (fault, count) in CHECKS {

@@ -109,7 +109,12 @@ fn an_unreadable_file_names_the_key_the_line_and_the_way_out() {
             "not supported yet",
         ),
         ("steps: []\nexpect: {findings: []}\n", "expect.findings", 13, "look for the notice"),
-        ("steps: []\nexpect: {ledger: {acme: {tax: \"1\"}}}\n", "expect.ledger.acme.tax", 13, "no"),
+        (
+            "steps: []\nexpect: {ledger: {acme: {sales: \"1\"}}}\n",
+            "expect.ledger.acme.sales",
+            13,
+            "",
+        ),
         ("steps: []\nend: \"08:00\"\n", "end", 13, "before the last step"),
     ] {
         let error = parse(&format!("{HEAD}{tail}")).unwrap_err();

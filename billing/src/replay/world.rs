@@ -7,6 +7,7 @@ use base::{
     bus::Bus,
     db::{Conn, Db},
     id::{FlavorId, ImageId, PriceBookId, TenantId},
+    money::Micros,
     time::{ManualClock, SharedClock, Timestamp},
 };
 use identity::users::{self, NewUser};
@@ -26,6 +27,8 @@ use crate::{
 
 /// Of the simulated host and of each quota: no replay is refused for want of room.
 const ROOM: i64 = 1_000_000_000;
+/// Who the ledger says it was.
+pub const ACTOR: &str = "system:replay";
 
 pub struct World<'f> {
     pub file: &'f File,
@@ -170,7 +173,10 @@ async fn tenant(
     let book = wanted.book.as_ref().map(|name| books[name]);
     let currency = &wanted.currency;
     accounts::open_account(&mut *conn, file.start, &settings, id, currency, book).await?;
-    accounts::set_credit_limit(conn, id, wanted.credit_limit).await?;
+    if wanted.credit_limit > Micros::ZERO {
+        let (now, limit) = (file.start, wanted.credit_limit);
+        accounts::set_credit_limit(conn, now, id, limit, ACTOR, "").await?;
+    }
     Ok(id)
 }
 

@@ -72,6 +72,29 @@ async fn scenario_15_what_does_not_fit_is_parked_and_the_rest_is_posted() {
     }
 }
 
+/// Two charges that each fit, and together don't: one of them is to be parked by the next posting.
+/// Until then the balance answers as it will be after it.
+#[tokio::test]
+async fn a_balance_that_overflows_is_answered_before_its_line_is_parked() {
+    let start = instant("2023-12-31T16:00:00Z");
+    for w in World::each_from(start).await {
+        w.publish(start, &[(meter::DISK_GIB.to_owned(), "9999.999999")]).await;
+        for name in ["a", "b"] {
+            let guest = Guest { disk_gib: 1_000_000, ..w.guest(name) };
+            w.seen(&guest, Running, start).await;
+        }
+        // 500 hours at 9,999,999,999.
+        let now = start.saturating_add_ms(500 * 3_600_000);
+        let before = w.balance(now).await;
+        assert_eq!(before.balance, micros("-4999999999500"));
+        let posted = w.post(now).await;
+        assert_eq!((posted.amount, posted.parked), (micros("4999999999500"), 1));
+        let after = w.balance(now).await;
+        assert_eq!((after.balance, after.accrued), (before.balance, micros("0")));
+        w.assert_sound().await;
+    }
+}
+
 #[tokio::test]
 async fn the_bill_is_the_ledger_to_the_last_micro_unit() {
     for w in World::each().await {
@@ -155,10 +178,12 @@ async fn what_is_posted_published_or_recorded_can_not_be_changed() {
         assert_eq!(w.scalar("SELECT COUNT(*) FROM standing_log").await, 1);
         let mut conn = w.db.read().await.unwrap();
         for change in [
-            "UPDATE ledger_transactions SET memo = 'x'",
-            "DELETE FROM ledger_transactions",
-            "UPDATE ledger_entries SET amount_micros = 1",
-            "DELETE FROM ledger_entries",
+            "UPDATE journal SET memo = 'x'",
+            "DELETE FROM journal",
+            "UPDATE journal_entries SET amount_micros = 1",
+            "DELETE FROM journal_entries",
+            "UPDATE recharges SET amount_micros = 1",
+            "DELETE FROM recharges",
             "UPDATE rated_lines SET amount_micros = 1",
             "DELETE FROM rated_lines",
             "UPDATE usage_events SET at_ms = 1",

@@ -3,7 +3,7 @@
 use base::{ErrorKind, Result};
 
 use crate::{
-    accounts, meter, rating,
+    ledger, meter, rating,
     testing::{Guest, World, at, micros},
     usage::{self, ResourceState::*},
 };
@@ -19,7 +19,7 @@ async fn scenario_17_a_posting_that_was_not_acknowledged_is_repeated_without_eff
         assert_eq!((first.lines, first.amount), (1, micros("0.36")));
         let again = w.post(at("11:00")).await;
         assert_eq!((again.transaction_id, again.lines), (None, 0));
-        assert_eq!(w.scalar("SELECT COUNT(*) FROM ledger_transactions").await, 1);
+        assert_eq!(w.scalar("SELECT COUNT(*) FROM journal").await, 1);
         // Died before the commit: nothing is there, and the next run posts it.
         let died: Result<()> = w
             .write(async |tx| {
@@ -28,7 +28,7 @@ async fn scenario_17_a_posting_that_was_not_acknowledged_is_repeated_without_eff
             })
             .await;
         assert!(died.is_err());
-        assert_eq!(w.scalar("SELECT COUNT(*) FROM ledger_transactions").await, 1);
+        assert_eq!(w.scalar("SELECT COUNT(*) FROM journal").await, 1);
         assert_eq!(w.post(at("12:00")).await.amount, micros("0.36"));
         assert_eq!(w.balance(at("12:00")).await.posted, micros("-0.72"));
         w.assert_sound().await;
@@ -51,7 +51,7 @@ async fn scenario_18_two_raters_make_one_set_of_lines() {
             let (a, b) = tokio::join!(w.post(at(hour)), w.post(at(hour)));
             let (posted, idle) = if a.lines > 0 { (a, b) } else { (b, a) };
             assert_eq!((posted.lines, idle.lines), (6, 0));
-            let count = w.scalar("SELECT COUNT(*) FROM ledger_transactions").await;
+            let count = w.scalar("SELECT COUNT(*) FROM journal").await;
             assert_eq!(count, transactions);
         }
         let lines = w.scalar(
@@ -67,29 +67,24 @@ async fn scenario_18_two_raters_make_one_set_of_lines() {
 async fn scenario_19_a_top_up_repeated_is_one_credit() {
     for w in World::each().await {
         let topup = async |amount: &str| {
-            let amount = micros(amount);
-            w.write(async |tx| {
-                accounts::topup(tx, at("10:00"), w.tenant, amount, "provider-7", "wire").await
-            })
-            .await
+            let payment = w.payment(amount, "provider-7");
+            w.write(async |tx| ledger::recharge(tx, at("10:00"), &payment).await).await
         };
         let first = topup("100").await.unwrap();
         let again = topup("100").await.unwrap();
-        assert_eq!(first.transaction_id, again.transaction_id);
-        assert_eq!((first.repeated, again.repeated), (false, true));
+        assert_eq!(first.id(), again.id());
+        assert_eq!((first.is_new(), again.is_new()), (true, false));
         let error = topup("101").await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
         for _ in 0..2 {
-            w.write(async |tx| {
-                accounts::report_conflict(tx, at("10:00"), w.tenant, micros("101"), "provider-7")
-                    .await
-            })
-            .await
-            .unwrap();
+            let payment = w.payment("101", "provider-7");
+            w.write(async |tx| ledger::recharge::report(tx, at("10:00"), &payment).await)
+                .await
+                .unwrap();
         }
         assert_eq!(w.subjects().await, ["a top-up came again with another amount"]);
         assert_eq!(w.balance(at("10:00")).await.balance, micros("100"));
-        assert_eq!(w.scalar("SELECT COUNT(*) FROM ledger_transactions").await, 1);
+        assert_eq!(w.scalar("SELECT COUNT(*) FROM journal").await, 1);
         for amount in ["0", "-1"] {
             assert_eq!(topup(amount).await.unwrap_err().kind, ErrorKind::Invalid);
         }

@@ -2,7 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use base::{ErrorKind, bus::Topic, id::InstanceId, reconcile::Driver, time::Timestamp};
+use base::{
+    ErrorKind,
+    bus::Topic,
+    id::InstanceId,
+    reconcile::Driver,
+    time::{Clock, Timestamp},
+};
 use identity::Actor;
 use inventory::{
     instances::{self, Change, Hold, Power, Wanted},
@@ -292,10 +298,12 @@ async fn scenario_26_what_fails_to_stop_is_billed_until_it_did() {
 async fn scenario_27_a_lowered_credit_limit_gives_the_whole_grace() {
     for w in World::each().await {
         let limit = async |text: &str| {
-            let limit = micros(text);
-            w.write(async |tx| accounts::set_credit_limit(tx, w.tenant, limit).await)
-                .await
-                .unwrap();
+            let (limit, now, actor) = (micros(text), w.clock.now(), "system:test");
+            w.write(async |tx| {
+                accounts::set_credit_limit(tx, now, w.tenant, limit, actor, "").await
+            })
+            .await
+            .unwrap();
         };
         w.price_small("80.00").await;
         limit("100").await;

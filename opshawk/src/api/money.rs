@@ -14,6 +14,7 @@ use base::{
 use billing::{
     accounts::{self, Balance},
     bill::{self, Bill},
+    ledger::{self, Recharge, recharge::BY_HAND, store::Repeated},
 };
 use http::{StatusCode, header};
 use identity::tenants;
@@ -23,10 +24,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     auth::Caller,
-    extract::{Json, Keyed, Path, Query},
+    extract::{Json, Key, Keyed, Path, Query},
     problem::Result,
     state::App,
-    unit,
+    unit::{self, Instead},
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -71,16 +72,59 @@ pub async fn create_topup(
         Some(key) => secret::sha256_hex(format!("{}:{}", caller.id, key.key)),
         None => OperationId::new().to_string(),
     };
-    let mut unit = app.begin(&caller, key).await?;
+    let name = key.as_ref().map_or_else(|| payment.clone(), |key| key.key.clone());
+    let asked = body.amount.to_string();
+    let repeated = Repeated { tenant: id, what: "top-up", key: &name, asked: &asked };
+    // As the payments of before the journal are named.
+    let payment = format!("topup:{id}:{payment}");
+    let done = top_up(&app, &caller, id, (body, key), &payment).await;
+    telling(&app, &repeated, done).await
+}
+
+async fn top_up(
+    app: &App,
+    caller: &Caller,
+    id: TenantId,
+    (body, key): (CreateTopup, Option<Key>),
+    payment: &str,
+) -> unit::Result<Response> {
+    let mut unit = app.begin(caller, key).await?;
     let now = unit.now;
     tenants::get(&mut unit.tx, id).await?;
-    let topup = accounts::topup(&mut unit.tx, now, id, body.amount, &payment, &body.memo).await?;
+    let actor = unit.actor();
+    let new = Recharge {
+        tenant: id,
+        amount: body.amount,
+        provider: BY_HAND,
+        provider_id: payment,
+        memo: &body.memo,
+        actor: &actor,
+    };
+    let written = ledger::recharge(&mut unit.tx, now, &new).await?;
     let detail = json!({ "amount": body.amount, "memo": body.memo });
     unit.audit("tenant.topup", ("tenant", id), Some(id), detail).await?;
     unit.changes.add(Topic::Money, id, Some(id));
     let balance = accounts::balance(&mut unit.tx, now, id).await?;
-    let topup = Topup { ledger_transaction_id: topup.transaction_id, balance };
+    let topup = Topup { ledger_transaction_id: written.id(), balance };
     unit.finish(StatusCode::CREATED, &topup).await
+}
+
+/// A conflict about money is told to the operators, whatever found it: the memory of keys or the
+/// ledger. What it had begun is rolled back by then.
+async fn telling(
+    app: &App,
+    repeated: &Repeated<'_>,
+    done: unit::Result<Response>,
+) -> unit::Result<Response> {
+    if let Err(Instead::Problem(problem)) = &done
+        && problem.status() == StatusCode::CONFLICT
+    {
+        let mut tx = app.db.begin_write().await?;
+        ledger::report_conflict(&mut tx, app.clock.now(), repeated).await?;
+        tx.commit().await.map_err(base::Error::from)?;
+        app.bus.publish(Topic::Notice, repeated.tenant, None);
+    }
+    done
 }
 
 /// The balance now, to the millisecond: posted minus accrued.

@@ -83,6 +83,11 @@ impl App {
 }
 
 impl Unit {
+    /// As the ledger keeps it: `user:<id>`.
+    pub fn actor(&self) -> String {
+        format!("{}:{}", self.actor.kind.as_str(), self.actor.id)
+    }
+
     /// Writes what was done into the audit trail.
     pub async fn audit(
         &mut self,

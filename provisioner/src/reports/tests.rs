@@ -9,7 +9,11 @@ use base::{
     money::Micros,
     time::{Clock, ManualClock},
 };
-use billing::{accounts, prices};
+use billing::{
+    accounts,
+    ledger::{self, Recharge},
+    prices,
+};
 use identity::Actor;
 use inventory::{flavors, images, operations, quotas};
 
@@ -54,7 +58,9 @@ impl Story {
             .await
             .unwrap();
         let amount: Micros = topup.parse().unwrap();
-        accounts::topup(&mut tx, now, tenant, amount, "first", "").await.unwrap();
+        let (provider, provider_id, actor) = ("bank", "first", "system:test");
+        let payment = Recharge { tenant, amount, provider, provider_id, memo: "", actor };
+        ledger::recharge(&mut tx, now, &payment).await.unwrap();
         let new = images::NewImage {
             name: "guest",
             disk_format: images::DiskFormat::Qcow2,

@@ -4,6 +4,7 @@ use serde_json::{Map as Object, Value, json};
 
 use super::{Names, known, prices::COMPONENTS};
 use crate::{
+    ledger::Account,
     replay::{
         node::{Map, Node, Parsed},
         types,
@@ -23,8 +24,6 @@ pub const LINE_KINDS: [&str; 2] = ["usage", "adjustment"];
 pub const QUALITIES: [&str; 2] = ["observed", "corrected"];
 pub const ACTIONS: [&str; 4] = ["stop", "start", "pause", "resume"];
 pub const ACTION_STATES: [&str; 4] = ["issued", "confirmed", "dropped", "failed"];
-pub const ACCOUNTS: [&str; 4] = ["cash", "receivable", "revenue", "payments"];
-const NO_SUCH_ACCOUNT: &str = "the ledger has no such account";
 
 /// What stands behind a key.
 #[derive(Clone, Copy)]
@@ -211,15 +210,11 @@ fn check_tenant(node: &Node<'_>, tenant: &str, names: &Names<'_>) -> Parsed<()> 
 fn ledger(node: &Node<'_>, _: &Names<'_>) -> Parsed<Value> {
     let mut map: Map<'_> = node.map()?;
     let mut all = Object::new();
-    for account in ACCOUNTS {
+    for account in Account::ALL.map(Account::as_str) {
         if let Some(node) = map.take(account) {
             all.insert(account.to_owned(), json!(types::amount(&node)?));
         }
     }
-    map.unsupported(
-        &["bonus", "holds", "promotions", "rounding", "refunds", "tax"]
-            .map(|account| (account, NO_SUCH_ACCOUNT)),
-    )?;
     map.finish()?;
     Ok(Value::Object(all))
 }

@@ -221,6 +221,17 @@ async fn a_key_makes_a_payment_happen_once_and_a_token_show_once() {
         assert_eq!(first, second);
         let tenant = test.operator.get(&format!("/v1/tenants/{acme}")).await.expect(200);
         assert_eq!(tenant["balance"], "1.500000");
+        // Another payment under the key is refused, and the operators hear of it, once.
+        let other = json!({ "amount": "2" });
+        for _ in 0..2 {
+            let answer = test.operator.keyed(&path, "once", &other).await;
+            answer.problem(409, "conflict", Some("Idempotency-Key"));
+        }
+        let notices = test.operator.get("/v1/notices").await.expect(200);
+        let told: Vec<_> = notices["items"].as_array().unwrap().iter().collect();
+        assert_eq!(told.len(), 1, "{notices}");
+        assert_eq!(told[0]["subject"], "a top-up came again with another amount");
+        assert!(text(&told[0]["body"]).contains("with 2.000000"), "{notices}");
         test.operator.keyed(&path, "", &body).await.problem(
             400,
             "invalid",

@@ -1,0 +1,135 @@
+//! Money that comes in, once for each id of its provider.
+
+use base::{
+    Error, Result,
+    db::Conn,
+    id::{LedgerTransactionId, TenantId},
+    money::Micros,
+    time::Timestamp,
+};
+
+use super::{
+    chart::{Account, Entry, Kind},
+    spend::put,
+    store::{self, Posting, Repeated, Written, append, report_conflict},
+};
+use crate::{accounts, sql::parse};
+
+pub const MEMO_MAX_CHARS: usize = 200;
+pub const PROVIDER_MAX_CHARS: usize = 40;
+pub const PROVIDER_ID_MAX_CHARS: usize = 200;
+/// The provider of what an operator enters by hand.
+pub const BY_HAND: &str = "opshawk";
+
+#[derive(Debug, Clone)]
+pub struct Recharge<'a> {
+    pub tenant: TenantId,
+    /// Above zero.
+    pub amount: Micros,
+    /// Who took the money: `bank`, `alipay`; [`BY_HAND`].
+    pub provider: &'a str,
+    /// The payment, as the provider calls it.
+    pub provider_id: &'a str,
+    pub memo: &'a str,
+    pub actor: &'a str,
+}
+
+impl Recharge<'_> {
+    fn check(&self) -> Result<()> {
+        if self.amount <= Micros::ZERO {
+            return Err(Error::invalid("amount", "a recharge must be above zero"));
+        }
+        text("provider", self.provider, 1, PROVIDER_MAX_CHARS)?;
+        text("provider_id", self.provider_id, 1, PROVIDER_ID_MAX_CHARS)?;
+        text("memo", self.memo, 0, MEMO_MAX_CHARS)
+    }
+
+    fn key(&self) -> String {
+        format!("recharge:{}:{}", self.provider, self.provider_id)
+    }
+}
+
+/// So many characters, or an error that names the field.
+pub(crate) fn text(field: &str, text: &str, min: usize, max: usize) -> Result<()> {
+    let chars = text.chars().count();
+    if (min..=max).contains(&chars) && !text.contains('\0') {
+        return Ok(());
+    }
+    let range = if min == 0 { format!("at most {max}") } else { format!("{min} to {max}") };
+    Err(Error::invalid(field, format!("{field} has {range} characters")))
+}
+
+/// Credits what was paid: the debt first, then cash. The same payment again changes nothing, with
+/// another amount or for another tenant it is a conflict (see [`report`]). After the commit the
+/// caller publishes `Topic::Money` for the tenant.
+pub async fn recharge(conn: &mut Conn, now: Timestamp, new: &Recharge<'_>) -> Result<Written> {
+    new.check()?;
+    let mut locked = accounts::lock(conn, new.tenant).await?;
+    if let Some(id) = known(conn, new).await? {
+        return Ok(Written::Known(id));
+    }
+    let mut entries = vec![Entry::debit(Account::Payments, new.amount)];
+    entries.extend(put(&locked.wallet, new.amount, Account::Cash));
+    let request = format!("{}\n{}", new.tenant, new.amount);
+    let posting = Posting {
+        key: new.key(),
+        request: request.as_bytes(),
+        kind: Kind::Recharge,
+        at: now,
+        entries,
+        memo: new.memo,
+        reason: "",
+        about: None,
+        actor: new.actor,
+    };
+    let written = append(conn, &mut locked, now, &posting).await?;
+    sqlx::query(
+        "INSERT INTO recharges (transaction_id, tenant_id, provider, provider_id, amount_micros) \
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(written.id().to_string())
+    .bind(new.tenant.to_string())
+    .bind(new.provider)
+    .bind(new.provider_id)
+    .bind(new.amount.0)
+    .execute(conn)
+    .await?;
+    Ok(written)
+}
+
+/// What is known of this payment; those of before the journal have no hash of their request.
+async fn known(conn: &mut Conn, new: &Recharge<'_>) -> Result<Option<LedgerTransactionId>> {
+    let row: Option<(String, String, i64)> = sqlx::query_as(
+        "SELECT transaction_id, tenant_id, amount_micros FROM recharges \
+         WHERE provider = $1 AND provider_id = $2",
+    )
+    .bind(new.provider)
+    .bind(new.provider_id)
+    .fetch_optional(conn)
+    .await?;
+    match row {
+        Some((id, tenant, amount))
+            if amount == new.amount.0 && tenant == new.tenant.to_string() =>
+        {
+            Ok(Some(parse(&id)?))
+        }
+        Some((_, tenant, _)) if tenant != new.tenant.to_string() => {
+            Err(store::conflict(&new.key()))
+        }
+        Some((_, _, posted)) => Err(Error::conflict(format!(
+            "this top-up was posted already, with {} in place of {}",
+            Micros(posted),
+            new.amount
+        ))
+        .remedy("use a new key for a new payment")),
+        None => Ok(None),
+    }
+}
+
+/// Tells the operators that a payment came again and was another one; in a transaction of its own.
+pub async fn report(conn: &mut Conn, now: Timestamp, again: &Recharge<'_>) -> Result<()> {
+    let amount = again.amount.to_string();
+    let key = format!("{} of {}", again.provider_id, again.provider);
+    let about = Repeated { tenant: again.tenant, what: "top-up", key: &key, asked: &amount };
+    report_conflict(conn, now, &about).await
+}
