@@ -11,7 +11,14 @@ use base::{
 use chrono_tz::Tz;
 
 pub use crate::balance::{Balance, balance};
-use crate::{agenda, ledger::Wallet, prices, settings::zone, sql::parse, standing::Standing};
+use crate::{
+    agenda,
+    ledger::Wallet,
+    prices,
+    settings::zone,
+    sql::parse,
+    standing::{OwnRules, Standing},
+};
 
 mod lock;
 mod settings;
@@ -40,6 +47,13 @@ pub struct Account {
     pub standing_since: Timestamp,
     /// From leaving active to returning to it, counted from 1; 0 before the first.
     pub episode: i64,
+}
+
+impl Account {
+    /// What is set for its standing alone.
+    pub(crate) fn own_rules(&self) -> &OwnRules {
+        &self.settings.standing
+    }
 }
 
 /// An account's row, with what rules it now.

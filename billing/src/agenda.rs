@@ -53,7 +53,7 @@ pub struct Assessment {
     pub burn_per_hour: Nanos,
     /// None: never.
     pub runs_out_at: Option<Timestamp>,
-    /// When the next step comes that stops something, if all goes on as it is.
+    /// When the next step comes that stops something, if all goes on as it is; past where it waits.
     pub cut_at: Option<Timestamp>,
     /// When to look again, if nothing changes.
     pub due: Option<Timestamp>,
@@ -115,6 +115,22 @@ pub(crate) async fn touched(conn: &mut Conn, queue: Queue) -> Result<Vec<TenantI
     };
     let ids: Vec<String> = sqlx::query_scalar(sql).bind(TOUCHED_A_TURN).fetch_all(conn).await?;
     ids.iter().map(|id| parse(id)).collect()
+}
+
+/// How many were touched and not looked at yet, for their standing.
+pub(crate) async fn count_touched(conn: &mut Conn) -> Result<i64> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM agenda WHERE stand_due_ms = 0")
+        .fetch_one(conn)
+        .await?)
+}
+
+/// Those whose stop has come and did not happen are due now.
+pub(crate) async fn wake_cut(conn: &mut Conn, now: Timestamp) -> Result<()> {
+    sqlx::query("UPDATE agenda SET stand_due_ms = $1 WHERE cut_ms <= $1 AND stand_due_ms > $1")
+        .bind(now.ms())
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Some of those at whose standing nobody looked for long; those that are due soon, a failure to be

@@ -59,6 +59,13 @@ pub(crate) struct Snapshot {
     pub position: Position,
 }
 
+impl Snapshot {
+    /// Posted minus accrued.
+    pub fn balance(&self) -> Result<Micros> {
+        self.account.posted.checked_sub(self.accrued)
+    }
+}
+
 /// The balance at `at`, which is not before the last posting (an earlier instant is answered as of
 /// that posting).
 pub async fn balance(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result<Balance> {

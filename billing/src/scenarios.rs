@@ -1,6 +1,7 @@
 //! The billing scenarios, by their numbers, on each database with a simulated clock.
 
 mod admission;
+mod gates;
 mod metering;
 mod money;
 mod once;

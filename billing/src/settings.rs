@@ -3,6 +3,9 @@
 use base::{Error, Result};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::standing::Standing;
 
 /// Durations are milliseconds. Zero for a grace or delay means at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,14 +13,73 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// A start is admitted if the balance covers all that burns plus the new for so long.
     pub min_runway_ms: i64,
-    /// A tenant is warned so long before its balance runs out.
-    pub warn_before_ms: i64,
+    /// A tenant is warned so long before its balance runs out: once at each, and only of the tightest
+    /// that applies.
+    pub warnings_ms: Vec<i64>,
     /// From running out of balance to being suspended.
     pub grace_ms: i64,
     /// From being suspended to being stopped.
     pub suspend_to_stop_ms: i64,
+    /// From being stopped to being told that the instances will be deleted.
+    pub stop_to_notice_ms: i64,
+    /// From being told so to their deletion.
+    pub notice_to_reclaim_ms: i64,
+    /// No tenant goes further than this by itself. Deleting destroys disks, so that it is asked for.
+    pub furthest: Standing,
+    pub mode: Mode,
+    pub guard: Guard,
     /// IANA name; whose calendar makes the billing months of accounts opened from now on.
     pub timezone: String,
+}
+
+/// What happens when a step that stops something is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Enforce,
+    /// It is written down and told to operators, and nothing is stopped.
+    DryRun,
+    /// It waits for an operator.
+    Approve,
+}
+
+/// Automatic stops pause when more than so many tenants, and more than such a share of them, are
+/// about to be stopped: then the cause is more likely a wrong price or clock than all of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Guard {
+    pub tenants: i64,
+    pub percent: i64,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { tenants: 10, percent: 5 }
+    }
+}
+
+/// Warnings of one tenant.
+pub const WARNINGS_MAX: usize = 10;
+
+pub(crate) fn check_warnings(field: &str, warnings_ms: &[i64]) -> Result<()> {
+    if warnings_ms.len() > WARNINGS_MAX || warnings_ms.iter().any(|ms| *ms <= 0) {
+        return Err(Error::invalid(
+            field,
+            format!("there are at most {WARNINGS_MAX} warnings, each of more than no time"),
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_furthest(field: &str, furthest: Standing) -> Result<()> {
+    if furthest < Standing::Overdue {
+        return Err(Error::invalid(
+            field,
+            "the furthest standing is overdue (nothing is stopped), suspended, stopped, \
+             reclaim_pending or reclaimed",
+        ));
+    }
+    Ok(())
 }
 
 impl Default for Settings {
@@ -25,9 +87,14 @@ impl Default for Settings {
         const HOUR_MS: i64 = 3_600_000;
         Self {
             min_runway_ms: HOUR_MS,
-            warn_before_ms: 24 * HOUR_MS,
+            warnings_ms: vec![7 * 24 * HOUR_MS, 3 * 24 * HOUR_MS, 24 * HOUR_MS, HOUR_MS],
             grace_ms: 2 * HOUR_MS,
             suspend_to_stop_ms: 24 * HOUR_MS,
+            stop_to_notice_ms: 7 * 24 * HOUR_MS,
+            notice_to_reclaim_ms: 7 * 24 * HOUR_MS,
+            furthest: Standing::Stopped,
+            mode: Mode::Enforce,
+            guard: Guard::default(),
             timezone: "Asia/Shanghai".to_owned(),
         }
     }
@@ -38,9 +105,10 @@ impl Settings {
     pub fn validate(&self) -> Result<()> {
         for (field, value) in [
             ("min_runway", self.min_runway_ms),
-            ("warn_before", self.warn_before_ms),
             ("grace", self.grace_ms),
             ("suspend_to_stop", self.suspend_to_stop_ms),
+            ("stop_to_notice", self.stop_to_notice_ms),
+            ("notice_to_reclaim", self.notice_to_reclaim_ms),
         ] {
             if value < 0 {
                 return Err(Error::invalid(
@@ -48,6 +116,14 @@ impl Settings {
                     format!("billing.{field} must not be negative"),
                 ));
             }
+        }
+        check_warnings("billing.warnings", &self.warnings_ms)?;
+        check_furthest("billing.furthest", self.furthest)?;
+        if !(0..=100).contains(&self.guard.percent) || self.guard.tenants < 0 {
+            return Err(Error::invalid(
+                "billing.guard",
+                "the guard's tenants are not negative, and its percent is from 0 to 100",
+            ));
         }
         zone(&self.timezone).map(|_| ())
     }

@@ -1,21 +1,44 @@
 //! Standing: what owing money means, level-triggered.
 //!
 //! ```text
-//!            runs out within warn_before      nothing left
-//!   active -----------------------------> warned ------> overdue
-//!     ^  ^                                   |             |  grace
-//!     |  +-- enough again -------------------+             v
-//!     |                                                suspended   (vCPUs paused, no new starts)
-//!     |                                                    |  suspend_to_stop
-//!     |                                                    v
-//!     +-- above zero again <---- any of these ---------- stopped   (instances stopped, disks kept)
+//!            runs out within the widest warning    nothing left
+//!   active ----------------------------------> warned ------> overdue
+//!     ^  ^                                       |  (7 d, 3 d, 1 d, 1 h: the tightest, each once)
+//!     |  +-- enough again -----------------------+               | grace
+//!     |                                                          v
+//!     |                                                      suspended        vCPUs paused, no new starts
+//!     |                                                          | suspend_to_stop
+//!     |                                                          v
+//!     |                                                       stopped         instances stopped, disks kept
+//!     |                                                          | stop_to_notice
+//!     |                                                          v
+//!     |                                                   reclaim_pending     told that they will be deleted
+//!     |                                                          | notice_to_reclaim, and a claim each
+//!     |                                                          v
+//!     +-- above zero again <---- from any of these ---------- reclaimed       instances deleted
+//!
+//!   furthest    no further than this by itself; a standing beyond it holds as if it were this one
+//!   at a step that stops something:
+//!     exempt    it waits for the exemption's end
+//!     guard     many at once: all of them wait for an operator
+//!     dry run   it is written down, and waits;   approve: it waits for an operator
 //! ```
 //!
-//! [`decide`] is pure; [`StandingReconciler`] runs it for every account and does what follows. An
-//! episode begins on leaving active and ends on returning to it; each change of standing and each
-//! notice is recorded once an episode. A balance of exactly zero neither ends an episode nor, when
-//! nothing burns, begins one: what was stopped would run out in the instant it started.
-//! `reclaim_pending` and `reclaimed` have their place in the type; nothing leads there yet.
+//! [`decide`] is pure; [`StandingReconciler`] runs it for the accounts that are due and does what
+//! follows. An episode begins on leaving active and ends on returning to it; each change of standing
+//! and each notice is recorded once an episode. A balance of exactly zero neither ends an episode
+//! nor, when nothing burns, begins one: what was stopped would run out in the instant it started.
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | [`rules`] | the product's settings with an account's own over them |
+//! | [`warnings`] | which warning is due |
+//! | [`guard`] | when automatic stops pause |
+//! | [`exemptions`] | what a shortage does not stop |
+//! | [`steps`] | steps that wait for an operator, or are only written down |
+//! | [`reclaim`] | deleting for want of money, by a claim that looks at the balance now |
+//! | [`preview`] | what stops next |
+//! | [`notices`] | what people are told |
 
 use base::{Error, Result, time::Timestamp};
 use inventory::instances::Hold;
@@ -24,11 +47,20 @@ use utoipa::ToSchema;
 
 use crate::forecast::Position;
 
+mod act;
+pub mod exemptions;
+pub mod guard;
 pub mod notices;
+pub mod preview;
+pub mod reclaim;
 mod reconciler;
+pub mod rules;
+pub mod steps;
+pub mod warnings;
 
 pub use crate::settings::Settings;
 pub use reconciler::StandingReconciler;
+pub use rules::{OwnRules, Rules};
 
 /// In rising order of trouble.
 #[derive(
@@ -69,6 +101,11 @@ impl Standing {
             Self::Suspended => Hold::Paused,
             Self::Stopped | Self::ReclaimPending | Self::Reclaimed => Hold::Stopped,
         }
+    }
+
+    /// Whether the step to it takes something from the tenant.
+    pub fn stops_something(self) -> bool {
+        self >= Self::Suspended
     }
 
     /// For the tenant.
@@ -146,45 +183,45 @@ pub fn decide(
     since: Timestamp,
     facts: &Facts,
     now: Timestamp,
-    settings: &Settings,
+    rules: &Rules,
 ) -> Decision {
-    let warn_at = facts.runs_out_at.map(|at| at.saturating_add_ms(-settings.warn_before_ms));
+    let widest_ms = rules.warnings_ms.first();
+    let warn_at = facts.runs_out_at.zip(widest_ms).map(|(at, ms)| at.saturating_add_ms(-ms));
     let soon = warn_at.is_some_and(|at| at <= now);
-    let after = |delay_ms: i64, next| match since.saturating_add_ms(delay_ms) {
-        due if due <= now => Decision::Go(next),
-        due => Decision::Stay(Some(due)),
-    };
     match standing {
         Standing::Active | Standing::Warned if facts.exhausted => Decision::Go(Standing::Overdue),
         Standing::Active if soon => Decision::Go(Standing::Warned),
-        Standing::Active => Decision::Stay(warn_at),
+        Standing::Active => Decision::Stay(warn_at.or(facts.runs_out_at)),
         Standing::Warned if soon => Decision::Stay(facts.runs_out_at),
         Standing::Warned => Decision::Go(Standing::Active),
         _ if facts.above_zero => Decision::Go(Standing::Active),
         // Paid up to zero and using nothing: no reason to go further.
         _ if !facts.exhausted => Decision::Stay(None),
-        Standing::Overdue => after(settings.grace_ms, Standing::Suspended),
-        Standing::Suspended => after(settings.suspend_to_stop_ms, Standing::Stopped),
-        Standing::Stopped | Standing::ReclaimPending | Standing::Reclaimed => Decision::Stay(None),
+        _ => match rules.step_after(standing) {
+            None => Decision::Stay(None),
+            Some((delay_ms, next)) => match since.saturating_add_ms(delay_ms) {
+                due if due <= now => Decision::Go(next),
+                due => Decision::Stay(Some(due)),
+            },
+        },
     }
 }
 
-/// When the next step comes that stops something, if all goes on as it is. None: never, or it has
-/// come.
-pub fn cut_at(
+/// The next step that stops something, and when it comes, if all goes on as it is. None: never, or
+/// all of them have come.
+pub fn cut(
     standing: Standing,
     since: Timestamp,
     facts: &Facts,
-    settings: &Settings,
-) -> Option<Timestamp> {
+    rules: &Rules,
+) -> Option<(Timestamp, Standing)> {
+    let after = |at: Timestamp, standing| {
+        rules.step_after(standing).map(|(ms, next)| (at.saturating_add_ms(ms), next))
+    };
     match standing {
-        Standing::Active | Standing::Warned => {
-            facts.runs_out_at.map(|at| at.saturating_add_ms(settings.grace_ms))
-        }
+        Standing::Active | Standing::Warned => after(facts.runs_out_at?, Standing::Overdue),
         _ if !facts.exhausted => None,
-        Standing::Overdue => Some(since.saturating_add_ms(settings.grace_ms)),
-        Standing::Suspended => Some(since.saturating_add_ms(settings.suspend_to_stop_ms)),
-        Standing::Stopped | Standing::ReclaimPending | Standing::Reclaimed => None,
+        _ => after(since, standing),
     }
 }
 

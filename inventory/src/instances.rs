@@ -13,6 +13,8 @@
 //! So a top-up, which lifts the hold, starts only what the cut-off had stopped: what the tenant
 //! had stopped stays stopped, what an operator had locked stays locked.
 
+use std::collections::BTreeSet;
+
 use base::{
     Error, Result,
     db::{self, Conn},
@@ -186,7 +188,7 @@ pub async fn create(
     let place = placement::place(&mut *conn, new.amounts).await;
     quotas::take(&mut *conn, new.tenant_id, new.amounts).await?;
     let host_id = place?;
-    let id = InstanceId::new();
+    let id = free_id(&mut *conn).await?;
     sqlx::query(
         "INSERT INTO instances (id, tenant_id, name, flavor_id, vcpus, memory_mib, disk_gib, \
          image_id, host_id, mac, ssh_key, user_data, wanted, hold, locked, generation, observed, \
@@ -213,6 +215,23 @@ pub async fn create(
     let operation =
         operations::open(conn, now, actor, "instance.create", instance.target()).await?;
     Ok((instance, operation))
+}
+
+/// An id whose MAC address nobody had: three bytes are not many for thousands of instances.
+async fn free_id(conn: &mut Conn) -> Result<InstanceId> {
+    /// Each is taken with a chance of one in a thousand where there are 16,000 instances.
+    const TRIES_MAX: usize = 16;
+    for _ in 0..TRIES_MAX {
+        let id = InstanceId::new();
+        let taken: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM instances WHERE mac = $1")
+            .bind(mac(id))
+            .fetch_one(&mut *conn)
+            .await?;
+        if taken == 0 {
+            return Ok(id);
+        }
+    }
+    Err(Error::unavailable("no MAC address was found that is free").remedy("try again"))
 }
 
 /// QEMU's locally administered prefix, and the id's last three random bytes; the column is unique.
@@ -354,14 +373,16 @@ pub async fn change(
     operations::open(conn, now, actor, kind, next.target()).await
 }
 
-/// Sets the hold on all instances of the tenant. An operation is opened for each whose effective
-/// power changes; the others only remember the hold. Returns those whose power changes.
+/// Sets the hold on all instances of the tenant, and takes it from those that are exempt. An
+/// operation is opened for each whose effective power changes; the others only remember the hold.
+/// Returns those whose power changes.
 pub async fn set_hold(
     conn: &mut Conn,
     now: Timestamp,
     actor: &Actor,
     tenant: TenantId,
     hold: Hold,
+    exempt: &BTreeSet<InstanceId>,
 ) -> Result<Vec<(HostId, InstanceId)>> {
     let mut changed = vec![];
     let mut after = None;
@@ -370,6 +391,7 @@ pub async fn set_hold(
         let Some(last) = page.last() else { return Ok(changed) };
         after = Some((last.host_id, last.id));
         for instance in page {
+            let hold = if exempt.contains(&instance.id) { Hold::None } else { hold };
             if hold_one(&mut *conn, now, actor, &instance, hold).await? {
                 changed.push((instance.host_id, instance.id));
             }
@@ -380,9 +402,9 @@ pub async fn set_hold(
 /// Instances that a hold reads at once.
 const HOLD_PAGE_ROWS: i64 = 200;
 
-/// The tenant's instances after this one, by host: hosts are locked in one order, whoever's
+/// A page of the tenant's instances after this one, by host: hosts are locked in one order, whoever's
 /// instances they run.
-async fn by_host(
+pub async fn by_host(
     conn: &mut Conn,
     tenant: TenantId,
     after: Option<(HostId, InstanceId)>,

@@ -60,7 +60,7 @@ pub const OPERATOR: &str = "admin";
 pub const OPERATOR_PASSWORD: &str = "stapler battery horse correct";
 
 /// Small values, so that hours pass in seconds; nothing a user could not write.
-const BILLING: &str = "[billing]\nmin_runway_s = 10\nwarn_before_s = 20\ngrace_s = 0\n\
+const BILLING: &str = "[billing]\nmin_runway_s = 10\nwarnings_s = [20]\ngrace_s = 0\n\
                        suspend_to_stop_s = 0\nstop_grace_ms = 1000\n";
 
 /// The real parts.

@@ -8,6 +8,7 @@ use super::lock;
 use crate::{
     agenda::{self, Due},
     ledger::SpendOrder,
+    standing::OwnRules,
 };
 
 pub const REASON_MAX_CHARS: usize = 200;
@@ -23,6 +24,9 @@ pub struct AccountSettings {
     pub credit_limit: Option<Micros>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spend_order: Option<SpendOrder>,
+    /// What rules its standing.
+    #[serde(skip_serializing_if = "OwnRules::is_default")]
+    pub standing: OwnRules,
 }
 
 impl AccountSettings {
@@ -30,7 +34,7 @@ impl AccountSettings {
         if self.credit_limit.is_some_and(|limit| limit < Micros::ZERO) {
             return Err(Error::invalid("credit_limit", "a credit limit is not negative"));
         }
-        Ok(())
+        self.standing.check()
     }
 }
 

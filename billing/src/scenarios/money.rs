@@ -173,7 +173,7 @@ async fn what_is_posted_published_or_recorded_can_not_be_changed() {
         w.topup(at("10:00"), "10").await;
         w.rate(at("11:05")).await;
         // Nine left at 0.36 an hour last 25 hours; a warning a week ahead is due.
-        w.settings.warn_before_ms = 7 * 86_400_000;
+        w.settings.warnings_ms = vec![7 * 86_400_000];
         w.stand(at("11:05")).await;
         assert_eq!(w.scalar("SELECT COUNT(*) FROM standing_log").await, 1);
         let mut conn = w.db.read().await.unwrap();

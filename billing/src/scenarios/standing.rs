@@ -25,25 +25,26 @@ use crate::{
 const HOUR_MS: i64 = 3_600_000;
 
 /// Standing and episode, in order of time.
-async fn log(w: &World) -> Vec<(String, i64)> {
+pub(super) async fn log(w: &World) -> Vec<(String, i64)> {
     let mut conn = w.db.read().await.unwrap();
     sqlx::query_as(
         "SELECT standing, episode FROM standing_log ORDER BY at_ms, episode, \
          CASE standing WHEN 'active' THEN 9 WHEN 'warned' THEN 1 WHEN 'overdue' THEN 2 \
-           WHEN 'suspended' THEN 3 ELSE 4 END",
+           WHEN 'suspended' THEN 3 WHEN 'stopped' THEN 4 WHEN 'reclaim_pending' THEN 5 ELSE 6 END",
     )
     .fetch_all(&mut *conn)
     .await
     .unwrap()
 }
 
-async fn standing(w: &World) -> Standing {
+pub(super) async fn standing(w: &World) -> Standing {
     w.read(async |conn| accounts::get(conn, w.tenant).await).await.standing
 }
 
 #[tokio::test]
 async fn scenario_21_a_warning_once_an_episode() {
-    for w in World::each().await {
+    for mut w in World::each().await {
+        w.settings.warnings_ms = vec![24 * HOUR_MS];
         const WARNING: &str = "tenant acme is expected to run out of balance within a day";
         w.price_small("1.00").await;
         w.topup(at("10:00"), "25").await;
@@ -93,11 +94,20 @@ async fn scenario_22_no_burn_has_no_run_out_time_and_a_debt_has_it_now() {
 }
 
 #[tokio::test]
-async fn scenario_23_grace_then_suspended_then_stopped_each_recorded_once() {
-    for w in World::each().await {
+async fn scenario_23_down_the_ladder_each_step_recorded_once() {
+    const DAY_MS: i64 = 24 * HOUR_MS;
+    for mut w in World::each().await {
+        w.settings.furthest = Standing::Reclaimed;
+        let image = w.with_host().await;
         w.price_small("1.00").await;
         w.topup(at("10:00"), "1").await;
-        w.seen(&w.guest("web-1"), Running, at("10:00")).await;
+        let mut ids = Vec::new();
+        for name in ["web-1", "exempt", "locked"] {
+            ids.push(w.create(image, name).await);
+        }
+        change(&w, ids[2], "instance.lock", Change::Lock(true)).await;
+        super::gates::exempt(&w, at("10:00"), Some(ids[1]), None).await;
+        w.seen(&Guest { id: ids[0].to_string(), ..w.guest("web-1") }, Running, at("10:00")).await;
         let mut now = at("10:00");
         let mut seen = Vec::new();
         while let Some(wake_at) = w.stand(now).await.wake_at {
@@ -106,27 +116,39 @@ async fn scenario_23_grace_then_suspended_then_stopped_each_recorded_once() {
             now = wake_at;
         }
         seen.push((now, standing(&w).await));
+        let stopped = at("13:00").saturating_add_ms(DAY_MS);
         assert_eq!(
             seen,
             [
                 (at("10:00"), Standing::Warned),
                 (at("11:00"), Standing::Overdue),
                 (at("13:00"), Standing::Suspended),
-                (at("13:00").saturating_add_ms(24 * HOUR_MS), Standing::Stopped),
+                (stopped, Standing::Stopped),
+                (stopped.saturating_add_ms(7 * DAY_MS), Standing::ReclaimPending),
+                (stopped.saturating_add_ms(14 * DAY_MS), Standing::Reclaimed),
             ]
         );
         assert_eq!(
             log(&w).await,
-            ["warned", "overdue", "suspended", "stopped"].map(|s| (s.to_owned(), 1))
+            ["warned", "overdue", "suspended", "stopped", "reclaim_pending", "reclaimed"]
+                .map(|s| (s.to_owned(), 1))
         );
         assert_eq!(
             w.subjects().await,
             [
-                "tenant acme is expected to run out of balance within a day",
+                "tenant acme is expected to run out of balance within an hour",
                 "tenant acme has run out of balance",
                 "tenant acme is suspended: its balance ran out",
                 "instances of tenant acme are stopped: its balance ran out",
+                "instances of tenant acme will be deleted: its balance ran out",
+                "instances of tenant acme are deleted: its balance ran out",
             ]
+        );
+        assert_eq!(powers(&w, &ids).await, [Power::Absent, Power::Running, Power::Stopped]);
+        assert_eq!(w.scalar("SELECT COUNT(*) FROM reclaims").await, 1);
+        assert_eq!(
+            w.scalar("SELECT COUNT(*) FROM audit WHERE action = 'instance.reclaim'").await,
+            1
         );
     }
 }
@@ -161,7 +183,7 @@ async fn scenario_24_what_does_not_suffice_ends_nothing_and_zero_does_not_flap()
     }
 }
 
-async fn change(w: &World, id: InstanceId, kind: &str, change: Change) {
+pub(super) async fn change(w: &World, id: InstanceId, kind: &str, change: Change) {
     w.write(async |tx| {
         let instance = instances::get(tx, id).await?;
         instances::change(tx, at("09:30"), &Actor::system("test"), &instance, kind, change).await
@@ -170,7 +192,7 @@ async fn change(w: &World, id: InstanceId, kind: &str, change: Change) {
     .unwrap();
 }
 
-async fn powers(w: &World, ids: &[InstanceId]) -> Vec<Power> {
+pub(super) async fn powers(w: &World, ids: &[InstanceId]) -> Vec<Power> {
     let mut powers = Vec::new();
     for id in ids {
         let instance = w.read(async |conn| instances::get(conn, *id).await).await;
@@ -328,7 +350,7 @@ async fn scenario_27_a_lowered_credit_limit_gives_the_whole_grace() {
 async fn without_grace_crossing_zero_stops_in_one_run_at_the_exact_instant() {
     for mut w in World::each().await {
         (w.settings.grace_ms, w.settings.suspend_to_stop_ms) = (0, 0);
-        w.settings.warn_before_ms = 30_000;
+        w.settings.warnings_ms = vec![30_000];
         w.publish(
             at("00:00"),
             &[(meter::instance(w.small), "36.0"), (meter::DISK_GIB.to_owned(), "0.7")],
@@ -368,7 +390,7 @@ async fn without_grace_crossing_zero_stops_in_one_run_at_the_exact_instant() {
 async fn the_driver_wakes_it_at_the_instant_and_a_signal_wakes_it_for_a_top_up() {
     for mut w in World::each().await {
         (w.settings.grace_ms, w.settings.suspend_to_stop_ms) = (0, 0);
-        w.settings.warn_before_ms = 0;
+        w.settings.warnings_ms = Vec::new();
         w.price_small("36.0").await;
         w.clock.set(at("10:00"));
         w.topup(at("10:00"), "0.10").await;

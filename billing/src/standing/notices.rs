@@ -4,7 +4,7 @@ use base::{id::TenantId, money::Micros, outbox::Notice, time::Timestamp};
 use chrono::SecondsFormat;
 use chrono_tz::Tz;
 
-use super::{Settings, Standing};
+use super::{Rules, Standing};
 
 /// Whom and what a notice is about.
 #[derive(Debug, Clone)]
@@ -24,25 +24,66 @@ pub struct About<'a> {
 /// Named in one notice.
 pub const INSTANCES_MAX: usize = 100;
 
-pub fn notice(standing: Standing, about: &About<'_>, settings: &Settings) -> Notice {
+pub fn notice(standing: Standing, about: &About<'_>, rules: &Rules) -> Notice {
     let tenant = about.tenant;
     let subject = match standing {
         Standing::Active => format!("tenant {tenant} has balance again"),
-        Standing::Warned => expected(&format!("tenant {tenant}"), settings),
+        Standing::Warned => format!("tenant {tenant} is expected to run out of balance"),
         Standing::Overdue => format!("tenant {tenant} has run out of balance"),
         Standing::Suspended => format!("tenant {tenant} is suspended: its balance ran out"),
-        Standing::Stopped | Standing::ReclaimPending | Standing::Reclaimed => {
+        Standing::Stopped => {
             format!("instances of tenant {tenant} are stopped: its balance ran out")
         }
+        Standing::ReclaimPending => {
+            format!("instances of tenant {tenant} will be deleted: its balance ran out")
+        }
+        Standing::Reclaimed => {
+            format!("instances of tenant {tenant} are deleted: its balance ran out")
+        }
     };
+    let each = |name: &str| match standing {
+        Standing::Active | Standing::Warned => None,
+        Standing::Overdue => Some(format!("instance {name} is running")),
+        Standing::Suspended => Some(format!("instance {name} is being paused")),
+        Standing::Stopped => Some(format!("instance {name} is being stopped")),
+        Standing::ReclaimPending => Some(format!("instance {name} will be deleted")),
+        Standing::Reclaimed => Some(format!("instance {name} is being deleted")),
+    };
+    let key = format!("standing:{}:{}:{standing}", about.tenant_id, about.episode);
+    let body = body(&subject, about, &consequence(standing, about, rules), &each);
+    written(standing, about, key, subject, body)
+}
+
+/// The balance is expected to run out within so long. `arm` counts how often money made warnings to
+/// be told again.
+pub fn warning_notice(threshold_ms: i64, arm: i64, about: &About<'_>) -> Notice {
+    let expected = |what: &str| {
+        format!("{what} is expected to run out of balance within {}", duration(threshold_ms))
+    };
+    let subject = expected(&format!("tenant {}", about.tenant));
+    let consequence = "Top it up, or instances will be stopped when it has run out.";
+    let each = |name: &str| Some(expected(&format!("instance {name}")));
+    let (tenant, episode) = (about.tenant_id, about.episode);
+    let key = format!("standing:{tenant}:{episode}:warned:{arm}:{threshold_ms}");
+    let body = body(&subject, about, consequence, &each);
+    written(Standing::Warned, about, key, subject, body)
+}
+
+fn written(
+    standing: Standing,
+    about: &About<'_>,
+    key: String,
+    subject: String,
+    body: String,
+) -> Notice {
     Notice {
-        key: format!("standing:{}:{}:{standing}", about.tenant_id, about.episode),
+        key,
         topic: "balance".to_owned(),
         tenant_id: Some(about.tenant_id),
-        body: body(standing, &subject, about, settings),
+        body,
         data: serde_json::json!({
             "tenant_id": about.tenant_id,
-            "tenant": tenant,
+            "tenant": about.tenant,
             "standing": standing,
             "episode": about.episode,
             "balance": about.balance,
@@ -56,15 +97,16 @@ pub fn notice(standing: Standing, about: &About<'_>, settings: &Settings) -> Not
     }
 }
 
-fn expected(what: &str, settings: &Settings) -> String {
-    format!("{what} is expected to run out of balance within {}", duration(settings.warn_before_ms))
-}
-
 fn named<'a>(about: &'a About<'_>) -> impl Iterator<Item = &'a (String, String)> {
     about.instances.iter().take(INSTANCES_MAX)
 }
 
-fn body(standing: Standing, subject: &str, about: &About<'_>, settings: &Settings) -> String {
+fn body(
+    subject: &str,
+    about: &About<'_>,
+    consequence: &str,
+    each: &dyn Fn(&str) -> Option<String>,
+) -> String {
     let mut lines = vec![
         format!("{}.", capitalised(subject)),
         String::new(),
@@ -73,14 +115,7 @@ fn body(standing: Standing, subject: &str, about: &About<'_>, settings: &Setting
     if let Some(at) = about.runs_out_at.filter(|at| *at > about.now) {
         lines.push(format!("It runs out at {}.", local(at, about.zone)));
     }
-    lines.push(consequence(standing, about, settings));
-    let each = |name: &str| match standing {
-        Standing::Active => None,
-        Standing::Warned => Some(expected(&format!("instance {name}"), settings)),
-        Standing::Overdue => Some(format!("instance {name} is running")),
-        Standing::Suspended => Some(format!("instance {name} is being paused")),
-        _ => Some(format!("instance {name} is being stopped")),
-    };
+    lines.push(consequence.to_owned());
     let instances: Vec<String> =
         named(about).filter_map(|(_, name)| each(name)).map(|line| format!("- {line}")).collect();
     if !instances.is_empty() {
@@ -93,22 +128,27 @@ fn body(standing: Standing, subject: &str, about: &About<'_>, settings: &Setting
     lines.join("\n") + "\n"
 }
 
-fn consequence(standing: Standing, about: &About<'_>, settings: &Settings) -> String {
-    match standing {
-        Standing::Active => "What the shortage had stopped is started again.".to_owned(),
-        Standing::Warned => {
-            "Top it up, or instances will be stopped when it has run out.".to_owned()
+fn consequence(standing: Standing, about: &About<'_>, rules: &Rules) -> String {
+    let next = rules.step_after(standing);
+    let next_at = next.map(|(ms, _)| local(about.now.saturating_add_ms(ms), about.zone));
+    match (standing, next_at) {
+        (Standing::Active, _) => "What the shortage had stopped is started again.".to_owned(),
+        (Standing::Overdue, Some(at)) => {
+            format!("Instances will be paused at {at} unless it is topped up.")
         }
-        Standing::Overdue => format!(
-            "Instances will be paused at {} unless it is topped up.",
-            local(about.now.saturating_add_ms(settings.grace_ms), about.zone)
+        (Standing::Suspended, Some(at)) => format!(
+            "Nothing new can be started. Instances will be stopped at {at} unless it is topped up."
         ),
-        Standing::Suspended => format!(
-            "Nothing new can be started. Instances will be stopped at {} unless it is topped up.",
-            local(about.now.saturating_add_ms(settings.suspend_to_stop_ms), about.zone)
-        ),
-        _ => "Their disks are kept and go on being charged. After a top-up they start again."
-            .to_owned(),
+        (Standing::Stopped, _) => {
+            "Their disks are kept and go on being charged. After a top-up they start again."
+                .to_owned()
+        }
+        (Standing::ReclaimPending, Some(at)) => {
+            format!("They are deleted with their disks at {at} unless it is topped up.")
+        }
+        (Standing::Reclaimed, _) => "They are gone with their disks.".to_owned(),
+        (Standing::Suspended, None) => "Nothing new can be started.".to_owned(),
+        _ => "Please top it up.".to_owned(),
     }
 }
 
@@ -172,8 +212,7 @@ mod tests {
             zone: chrono_tz::Asia::Shanghai,
             now,
         };
-        let settings = Settings { warn_before_ms: 30_000, ..Settings::default() };
-        let notice = notice(Standing::Warned, &about, &settings);
+        let notice = warning_notice(30_000, 2, &about);
         assert_eq!(
             notice.subject,
             "tenant acme is expected to run out of balance within 30 seconds"
@@ -187,6 +226,6 @@ mod tests {
              - instance cc is expected to run out of balance within 30 seconds\n\
              - instance dd is expected to run out of balance within 30 seconds\n"
         );
-        assert_eq!(notice.key, format!("standing:{}:3:warned", about.tenant_id));
+        assert_eq!(notice.key, format!("standing:{}:3:warned:2:30000", about.tenant_id));
     }
 }

@@ -180,11 +180,16 @@ async fn a_hold_stops_all_and_lifting_it_starts_only_what_it_had_stopped() {
             .unwrap();
         let row = get(&mut tx, ids[2]).await.unwrap();
         change(&mut tx, at(2), &actor, &row, "instance.lock", Change::Lock(true)).await.unwrap();
-        let changed = set_hold(&mut tx, at(3), &actor, w.tenant, Hold::Stopped).await.unwrap();
+        let changed = set_hold(&mut tx, at(3), &actor, w.tenant, Hold::Stopped, &BTreeSet::new())
+            .await
+            .unwrap();
         assert_eq!(changed, [(w.host, ids[0])]);
-        let again = set_hold(&mut tx, at(3), &actor, w.tenant, Hold::Stopped).await.unwrap();
+        let again = set_hold(&mut tx, at(3), &actor, w.tenant, Hold::Stopped, &BTreeSet::new())
+            .await
+            .unwrap();
         assert_eq!(again, []);
-        let changed = set_hold(&mut tx, at(4), &actor, w.tenant, Hold::None).await.unwrap();
+        let changed =
+            set_hold(&mut tx, at(4), &actor, w.tenant, Hold::None, &BTreeSet::new()).await.unwrap();
         assert_eq!(changed, [(w.host, ids[0])]);
         let powers =
             [get(&mut tx, ids[0]).await, get(&mut tx, ids[1]).await, get(&mut tx, ids[2]).await]
@@ -224,7 +229,9 @@ async fn a_hold_reaches_every_instance_however_many_pages_they_fill() {
         let w = world(&mut tx).await;
         let id = create(&mut tx, at(1), &actor, new(&w, "first")).await.unwrap().0.id;
         copies(&mut tx, id, "aa", HOLD_PAGE_ROWS).await;
-        let changed = set_hold(&mut tx, at(3), &actor, w.tenant, Hold::Stopped).await.unwrap();
+        let changed = set_hold(&mut tx, at(3), &actor, w.tenant, Hold::Stopped, &BTreeSet::new())
+            .await
+            .unwrap();
         let distinct: std::collections::BTreeSet<_> = changed.iter().collect();
         assert_eq!(distinct.len() as i64, HOLD_PAGE_ROWS + 1);
         tx.commit().await.unwrap();

@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use alerting::settings::{Secret, Tls};
+use billing::{
+    settings::{Guard, Mode},
+    standing::Standing,
+};
 use serde::Deserialize;
 
 use super::ms;
@@ -138,9 +142,16 @@ pub struct Notify {
 #[serde(default, deny_unknown_fields)]
 pub struct Billing {
     pub min_runway_s: u32,
-    pub warn_before_s: u32,
+    /// How long before a balance runs out its tenant is warned.
+    pub warnings_s: Vec<u32>,
     pub grace_s: u32,
     pub suspend_to_stop_s: u32,
+    pub stop_to_notice_s: u32,
+    pub notice_to_reclaim_s: u32,
+    /// No tenant goes further than this by itself.
+    pub furthest: Standing,
+    pub mode: Mode,
+    pub guard: Guard,
     /// How long a guest may take to follow ACPI before it is stopped hard.
     pub stop_grace_ms: u32,
     /// IANA name.
@@ -149,11 +160,17 @@ pub struct Billing {
 
 impl Default for Billing {
     fn default() -> Self {
+        const DAY_S: u32 = 24 * 3600;
         Self {
             min_runway_s: 3600,
-            warn_before_s: 24 * 3600,
+            warnings_s: vec![7 * DAY_S, 3 * DAY_S, DAY_S, 3600],
             grace_s: 2 * 3600,
-            suspend_to_stop_s: 24 * 3600,
+            suspend_to_stop_s: DAY_S,
+            stop_to_notice_s: 7 * DAY_S,
+            notice_to_reclaim_s: 7 * DAY_S,
+            furthest: Standing::Stopped,
+            mode: Mode::Enforce,
+            guard: Guard::default(),
             stop_grace_ms: 30_000,
             timezone: "Asia/Shanghai".to_owned(),
         }
@@ -164,9 +181,14 @@ impl Billing {
     pub fn settings(&self) -> billing::Settings {
         billing::Settings {
             min_runway_ms: ms(self.min_runway_s),
-            warn_before_ms: ms(self.warn_before_s),
+            warnings_ms: self.warnings_s.iter().map(|s| ms(*s)).collect(),
             grace_ms: ms(self.grace_s),
             suspend_to_stop_ms: ms(self.suspend_to_stop_s),
+            stop_to_notice_ms: ms(self.stop_to_notice_s),
+            notice_to_reclaim_ms: ms(self.notice_to_reclaim_s),
+            furthest: self.furthest,
+            mode: self.mode,
+            guard: self.guard,
             timezone: self.timezone.clone(),
         }
     }

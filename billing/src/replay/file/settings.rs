@@ -7,15 +7,19 @@ use crate::{
         node::{Map, Parsed},
         types,
     },
+    settings::{Mode, check_warnings},
+    standing::{OwnRules, Standing},
 };
 
 /// Those that are given.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct SettingsChange {
-    grace_ms: Option<i64>,
-    suspend_to_stop_ms: Option<i64>,
     min_runway_ms: Option<i64>,
-    warn_before_ms: Option<i64>,
+    mode: Option<Mode>,
+    guard_tenants: Option<i64>,
+    guard_percent: Option<i64>,
+    /// What a tenant may have set for itself as well.
+    pub rules: OwnRules,
 }
 
 impl SettingsChange {
@@ -27,56 +31,60 @@ impl SettingsChange {
 
     /// Leaves other keys to the caller.
     pub fn take(map: &mut Map<'_>) -> Parsed<Self> {
-        let mut change = Self::default();
-        for (key, field) in [
-            ("grace", &mut change.grace_ms),
-            ("suspend_to_stop", &mut change.suspend_to_stop_ms),
-            ("min_runway", &mut change.min_runway_ms),
-        ] {
-            if let Some(node) = map.take(key) {
-                *field = Some(types::duration(&node)?);
-            }
+        let mut change = Self { rules: rules(map)?, ..Self::default() };
+        if let Some(node) = map.take("min_runway") {
+            change.min_runway_ms = Some(types::duration(&node)?);
         }
-        if let Some(node) = map.take("warnings") {
-            change.warn_before_ms = Some(match node.list()?.as_slice() {
-                // At the instant itself it is overdue, and no longer warned.
-                [] => 0,
-                [one] => types::duration(one)?,
-                _ => {
-                    return Err(node.wrong(
-                        "more than one warning is not supported yet: the product warns once",
-                    ));
-                }
-            });
+        if let Some(node) = map.take("mode") {
+            let modes =
+                [("enforce", Mode::Enforce), ("dry_run", Mode::DryRun), ("approve", Mode::Approve)];
+            change.mode = Some(node.one_of(&modes)?);
         }
-        fixed(map, "furthest", "stopped", "nothing is reclaimed")?;
-        fixed(map, "mode", "enforce", "cut-offs are neither dry runs nor approved")?;
+        if let Some(node) = map.take("guard") {
+            let mut guard = node.map()?;
+            change.guard_tenants = guard.take("tenants").map(|node| node.count()).transpose()?;
+            change.guard_percent = guard.take("percent").map(|node| node.count()).transpose()?;
+            guard.finish()?;
+        }
         if let Some(node) = map.take("settle")
             && types::duration(&node)? != SETTLE_MS
         {
             return Err(node.wrong("a settle time other than 1m is not supported yet"));
         }
         map.unsupported(&[
-            ("stop_to_notice", "nothing is reclaimed"),
-            ("notice_to_reclaim", "nothing is reclaimed"),
             ("close_grace", "months are not closed"),
             ("gap_policy", "there are no gaps"),
             ("spend_order", "there is no bonus"),
-            ("guard", "cut-offs have no guard"),
         ])?;
         Ok(change)
     }
 
     pub fn apply(&self, settings: &mut Settings) {
+        let OwnRules {
+            grace_ms,
+            suspend_to_stop_ms,
+            stop_to_notice_ms,
+            notice_to_reclaim_ms,
+            furthest,
+            warnings_ms,
+        } = self.rules.clone();
         for (given, field) in [
-            (self.grace_ms, &mut settings.grace_ms),
-            (self.suspend_to_stop_ms, &mut settings.suspend_to_stop_ms),
+            (grace_ms, &mut settings.grace_ms),
+            (suspend_to_stop_ms, &mut settings.suspend_to_stop_ms),
+            (stop_to_notice_ms, &mut settings.stop_to_notice_ms),
+            (notice_to_reclaim_ms, &mut settings.notice_to_reclaim_ms),
             (self.min_runway_ms, &mut settings.min_runway_ms),
-            (self.warn_before_ms, &mut settings.warn_before_ms),
+            (self.guard_tenants, &mut settings.guard.tenants),
+            (self.guard_percent, &mut settings.guard.percent),
         ] {
-            if let Some(ms) = given {
-                *field = ms;
+            if let Some(value) = given {
+                *field = value;
             }
+        }
+        settings.furthest = furthest.unwrap_or(settings.furthest);
+        settings.mode = self.mode.unwrap_or(settings.mode);
+        if let Some(warnings_ms) = warnings_ms {
+            settings.warnings_ms = warnings_ms;
         }
     }
 
@@ -85,13 +93,36 @@ impl SettingsChange {
     }
 }
 
-/// A setting that has one value today.
-fn fixed(map: &mut Map<'_>, key: &'static str, only: &str, why: &str) -> Parsed<()> {
-    match map.take(key) {
-        Some(node) if node.text()? != only => Err(node.wrong(format!(
-            "'{}' is not supported yet: {why}, so that {key} is {only}",
-            node.text()?
-        ))),
-        _ => Ok(()),
+/// The delays, the ladder's end and the warnings.
+pub fn rules(map: &mut Map<'_>) -> Parsed<OwnRules> {
+    let mut rules = OwnRules::default();
+    for (key, field) in [
+        ("grace", &mut rules.grace_ms),
+        ("suspend_to_stop", &mut rules.suspend_to_stop_ms),
+        ("stop_to_notice", &mut rules.stop_to_notice_ms),
+        ("notice_to_reclaim", &mut rules.notice_to_reclaim_ms),
+    ] {
+        if let Some(node) = map.take(key) {
+            *field = Some(types::duration(&node)?);
+        }
     }
+    if let Some(node) = map.take("furthest") {
+        // From where nothing is stopped on.
+        let furthest = [
+            Standing::Overdue,
+            Standing::Suspended,
+            Standing::Stopped,
+            Standing::ReclaimPending,
+            Standing::Reclaimed,
+        ];
+        rules.furthest =
+            Some(node.one_of(&furthest.map(|standing| (standing.as_str(), standing)))?);
+    }
+    if let Some(node) = map.take("warnings") {
+        let warnings_ms: Vec<i64> =
+            node.list()?.iter().map(types::duration).collect::<Parsed<_>>()?;
+        check_warnings("warnings", &warnings_ms).map_err(|e| node.wrong(e.message))?;
+        rules.warnings_ms = Some(warnings_ms);
+    }
+    Ok(rules)
 }

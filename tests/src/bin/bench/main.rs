@@ -1,4 +1,4 @@
-//! `bench [day] [churn] [crowd]`: the whole server against Debian's Prometheus and Debian's
+//! `bench [day] [churn] [crowd] [cutoff]`: the whole server against Debian's Prometheus and Debian's
 //! VictoriaMetrics, over one workload, through the same protocol, in one session.
 //!
 //! It is a measurement, not a test, but it fails where OpsHawk and Prometheus answer differently.
@@ -9,13 +9,16 @@
 //! | [`day`] | 5,000 series, 24 h at 15 s; twelve queries; restart; bytes on disk |
 //! | [`churn`] | the same with a tenth of the series replaced each hour, at 60 s |
 //! | [`crowd`] | 500,000 series at 33,000 samples a second for ten minutes |
+//! | [`cutoff`] | 5,000 tenants: from an empty balance to the stop command at the host; ours alone |
 
 mod churn;
 mod crowd;
+mod cutoff;
 mod day;
 mod engine;
 mod queries;
 mod report;
+mod simulated;
 mod usage;
 mod workload;
 
@@ -30,19 +33,24 @@ async fn main() -> Result<()> {
     }
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let all = asked.is_empty();
-    if let Some(unknown) = asked.iter().find(|a| !["day", "churn", "crowd"].contains(&a.as_str())) {
-        bail!("{unknown:?} is no part: there are day, churn and crowd");
+    const PARTS: [&str; 4] = ["day", "churn", "crowd", "cutoff"];
+    if let Some(unknown) = asked.iter().find(|a| !PARTS.contains(&a.as_str())) {
+        bail!("{unknown:?} is no part: there are {}", PARTS.join(", "));
     }
     let wanted = |part: &str| all || asked.iter().any(|its| its == part);
-    let mut sections = [(day::TITLE, None), (churn::TITLE, None), (crowd::TITLE, None)];
+    let titles = [day::TITLE, churn::TITLE, crowd::TITLE, cutoff::TITLE];
+    let mut sections = titles.map(|title| (title, None));
     if wanted("day") {
-        sections[0].1 = Some(day::run().await?);
+        sections[0].1 = Some(day::run().await?.markdown());
     }
     if wanted("churn") {
-        sections[1].1 = Some(churn::run().await?);
+        sections[1].1 = Some(churn::run().await?.markdown());
     }
     if wanted("crowd") {
-        sections[2].1 = Some(crowd::run().await?);
+        sections[2].1 = Some(crowd::run().await?.markdown());
+    }
+    if wanted("cutoff") {
+        sections[3].1 = Some(cutoff::run().await?);
     }
     let path = lab::dir::workspace().join("BENCHMARKS.md");
     let before = std::fs::read_to_string(&path).unwrap_or_default();

@@ -94,8 +94,9 @@ impl Section {
 
 const HEADING: &str = "## ";
 
-/// The whole file: of parts that were not measured this time what `before`, the file as it was, says.
-pub fn document(sections: &[(&str, Option<Section>)], before: &str) -> String {
+/// The whole file, of sections with their headings: of parts that were not measured this time what
+/// `before`, the file as it was, says.
+pub fn document(sections: &[(&str, Option<String>)], before: &str) -> String {
     let mut text = format!(
         "# Benchmarks\n\n\
          Written by `make bench`: a release build of OpsHawk (the whole server, with its database and its\n\
@@ -114,7 +115,7 @@ pub fn document(sections: &[(&str, Option<Section>)], before: &str) -> String {
             let its = rest.split(&format!("\n{HEADING}")).next()?;
             Some(format!("{heading}{}\n", its.trim_end()))
         };
-        let its = section.as_ref().map(Section::markdown).or_else(kept);
+        let its = section.clone().or_else(kept);
         if let Some(its) = its {
             text += "\n";
             text += &its;
