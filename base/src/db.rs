@@ -18,6 +18,7 @@ use crate::{
 
 pub mod dump;
 mod migrate;
+pub mod rows;
 mod writer;
 
 pub use writer::Tx;

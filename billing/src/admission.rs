@@ -16,6 +16,7 @@ use crate::{
     forecast::exact,
     meter,
     standing::{Standing, notices::duration},
+    usage::project::FOREVER_MS,
 };
 
 /// Admits `new`, or says why not (`PaymentRequired`). Takes the account's lock until the end of the
@@ -84,15 +85,16 @@ fn refusal(snapshot: &Snapshot, settings: &Settings, burn: i128, needed: i128) -
 async fn pending(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Component>> {
     let rows: Vec<(String, i64, i64)> = sqlx::query_as(
         "SELECT i.flavor_id, i.disk_gib, \
-           (SELECT COUNT(*) FROM usage_intervals u WHERE u.resource_kind = 'instance' \
-            AND u.resource_id = i.id AND u.to_ms IS NULL AND u.meter = 'disk_gib') \
+           (SELECT COUNT(*) FROM usage_spans u WHERE u.kind = 'instance' \
+            AND u.resource_id = i.id AND u.to_ms = $2) \
          FROM instances i \
          WHERE i.tenant_id = $1 AND i.wanted = 'running' AND i.locked = 0 \
            AND i.observed <> 'failed' AND i.deleted_ms IS NULL \
-           AND NOT EXISTS (SELECT 1 FROM usage_intervals u WHERE u.resource_kind = 'instance' \
-             AND u.resource_id = i.id AND u.to_ms IS NULL AND u.meter <> 'disk_gib')",
+           AND NOT EXISTS (SELECT 1 FROM usage_spans u WHERE u.kind = 'instance' \
+             AND u.resource_id = i.id AND u.to_ms = $2 AND u.state IN ('running', 'paused'))",
     )
     .bind(tenant.to_string())
+    .bind(FOREVER_MS)
     .fetch_all(conn)
     .await?;
     let mut all = Vec::new();

@@ -1,18 +1,20 @@
 //! Money: what things cost, what was used, what is owed, and what follows from owing.
 //!
 //! ```text
-//! usage events --projection--> intervals --rating--> lines, ledger --> balance --> standing
-//!                     price books ----------^                                        |
-//!                                    notices (outbox), holds on instances (inventory) <
+//! usage facts --projection--> spans --rating--> lines, ledger --> balance --> standing
+//!                 price books ----------^                                        |
+//!                                notices (outbox), holds on instances (inventory) <
 //! ```
 //!
 //! | Module | Holds |
 //! | --- | --- |
 //! | [`settings`] | what an operator may set |
 //! | [`meter`] | what is counted, and how a bill words it |
-//! | [`usage`] | events, and the intervals that follow from them |
+//! | [`kinds`] | kinds of resources as data: states, attributes, components |
+//! | [`usage`] | facts, and the spans that follow from them |
+//! | [`findings`] | what somebody should look at, until it is resolved |
 //! | [`prices`] | price books, immutable versions with effective dates; models, selectors, tax, timelines are pure |
-//! | [`rating`] | intervals and prices to lines and ledger; `plan` is the pure part |
+//! | [`rating`] | spans and prices to lines and ledger; `plan` is the pure part |
 //! | [`ledger`] | double entry, append-only |
 //! | [`agenda`] | when each account is due for rating and standing, and what was found last |
 //! | [`accounts`] | a tenant's account: its lock, its top-ups, its balance |
@@ -32,7 +34,9 @@ pub mod agenda;
 mod balance;
 pub mod bill;
 pub mod calendar;
+pub mod findings;
 pub mod forecast;
+pub mod kinds;
 pub mod ledger;
 pub mod meter;
 pub mod prices;

@@ -9,6 +9,8 @@
 use base::{Error, Result, id::FlavorId};
 use serde::{Deserialize, Serialize};
 
+use crate::kinds::{self, Attributes};
+
 pub const DISK_GIB: &str = "disk_gib";
 const INSTANCE: &str = "instance:";
 const INSTANCE_PAUSED: &str = "instance-paused:";
@@ -73,6 +75,31 @@ pub fn components(state: ResourceState, flavor: FlavorId, disk_gib: i64) -> Vec<
     let compute = compute.map(|meter| Component { meter, quantity: 1 });
     let disk = Component { meter: DISK_GIB.to_owned(), quantity: disk_gib };
     compute.into_iter().chain(Some(disk).filter(|disk| disk.quantity > 0)).collect()
+}
+
+/// The meters that run in a span of usage, with their quantities. Of the kinds, prices have words for
+/// instances only.
+pub fn of_span(kind: &str, state: &str, attributes: &Attributes) -> Vec<(String, i64)> {
+    let Some(kind) = kinds::find(kind).filter(|kind| kind.name == "instance") else {
+        return Vec::new();
+    };
+    let flavor = attributes.text("flavor").unwrap_or_default();
+    kind.components(state, attributes)
+        .filter_map(|(component, quantity)| {
+            let meter = match component.name {
+                "compute" => format!("{INSTANCE}{flavor}"),
+                "compute_suspended" => format!("{INSTANCE_PAUSED}{flavor}"),
+                "disk" => DISK_GIB.to_owned(),
+                _ => return None,
+            };
+            Some((meter, quantity))
+        })
+        .collect()
+}
+
+/// What facts say of an instance.
+pub fn attributes(flavor: FlavorId, disk_gib: i64) -> Attributes {
+    Attributes::default().with("flavor", flavor.to_string().as_str()).with("disk_gib", disk_gib)
 }
 
 /// Whether it is an instance's computing, rather than its disk.

@@ -28,7 +28,7 @@ use crate::{
     rating::{self, Posted, RatingReconciler},
     replay::sound,
     standing::StandingReconciler,
-    usage::{self, Recorded, ResourceState, UsageEvent},
+    usage::{self, Fact, Recorded, Resource, ResourceState},
 };
 
 pub struct World {
@@ -152,22 +152,22 @@ impl World {
         }
     }
 
-    pub fn event(&self, guest: &Guest, state: ResourceState, at: Timestamp) -> UsageEvent {
-        UsageEvent {
+    pub fn event(&self, guest: &Guest, state: ResourceState, at: Timestamp) -> Fact {
+        Fact {
+            source: "test".to_owned(),
             source_id: uuid_like(),
             tenant_id: guest.tenant,
-            resource_kind: "instance",
-            resource_id: guest.id.clone(),
+            resource: Resource { kind: "instance".to_owned(), id: guest.id.clone() },
             resource_name: guest.name.clone(),
-            state,
+            state: state.as_str().to_owned(),
+            attributes: meter::attributes(guest.flavor, guest.disk_gib),
             at,
-            flavor_id: guest.flavor,
-            disk_gib: guest.disk_gib,
+            ordinal: 0,
         }
     }
 
-    pub async fn record(&self, now: Timestamp, event: &UsageEvent) -> Result<Recorded> {
-        self.write(async |tx| usage::record(tx, now, event).await).await
+    pub async fn record(&self, now: Timestamp, fact: &Fact) -> Result<Recorded> {
+        self.write(async |tx| usage::record(tx, now, fact).await).await
     }
 
     /// Reported in the instant it happens.

@@ -60,6 +60,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Billing { command: args::BillingCommand::Replay(replay) } => {
             commands::billing::replay(replay).await
         }
+        Command::Billing { command: args::BillingCommand::Rebuild(rebuild) } => {
+            local::rebuild(rebuild).await
+        }
         Command::Bmc { command: args::BmcCommand::Probe(probe) } => {
             commands::bmc::probe(&probe, connection.output).await
         }

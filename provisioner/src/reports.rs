@@ -13,14 +13,17 @@ use base::{
 };
 use billing::{
     accounts,
-    meter::ResourceState,
+    meter::{self, ResourceState},
     rating,
-    usage::{self, UsageEvent},
+    usage::{self, Fact, Resource},
 };
 use inventory::{
     hosts,
     instances::{self, Instance, InstanceState, Observation},
 };
+
+/// Under which agents' facts are known: their ids are unique among all agents'.
+const SOURCE: &str = "agent";
 
 /// What a report changes.
 #[derive(Debug, Clone)]
@@ -109,33 +112,36 @@ async fn take_events(
     events: &[InstanceEvent],
     changes: &mut Changes,
 ) -> Result<()> {
-    let mut touched: Vec<TenantId> = vec![];
+    let mut facts: Vec<Fact> = Vec::new();
     for event in events {
         let Some(instance) = own(&mut *conn, host, event.instance_id).await? else { continue };
         let Some(state) = resource_state(event.state) else { continue };
-        let fact = UsageEvent {
+        facts.push(Fact {
+            source: SOURCE.to_owned(),
             source_id: event.id.to_string(),
             tenant_id: instance.tenant_id,
-            resource_kind: "instance",
-            resource_id: instance.id.to_string(),
+            resource: Resource { kind: "instance".to_owned(), id: instance.id.to_string() },
             resource_name: instance.name.clone(),
-            state,
+            state: state.as_str().to_owned(),
+            attributes: meter::attributes(instance.flavor_id, instance.amounts.disk_gib),
             at: event.at,
-            flavor_id: instance.flavor_id,
-            disk_gib: instance.amounts.disk_gib,
-        };
-        let recorded = match usage::record(&mut *conn, now, &fact).await {
-            Ok(recorded) => recorded,
-            // One broken fact must not hold up all that this agent has to tell.
-            Err(e) if e.kind == ErrorKind::Conflict => {
-                tracing::error!(event = %event.id, instance = %instance.id, error = %e, "fact refused");
-                continue;
+            ordinal: 0,
+        });
+    }
+    let mut touched: BTreeSet<TenantId> = BTreeSet::new();
+    for batch in facts.chunks(usage::FACTS_MAX) {
+        for (fact, recorded) in batch.iter().zip(usage::record_all(&mut *conn, now, batch).await?) {
+            let (resource, state, at) = (&fact.resource, &fact.state, fact.at);
+            match recorded {
+                Ok(recorded) => {
+                    tracing::info!(%resource, state, %at, ?recorded, "usage fact");
+                    touched.insert(fact.tenant_id);
+                }
+                // One broken fact must not hold up all that this agent has to tell.
+                Err(error) => {
+                    tracing::error!(fact = fact.source_id, %resource, %error, "fact refused");
+                }
             }
-            Err(e) => return Err(e),
-        };
-        tracing::info!(instance = %instance.id, ?state, at = %event.at, ?recorded, "usage event");
-        if !touched.contains(&instance.tenant_id) {
-            touched.push(instance.tenant_id);
         }
     }
     for tenant in touched {

@@ -9,8 +9,11 @@ use super::plan::{Interval, Key, Piece};
 use crate::{
     accounts::Account,
     calendar::Month,
+    kinds::Attributes,
+    meter,
     prices::{self, timeline::Timeline},
     sql::parse,
+    usage::{Span, spans},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,7 +72,7 @@ pub(crate) async fn load(conn: &mut Conn, account: &Account) -> Result<Usage> {
     let Some(first) = resources.iter().map(|r| r.first(account)).min() else {
         return Ok(Usage { resources, prices });
     };
-    let mut intervals = intervals(conn, tenant, first).await?;
+    let mut intervals = intervals(conn, tenant, first, &prices).await?;
     let month = Month::of(first, account.timezone).to_string();
     let mut totals = totals(conn, tenant, &month).await?;
     let mut parked = parked(conn, tenant).await?;
@@ -107,32 +110,66 @@ async fn resources(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Resource>> {
         .collect())
 }
 
+/// What the tenant's resources used from then on, by what rating reads of usage: its spans.
 async fn intervals(
     conn: &mut Conn,
     tenant: TenantId,
     from: Timestamp,
+    prices: &Timeline,
 ) -> Result<HashMap<ResourceId, Vec<Interval>>> {
-    type Row = (String, String, String, String, i64, i64, Option<i64>);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT resource_kind, resource_id, meter, resource_name, quantity, from_ms, to_ms \
-         FROM usage_intervals WHERE tenant_id = $1 AND (to_ms IS NULL OR to_ms > $2) \
-         ORDER BY from_ms, meter, opened",
-    )
-    .bind(tenant.to_string())
-    .bind(from.ms())
-    .fetch_all(conn)
-    .await?;
     let mut all: HashMap<ResourceId, Vec<Interval>> = HashMap::new();
-    for (kind, id, meter, name, quantity, from, to) in rows {
-        all.entry(ResourceId { kind, id }).or_default().push(Interval {
-            meter,
-            name,
-            quantity,
-            from: Timestamp::from_ms(from),
-            to: to.map(Timestamp::from_ms),
-        });
+    for (resource, span) in spans::of_tenant(conn, tenant, from).await? {
+        let id = ResourceId { kind: resource.kind, id: resource.id };
+        for (from, to, meters) in uses(&id.kind, &span, prices)? {
+            let intervals = all.entry(id.clone()).or_default();
+            for (meter, quantity) in meters {
+                // A meter runs on through changes that don't concern it.
+                let same = |i: &&mut Interval| {
+                    (&i.meter, i.quantity, i.to) == (&meter, quantity, Some(from))
+                };
+                match intervals.iter_mut().find(same) {
+                    Some(interval) => interval.to = to,
+                    None => {
+                        let name = span.name.clone();
+                        intervals.push(Interval { meter, name, quantity, from, to });
+                    }
+                }
+            }
+        }
+    }
+    for intervals in all.values_mut() {
+        intervals.sort_by(|a, b| (a.from, &a.meter).cmp(&(b.from, &b.meter)));
     }
     Ok(all)
+}
+
+type Uses = Vec<(Timestamp, Option<Timestamp>, Vec<(String, i64)>)>;
+
+/// The meters of a span and their time; in a gap of one of two shapes, of the cheaper one, which may
+/// be another after a change of price.
+fn uses(kind: &str, span: &Span, prices: &Timeline) -> Result<Uses> {
+    let ms = Timestamp::from_ms;
+    let to = (!span.is_open()).then(|| ms(span.to_ms));
+    let meters = meter::of_span(kind, &span.state, &Attributes::parse(&span.attributes)?);
+    let Some((state, attributes)) = span.other()? else {
+        return Ok(vec![(ms(span.from_ms), to, meters)]);
+    };
+    let other = meter::of_span(kind, &state, &attributes);
+    let burn = |meters: &[(String, i64)], at| {
+        let price = |(meter, quantity): &(String, i64)| {
+            prices.price(meter, at).map_or(0, |(_, nanos)| i128::from(nanos.0))
+                * i128::from(*quantity)
+        };
+        meters.iter().map(price).sum::<i128>()
+    };
+    let (mut uses, mut from) = (Uses::new(), ms(span.from_ms));
+    while from < ms(span.to_ms) {
+        let stop = prices.next_change(from).map_or(ms(span.to_ms), |at| at.min(ms(span.to_ms)));
+        let cheaper = if burn(&other, from) < burn(&meters, from) { &other } else { &meters };
+        uses.push((from, (stop != ms(i64::MAX)).then_some(stop), cheaper.clone()));
+        from = stop;
+    }
+    Ok(uses)
 }
 
 async fn totals(

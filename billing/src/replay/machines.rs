@@ -21,11 +21,12 @@ use super::{
     world::{World, ids},
 };
 use crate::{
-    accounts, rating,
-    usage::{self, Recorded, ResourceState, UsageEvent},
+    accounts, meter, rating,
+    usage::{self, Recorded, ResourceState},
 };
 
 const KIND: &str = "instance";
+const SOURCE: &str = "replay";
 
 /// A resource of the file, as it stands.
 #[derive(Debug, Clone)]
@@ -92,16 +93,22 @@ impl World<'_> {
             self.appear(&mut tx, &mut after, &report).await?;
         }
         let tenant = self.tenants[&report.tenant];
-        let event = UsageEvent {
+        let event = usage::Fact {
+            source: SOURCE.to_owned(),
             source_id: report.source_id.clone(),
             tenant_id: tenant,
-            resource_kind: KIND,
-            resource_id: after.id.map(|id| id.to_string()).unwrap_or_default(),
+            resource: usage::Resource {
+                kind: KIND.to_owned(),
+                id: after.id.map(|id| id.to_string()).unwrap_or_default(),
+            },
             resource_name: report.name.to_owned(),
-            state: report.state,
+            state: report.state.as_str().to_owned(),
+            attributes: meter::attributes(
+                self.flavors[&report.attributes.flavor],
+                report.attributes.disk_gib,
+            ),
             at: report.at,
-            flavor_id: self.flavors[&report.attributes.flavor],
-            disk_gib: report.attributes.disk_gib,
+            ordinal: 0,
         };
         let recorded = usage::record(&mut tx, now, &event).await?;
         if let Recorded::Counted { .. } = recorded {

@@ -106,10 +106,10 @@ async fn scenario_04_an_event_counts_once_and_its_id_is_its_own() {
         for _ in 0..4 {
             assert_eq!(w.record(at("10:01"), &event).await.unwrap(), Recorded::Known);
         }
-        let other = crate::usage::UsageEvent { at: at("10:05"), ..event };
+        let other = crate::usage::Fact { at: at("10:05"), ..event };
         let error = w.record(at("10:06"), &other).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
-        assert_eq!(w.scalar("SELECT COUNT(*) FROM usage_intervals").await, 1);
+        assert_eq!(w.scalar("SELECT COUNT(*) FROM usage_spans").await, 1);
         w.rate(at("11:05")).await;
         assert_eq!(w.lines().await, [(at("10:00"), at("11:00"), 1, micros("0.36"))]);
     }

@@ -5,7 +5,7 @@ use base::{ErrorKind, Result};
 use crate::{
     ledger, meter, rating,
     testing::{Guest, World, at, micros},
-    usage::{self, ResourceState::*},
+    usage::ResourceState::*,
 };
 
 #[tokio::test]
@@ -106,43 +106,4 @@ async fn an_event_beside_a_posting_keeps_its_mark() {
         assert_eq!(w.balance(at("11:05")).await.posted, micros("-0.24"));
         w.assert_sound().await;
     }
-}
-
-#[tokio::test]
-async fn intervals_rebuilt_from_the_events_are_the_same() {
-    for w in World::each().await {
-        let guest = Guest { disk_gib: 5, ..w.guest("web-1") };
-        let large = Guest { flavor: w.large, disk_gib: 7, ..guest.clone() };
-        for (guest, state, time) in [
-            (&guest, Stopped, "09:00"),
-            (&guest, Running, "09:00"),
-            (&guest, Paused, "09:10"),
-            (&guest, Running, "09:05"),
-            (&large, Running, "10:00"),
-            (&large, Stopped, "10:30"),
-            (&large, Absent, "10:45"),
-            (&guest, Running, "11:00"),
-        ] {
-            w.record(at("11:00"), &w.event(guest, state, at(time))).await.unwrap();
-        }
-        // Too far ahead: kept, but in no interval.
-        w.record(at("11:00"), &w.event(&guest, Stopped, at("12:00"))).await.unwrap();
-        let before = intervals(&w).await;
-        assert_eq!(before.len(), 7, "{before:?}");
-        w.write(async |tx| usage::rebuild(tx, "instance", &guest.id).await).await.unwrap();
-        assert_eq!(intervals(&w).await, before);
-    }
-}
-
-type Row = (String, i64, String, i64, i64, Option<i64>);
-
-async fn intervals(w: &World) -> Vec<Row> {
-    let mut conn = w.db.read().await.unwrap();
-    sqlx::query_as(
-        "SELECT meter, opened, resource_name, quantity, from_ms, to_ms FROM usage_intervals \
-         ORDER BY opened, meter",
-    )
-    .fetch_all(&mut *conn)
-    .await
-    .unwrap()
 }

@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use crate::{
     meter, rating,
     testing::{Guest, World, at, nanos},
-    usage::{ResourceState, UsageEvent},
+    usage::{Fact, ResourceState},
 };
 
 /// Sampled in every run; `make soak` takes more by `OPSHAWK_SOAK_SEEDS`.
@@ -93,7 +93,7 @@ async fn run(w: &World, rng: &mut StdRng) {
         (0..3).map(|n| Guest { disk_gib: n, ..w.guest(&format!("g{n}")) }).collect();
     let mut now = at("08:00");
     let mut model = Model::default();
-    let mut sent: Vec<UsageEvent> = Vec::new();
+    let mut sent: Vec<Fact> = Vec::new();
     let mut paid: i64 = 0;
     for _ in 0..STEPS {
         now = now.saturating_add_ms(rng.random_range(0..1_200_000));

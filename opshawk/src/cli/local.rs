@@ -10,7 +10,7 @@ use identity::{Access, Actor, audit, tokens};
 use serde_json::json;
 
 use super::{
-    args::{BackupArgs, LocalArgs, RestoreArgs, TokenCreate},
+    args::{BackupArgs, LocalArgs, RebuildArgs, RestoreArgs, TokenCreate},
     client::Client,
     exit::Failure,
     output,
@@ -37,16 +37,40 @@ impl LocalArgs {
     }
 }
 
-/// Prints an operator's token for the data directory's database. The server may run.
-pub async fn create_token(args: TokenCreate) -> Result<(), Failure> {
-    let config = args.local.config()?;
+/// The data directory's database, which must be there.
+async fn open(local: &LocalArgs) -> Result<Db, Failure> {
+    let config = local.config()?;
     if config.database.is_none() && !config.data_dir.join("opshawk.db").exists() {
         return Err(Failure::failed(format!(
             "{} has no database (start opshawk server --data-dir with it first)",
             config.data_dir.display()
         )));
     }
-    let db = Db::open(&config.database_url()).await?;
+    Ok(Db::open(&config.database_url()).await?)
+}
+
+/// Makes the spans of usage again. The server may run.
+pub async fn rebuild(args: RebuildArgs) -> Result<(), Failure> {
+    use billing::usage::rebuild::{Mode, rebuild};
+    let db = open(&args.local).await?;
+    let mode = if args.write { Mode::Write } else { Mode::Check };
+    let done = rebuild(&db, SystemClock.now(), mode).await;
+    db.close().await;
+    let done = done?;
+    for difference in &done.differences {
+        eprintln!("opshawk: {difference}");
+    }
+    let of = format!("{} resources, {} facts, {} spans", done.resources, done.facts, done.spans);
+    match (mode, done.differing) {
+        (_, 0) => output::print(&format!("{of}: all spans follow from the facts\n")),
+        (Mode::Write, n) => output::print(&format!("{of}: written anew for {n} resources\n")),
+        (Mode::Check, n) => Err(Failure::failed(format!("{of}: {n} resources differ"))),
+    }
+}
+
+/// Prints an operator's token for the data directory's database. The server may run.
+pub async fn create_token(args: TokenCreate) -> Result<(), Failure> {
+    let db = open(&args.local).await?;
     let now = SystemClock.now();
     let mut tx = db.begin_write().await?;
     let (token, plain) = tokens::create(&mut tx, now, &args.name, Access::Operator).await?;

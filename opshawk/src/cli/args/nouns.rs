@@ -340,6 +340,24 @@ pub enum BillingCommand {
     /// What came out is printed as JSON. Exit code 1: something is otherwise than the file expects;
     /// 2: the file can't be read. docs/billing-replay.md describes it.
     Replay(ReplayArgs),
+    /// Make the spans of usage again from the facts, and compare or write them
+    ///
+    /// Works on the database, without a server (which may run). Exit code 1 with --check: some spans
+    /// are not those that follow from the facts. docs/metering.md says what both are.
+    Rebuild(RebuildArgs),
+}
+
+#[derive(Debug, Args)]
+#[group(id = "mode", required = true, multiple = false, args = ["check", "write"])]
+pub struct RebuildArgs {
+    /// Change nothing; exit 1 where something differs
+    #[arg(long)]
+    pub check: bool,
+    /// Write what differs, and have it rated again
+    #[arg(long)]
+    pub write: bool,
+    #[command(flatten)]
+    pub local: super::LocalArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,0 +1,145 @@
+//! Many rows in few statements.
+
+use sqlx::AssertSqlSafe;
+
+use super::{Conn, placeholders};
+use crate::error::Result;
+
+/// What is bound: numbers and text alone, so that a statement's types stay the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell<'a> {
+    Int(i64),
+    Text(&'a str),
+}
+
+impl From<i64> for Cell<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a> From<&'a String> for Cell<'a> {
+    fn from(value: &'a String) -> Self {
+        Self::Text(value)
+    }
+}
+
+/// Rows of one statement, largest first: few texts, so that the databases keep them prepared.
+const BLOCKS: [usize; 4] = [64, 16, 4, 1];
+/// With as many rows as the largest block has, far below the parameters that SQLite takes.
+const COLUMNS_MAX: usize = 30;
+/// Lengths of lists in `IN`, each padded to the next one.
+const LISTS: [usize; 5] = [1, 4, 16, 64, 256];
+
+/// `INSERT INTO {into} VALUES … {tail}` of `cells`, `columns` a row. Returns how many rows changed.
+/// Where `tail` updates what is there, no two rows may meet the same one.
+pub async fn insert_rows(
+    conn: &mut Conn,
+    into: &'static str,
+    tail: &'static str,
+    columns: usize,
+    cells: &[Cell<'_>],
+) -> Result<u64> {
+    assert!(
+        (1..=COLUMNS_MAX).contains(&columns) && cells.len().is_multiple_of(columns),
+        "whole rows of at most {COLUMNS_MAX} columns"
+    );
+    let mut changed = 0;
+    let mut rest = cells;
+    for block in BLOCKS {
+        while rest.len() >= block * columns {
+            let (now, later) = rest.split_at(block * columns);
+            changed += insert_block(&mut *conn, into, tail, columns, now).await?;
+            rest = later;
+        }
+    }
+    Ok(changed)
+}
+
+async fn insert_block(
+    conn: &mut Conn,
+    into: &str,
+    tail: &str,
+    columns: usize,
+    cells: &[Cell<'_>],
+) -> Result<u64> {
+    let rows: Vec<String> = (0..cells.len() / columns)
+        .map(|row| format!("({})", placeholders(row * columns + 1, columns)))
+        .collect();
+    let sql = format!("INSERT INTO {into} VALUES {} {tail}", rows.join(", "));
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for cell in cells {
+        query = match cell {
+            Cell::Int(value) => query.bind(*value),
+            Cell::Text(value) => query.bind((*value).to_owned()),
+        };
+    }
+    Ok(query.execute(conn).await?.rows_affected())
+}
+
+/// Cuts what is looked for into lists of few lengths: the last of a list stands again until it has
+/// one of them. For `IN`, which doesn't mind.
+pub fn lists<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
+    let longest = LISTS[LISTS.len() - 1];
+    all.chunks(longest)
+        .map(|chunk| {
+            let mut list = chunk.to_vec();
+            let length = LISTS.iter().find(|l| **l >= chunk.len()).copied().unwrap_or(longest);
+            if let Some(last) = chunk.last() {
+                list.resize(length, last.clone());
+            }
+            list
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing::each;
+
+    #[tokio::test]
+    async fn rows_come_in_blocks_and_all_of_them() {
+        for test in each().await {
+            let mut tx = test.db.begin_write().await.unwrap();
+            sqlx::query("CREATE TABLE numbers (n BIGINT PRIMARY KEY, name TEXT NOT NULL)")
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+            let names: Vec<String> = (0..150).map(|n| format!("n{n}")).collect();
+            let cells: Vec<Cell<'_>> =
+                (0..).zip(&names).flat_map(|(n, name)| [Cell::Int(n), name.into()]).collect();
+            let into = "numbers (n, name)";
+            assert_eq!(insert_rows(&mut tx, into, "", 2, &cells).await.unwrap(), 150);
+            let again = "ON CONFLICT (n) DO NOTHING";
+            assert_eq!(insert_rows(&mut tx, into, again, 2, &cells).await.unwrap(), 0);
+            assert_eq!(insert_rows(&mut tx, into, "", 2, &[]).await.unwrap(), 0);
+            let sum: i64 = sqlx::query_scalar("SELECT CAST(SUM(n) AS BIGINT) FROM numbers")
+                .fetch_one(&mut *tx)
+                .await
+                .unwrap();
+            assert_eq!(sum, 149 * 150 / 2);
+            tx.rollback().await.unwrap();
+        }
+    }
+
+    #[test]
+    fn lists_have_few_lengths_and_name_all() {
+        for count in [0usize, 1, 2, 4, 5, 64, 65, 256, 257, 1_000] {
+            let all: Vec<usize> = (0..count).collect();
+            let mut named: Vec<usize> = Vec::new();
+            for list in lists(&all) {
+                assert!(LISTS.contains(&list.len()));
+                named.extend(list);
+            }
+            named.dedup();
+            assert_eq!(named, all);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Findings: what somebody should look at. One of a kind and subject is open at a time; seen again,
+//! it is counted, and it stays until it is resolved.
+//!
+//! | Kind | Subject | Means |
+//! | --- | --- | --- |
+//! | `usage_quarantined` | `fact/ID` | a fact is dated in the future, and not counted |
+//! | `usage_parked` | `instance/ID` | a fact contradicts: its resource is rated no further |
+//! | `usage_gap` | `gap/ID` | facts were lost: the time is estimated until somebody answers |
+//! | `usage_conflict` | `SOURCE/ID` | a source told the same fact with another content |
+
+use base::{
+    Error, Result,
+    db::Conn,
+    id::{FindingId, TenantId},
+    time::Timestamp,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::sql::parse;
+
+/// Of a subject or a detail; what is longer is cut.
+pub const TEXT_MAX_CHARS: usize = 1_000;
+/// In one listing.
+pub const PAGE_MAX: i64 = 1_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Warning,
+    /// Money is not charged, or wrongly.
+    Error,
+}
+
+impl Severity {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl std::str::FromStr for Severity {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "warning" => Ok(Self::Warning),
+            "error" => Ok(Self::Error),
+            other => Err(Error::internal(format!("'{other}' is not a severity"))),
+        }
+    }
+}
+
+/// What was seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub kind: &'static str,
+    pub subject: &'a str,
+    pub tenant: Option<TenantId>,
+    pub severity: Severity,
+    pub detail: &'a str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Finding {
+    pub id: FindingId,
+    pub kind: String,
+    pub subject: String,
+    pub tenant_id: Option<TenantId>,
+    pub severity: Severity,
+    /// As it was seen last.
+    pub detail: String,
+    pub first_seen_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    /// How often.
+    pub seen: i64,
+    pub resolved_at: Option<Timestamp>,
+}
+
+/// Opens a finding, or counts the one that is open.
+pub async fn see(conn: &mut Conn, now: Timestamp, seen: Seen<'_>) -> Result<FindingId> {
+    let cut = |text: &str| text.chars().take(TEXT_MAX_CHARS).collect::<String>();
+    let id: String = sqlx::query_scalar(
+        "INSERT INTO findings (id, kind, subject, tenant_id, severity, detail, first_seen_ms, \
+         last_seen_ms, seen, reported_ms, resolved_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 1, \
+         0, 0) \
+         ON CONFLICT (kind, subject) WHERE resolved_ms = 0 DO UPDATE SET \
+           tenant_id = excluded.tenant_id, severity = excluded.severity, \
+           detail = excluded.detail, last_seen_ms = excluded.last_seen_ms, \
+           seen = findings.seen + 1 \
+         RETURNING id",
+    )
+    .bind(FindingId::new().to_string())
+    .bind(seen.kind)
+    .bind(cut(seen.subject))
+    .bind(seen.tenant.map_or(String::new(), |tenant| tenant.to_string()))
+    .bind(seen.severity.as_str())
+    .bind(cut(seen.detail))
+    .bind(now.ms())
+    .fetch_one(conn)
+    .await?;
+    parse(&id)
+}
+
+/// Closes the open one, if there is one. Returns whether there was.
+pub async fn resolve(
+    conn: &mut Conn,
+    now: Timestamp,
+    kind: &'static str,
+    subject: &str,
+) -> Result<bool> {
+    let done = sqlx::query(
+        "UPDATE findings SET resolved_ms = $3 \
+         WHERE kind = $1 AND subject = $2 AND resolved_ms = 0",
+    )
+    .bind(kind)
+    .bind(subject)
+    .bind(now.ms())
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The open one of that kind and subject.
+pub async fn open(conn: &mut Conn, kind: &str, subject: &str) -> Result<Option<FindingId>> {
+    let id: Option<String> = sqlx::query_scalar(
+        "SELECT id FROM findings WHERE kind = $1 AND subject = $2 AND resolved_ms = 0",
+    )
+    .bind(kind)
+    .bind(subject)
+    .fetch_optional(conn)
+    .await?;
+    id.map(|id| parse(&id)).transpose()
+}
+
+/// Those that are open, or with `resolved` all of them; oldest first, at most [`PAGE_MAX`].
+pub async fn list(conn: &mut Conn, resolved: bool) -> Result<Vec<Finding>> {
+    type Row = (String, String, String, String, String, String, i64, i64, i64, i64);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, kind, subject, tenant_id, severity, detail, first_seen_ms, last_seen_ms, \
+         seen, resolved_ms FROM findings WHERE resolved_ms = 0 OR $1 = 1 \
+         ORDER BY first_seen_ms, kind, subject LIMIT $2",
+    )
+    .bind(i64::from(resolved))
+    .bind(PAGE_MAX)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|(id, kind, subject, tenant, severity, detail, first, last, seen, resolved)| {
+            Ok(Finding {
+                id: parse(&id)?,
+                kind,
+                subject,
+                tenant_id: if tenant.is_empty() { None } else { Some(parse(&tenant)?) },
+                severity: severity.parse()?,
+                detail,
+                first_seen_at: Timestamp::from_ms(first),
+                last_seen_at: Timestamp::from_ms(last),
+                seen,
+                resolved_at: (resolved != 0).then(|| Timestamp::from_ms(resolved)),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
