@@ -43,6 +43,7 @@ pub mod quotas;
 pub mod servers;
 pub mod session;
 pub mod spec;
+pub mod standing;
 pub mod state;
 pub mod streams;
 pub mod system;
@@ -65,6 +66,14 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(money::get_balance))
         .routes(routes!(money::get_bill))
         .routes(routes!(money::get_bill_csv))
+        .routes(routes!(standing::preview_cuts))
+        .routes(routes!(standing::get_guard))
+        .routes(routes!(standing::resume_guard))
+        .routes(routes!(standing::list_exemptions, standing::create_exemption))
+        .routes(routes!(standing::end_exemption))
+        .routes(routes!(standing::list_steps))
+        .routes(routes!(standing::approve_step))
+        .routes(routes!(standing::get_standing_settings, standing::put_standing_settings))
         .routes(routes!(quotas::get_quota, quotas::set_quota))
         .routes(routes!(quotas::recount_quota))
         .routes(routes!(quota_requests::list_quota_requests, quota_requests::create_quota_request))

@@ -35,6 +35,7 @@ pub fn is_too_much(risk: Risk, limits: &Guard) -> bool {
 
 /// How the guard stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = StandingGuard)]
 pub struct State {
     /// Automatic stops wait for an operator.
     pub paused: bool,
@@ -162,7 +163,7 @@ async fn trip(conn: &mut Conn, now: Timestamp, risk: Risk) -> Result<()> {
             "{tenants} of {of_tenants} tenants with something running would be stopped for want of \
              money within an hour. That is more than the guard lets through, so that nobody is \
              stopped by itself. Look at prices and at the server's clock; see who is concerned with \
-             'opshawk billing preview', then let the stops go on with 'opshawk billing resume'."
+             'opshawk standing preview', then let the stops go on with 'opshawk standing resume'."
         ),
         data: serde_json::json!({"tenants": tenants, "of_tenants": of_tenants}),
     };

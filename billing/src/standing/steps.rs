@@ -24,6 +24,7 @@ pub const STEPS_MAX: i64 = 1_000;
 
 /// A step that did not simply happen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = StandingStep)]
 pub struct Step {
     pub tenant_id: TenantId,
     pub episode: i64,
@@ -136,7 +137,7 @@ pub(crate) async fn hold_back(
             format!("tenant {name} is to be {standing}: an operator must approve it"),
             format!(
                 "Tenant {name} is out of balance and is to be {standing}. Nothing is stopped before \
-                 an operator approves it: opshawk billing approve {tenant}."
+                 an operator approves it: opshawk standing approve {tenant}."
             ),
         ),
     };

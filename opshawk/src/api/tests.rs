@@ -16,6 +16,7 @@ mod quotas;
 mod samples;
 mod sessions;
 mod settings;
+mod standing;
 mod story;
 mod system;
 pub(crate) mod world;

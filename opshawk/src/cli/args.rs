@@ -9,9 +9,11 @@ use crate::config::Flags;
 
 mod nouns;
 mod quota;
+mod standing;
 
 pub use nouns::*;
 pub use quota::{Limits, QuotaCommand, RequestState};
+pub use standing::{ExemptArgs, SetArgs, StandingCommand};
 
 /// Runs a private cloud's day: machines, measurement, alerts, money.
 #[derive(Debug, Parser)]
@@ -108,6 +110,11 @@ pub enum Command {
     Quota {
         #[command(subcommand)]
         command: QuotaCommand,
+    },
+    /// What a shortage of money stops, and what keeps it from that
+    Standing {
+        #[command(subcommand)]
+        command: StandingCommand,
     },
     /// Virtual machines
     Instance {

@@ -22,6 +22,7 @@ mod query;
 mod quota;
 mod rule;
 mod server;
+mod standing;
 mod tenant;
 mod token;
 mod user;
@@ -63,6 +64,7 @@ pub async fn run(command: Command, mut connection: Connection) -> Result<(), Fai
         Command::Image { command } => image::run(&cx, command).await,
         Command::PriceBook { command } => price_book::run(&cx, command).await,
         Command::Quota { command } => quota::run(&cx, command).await,
+        Command::Standing { command } => standing::run(&cx, command).await,
         Command::Instance { command } => instance::run(&cx, command).await,
         Command::Operation { command } => operation::run(&cx, command).await,
         Command::Rule { command } => rule::run(&cx, command).await,

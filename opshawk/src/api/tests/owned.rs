@@ -18,9 +18,15 @@ pub struct Owned {
 
 /// One of each name, all on the host "alpha".
 pub async fn owners(test: &TestServer, names: &[&str]) -> Vec<Owned> {
+    owners_and_agent(test, names).await.0
+}
+
+/// And the host's agent, which has not done anything yet.
+pub async fn owners_and_agent(test: &TestServer, names: &[&str]) -> (Vec<Owned>, Played) {
     let op = &test.operator;
     let (_, agent) = test.host("alpha").await;
-    Played::new(agent).report(test.server.app.clock.now(), vec![], vec![]).await;
+    let mut agent = Played::new(agent);
+    agent.report(test.server.app.clock.now(), vec![], vec![]).await;
     let image = image(test, "a bootable disk").await;
     let flavor = json!({ "name": "small", "vcpus": 1, "memory_mib": 256, "disk_gib": 1 });
     let flavor = op.post("/v1/flavors", &flavor).await.expect(201);
@@ -42,7 +48,7 @@ pub async fn owners(test: &TestServer, names: &[&str]) -> Vec<Owned> {
         let instance = operation["target_id"].as_str().unwrap().to_owned();
         all.push(Owned { tenant, member, instance });
     }
-    all
+    (all, agent)
 }
 
 impl Owned {
