@@ -31,6 +31,18 @@ pub async fn admit(
     tenant: TenantId,
     new: &[Component],
 ) -> Result<()> {
+    admit_resize(conn, now, settings, tenant, &[], new).await
+}
+
+/// Admits `new` in place of `old`, which is in use: like [`admit`].
+pub async fn admit_resize(
+    conn: &mut Conn,
+    now: Timestamp,
+    settings: &Settings,
+    tenant: TenantId,
+    old: &[Component],
+    new: &[Component],
+) -> Result<()> {
     let account = accounts::lock(conn, tenant).await?;
     if account.standing >= Standing::Suspended {
         return Err(Error::new(
@@ -49,6 +61,7 @@ pub async fn admit(
         .iter()
         .chain(&pending)
         .fold(snapshot.position.burn(), |sum, c| sum.saturating_add(price(c)));
+    let burn = old.iter().fold(burn, |sum, c| sum.saturating_sub(price(c))).max(0);
     let needed = burn.saturating_mul(i128::from(settings.min_runway_ms));
     if snapshot.position.available() >= needed.max(0) {
         return Ok(());

@@ -14,11 +14,11 @@ use base::{
     Result,
     db::Conn,
     id::TenantId,
-    money::{Micros, Nanos},
+    money::{MS_PER_HOUR, Micros, Nanos, div_half_even},
     time::Timestamp,
 };
 
-use crate::sql::parse;
+use crate::{sql::parse, standing::Standing};
 
 /// Taken at a time, of what is due by time.
 pub(crate) const DUE_A_PAGE: i64 = 100;
@@ -191,6 +191,67 @@ pub(crate) async fn assessed(conn: &mut Conn, tenant: TenantId, found: &Assessme
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What the agenda keeps of an account, for metrics: one statement for all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub tenant_id: TenantId,
+    pub tenant: String,
+    pub currency: String,
+    pub standing: Standing,
+    pub burn_per_hour: Nanos,
+    /// None: never.
+    pub runs_out_at: Option<Timestamp>,
+    /// The last hour's (or month's) end whose use is posted.
+    pub rated_to: Timestamp,
+    assessed_at: Timestamp,
+    balance: Micros,
+}
+
+impl Kept {
+    /// What burned it then goes on burning it: whatever changes that makes it looked at again.
+    pub fn balance_at(&self, at: Timestamp) -> Micros {
+        const NANOS_PER_MICRO: i128 = 1_000;
+        let ms = i128::from(at.since_ms(self.assessed_at).max(0));
+        let burned = div_half_even(
+            i128::from(self.burn_per_hour.0) * ms,
+            NANOS_PER_MICRO * i128::from(MS_PER_HOUR),
+        );
+        let left = i128::from(self.balance.0) - burned;
+        Micros(i64::try_from(left).unwrap_or(i64::MIN))
+    }
+}
+
+/// Of one tenant, or of the first so many.
+pub async fn kept(conn: &mut Conn, tenant: Option<TenantId>, limit: i64) -> Result<Vec<Kept>> {
+    type Row = (String, String, String, String, i64, i64, i64, i64, i64);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT g.tenant_id, t.name, a.currency, a.standing, g.burn_nanos, g.runs_out_ms, \
+         a.ticked_ms, g.assessed_ms, g.balance_micros FROM agenda g \
+         JOIN accounts a ON a.tenant_id = g.tenant_id JOIN tenants t ON t.id = g.tenant_id \
+         WHERE t.deleted_ms IS NULL AND ($1 = '' OR g.tenant_id = $1) \
+         ORDER BY g.tenant_id LIMIT $2",
+    )
+    .bind(tenant.map(|id| id.to_string()).unwrap_or_default())
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|(id, tenant, currency, standing, burn, runs_out, ticked, assessed, balance)| {
+            Ok(Kept {
+                tenant_id: parse(&id)?,
+                tenant,
+                currency,
+                standing: standing.parse()?,
+                burn_per_hour: Nanos(burn),
+                runs_out_at: instant(runs_out),
+                rated_to: Timestamp::from_ms(ticked),
+                assessed_at: Timestamp::from_ms(assessed),
+                balance: Micros(balance),
+            })
+        })
+        .collect()
 }
 
 fn ms(at: Option<Timestamp>) -> i64 {

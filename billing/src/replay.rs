@@ -41,6 +41,7 @@ pub mod node;
 mod play;
 mod report;
 pub(crate) mod sound;
+mod steer;
 pub mod types;
 mod world;
 

@@ -5,5 +5,6 @@ mod gates;
 mod metering;
 mod money;
 mod once;
+mod races;
 mod random;
 mod standing;

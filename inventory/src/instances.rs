@@ -320,6 +320,21 @@ pub async fn count_by_state(
     rows.iter().map(|row| Ok((db::parsed(row, "observed")?, row.try_get("n")?))).collect()
 }
 
+/// How many each tenant has in each state.
+pub async fn count_by_tenant(conn: &mut Conn) -> Result<Vec<(TenantId, InstanceState, i64)>> {
+    let rows = sqlx::query(
+        "SELECT tenant_id, observed, COUNT(*) AS n FROM instances WHERE deleted_ms IS NULL \
+         GROUP BY tenant_id, observed",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok((db::parsed(row, "tenant_id")?, db::parsed(row, "observed")?, row.try_get("n")?))
+        })
+        .collect()
+}
+
 /// What one of the three who have a say now says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {

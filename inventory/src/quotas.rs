@@ -126,6 +126,23 @@ pub async fn create(
     Ok(())
 }
 
+/// Everybody's, in no order.
+pub async fn all(conn: &mut Conn) -> Result<Vec<(TenantId, Quota)>> {
+    let rows = sqlx::query("SELECT tenant_id, resource, hard_limit, used FROM quotas")
+        .fetch_all(conn)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let quota = Quota {
+                resource: base::db::parsed(row, "resource")?,
+                limit: row.try_get("hard_limit")?,
+                used: row.try_get("used")?,
+            };
+            Ok((base::db::parsed(row, "tenant_id")?, quota))
+        })
+        .collect()
+}
+
 pub async fn list(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Quota>> {
     let rows = sqlx::query("SELECT resource, hard_limit, used FROM quotas WHERE tenant_id = $1")
         .bind(tenant.to_string())

@@ -51,6 +51,7 @@ scenarios! {
     scenario_19: "19-a-recharge-repeated",
     scenario_21: "21-a-warning-once-an-episode",
     scenario_22: "22-when-the-money-runs-out",
+    scenario_23: "23-down-the-ladder",
     scenario_24: "24-a-recharge-that-does-not-suffice",
     scenario_25: "25-only-what-the-cut-off-stopped-starts",
     scenario_26: "26-what-fails-to-stop-is-billed",

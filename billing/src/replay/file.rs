@@ -14,11 +14,13 @@ use super::{
 mod expect;
 mod prices;
 mod settings;
+mod standing;
 mod steps;
 
 pub use expect::Expect;
 pub use prices::{Component, Rate, Version};
 pub use settings::SettingsChange;
+pub use standing::Steer;
 pub use steps::{Action, Crash, Fact, KINDS_OF_ERROR, Publish, Recharge, Step, UserPower};
 
 use crate::Settings;

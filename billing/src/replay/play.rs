@@ -146,17 +146,24 @@ impl Player<'_> {
                 accounts::assign_book(&mut tx, self.world.server_now(), tenant, book).await?;
                 Ok(tx.commit().await?)
             }
-            Action::Set { settings, credit_limit } => {
+            Action::Set { settings, tenant: None, .. } => {
                 settings.apply(&mut self.world.settings);
                 let mut tx = self.world.db.begin_write().await?;
                 // As after a restart with another configuration.
                 agenda::make_stale(&mut tx).await?;
-                if let Some((tenant, limit)) = credit_limit {
-                    let (now, tenant) = (self.world.server_now(), self.world.tenants[tenant]);
-                    accounts::set_credit_limit(&mut tx, now, tenant, *limit, ACTOR, "").await?;
-                }
                 Ok(tx.commit().await?)
             }
+            Action::Set { settings, tenant: Some(tenant), credit_limit } => {
+                let (now, tenant) = (self.world.server_now(), self.world.tenants[tenant]);
+                let mut tx = self.world.db.begin_write().await?;
+                let set = |own: &mut accounts::AccountSettings| {
+                    own.credit_limit = credit_limit.or(own.credit_limit);
+                    own.standing.take(settings.rules.clone());
+                };
+                accounts::change(&mut tx, now, tenant, ACTOR, "", set).await?;
+                Ok(tx.commit().await?)
+            }
+            Action::Steer(steer) => self.world.steer(steer).await,
             Action::Want { resource, power } => self.world.want(resource, *power).await,
             Action::Lock { resource, locked } => self.world.lock(resource, *locked).await,
             Action::Rating { up } => {

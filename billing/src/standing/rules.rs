@@ -33,6 +33,19 @@ impl OwnRules {
         *self == Self::default()
     }
 
+    /// Those that the other has set.
+    pub(crate) fn take(&mut self, other: Self) {
+        let before = std::mem::take(self);
+        *self = Self {
+            grace_ms: other.grace_ms.or(before.grace_ms),
+            suspend_to_stop_ms: other.suspend_to_stop_ms.or(before.suspend_to_stop_ms),
+            stop_to_notice_ms: other.stop_to_notice_ms.or(before.stop_to_notice_ms),
+            notice_to_reclaim_ms: other.notice_to_reclaim_ms.or(before.notice_to_reclaim_ms),
+            furthest: other.furthest.or(before.furthest),
+            warnings_ms: other.warnings_ms.or(before.warnings_ms),
+        };
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         for (field, value) in [
             ("grace_ms", self.grace_ms),

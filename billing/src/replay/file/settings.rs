@@ -88,6 +88,11 @@ impl SettingsChange {
         }
     }
 
+    /// Whether nothing is among them that is the same for all tenants.
+    pub fn is_of_a_tenant(&self) -> bool {
+        *self == Self { rules: self.rules.clone(), ..Self::default() }
+    }
+
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -3,8 +3,8 @@
 use base::{ErrorKind, money::Micros, time::Timestamp};
 
 use super::{
-    Attributes, Expect, Names, REPEAT_MAX, Rate, STEPS_MAX, SettingsChange, attributes,
-    credit_limit, expect, known, prices,
+    Attributes, Expect, Names, REPEAT_MAX, Rate, STEPS_MAX, SettingsChange, Steer, attributes,
+    credit_limit, expect, known, prices, standing,
 };
 use crate::{
     meter::ResourceState,
@@ -36,8 +36,11 @@ pub enum Action {
     },
     Set {
         settings: SettingsChange,
-        credit_limit: Option<(String, Micros)>,
+        /// None: for all.
+        tenant: Option<String>,
+        credit_limit: Option<Micros>,
     },
+    Steer(Steer),
     Want {
         resource: String,
         power: UserPower,
@@ -115,7 +118,7 @@ pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
     ("quota_exceeded", ErrorKind::QuotaExceeded),
 ];
 /// Steps of the format that come with later parts of the product.
-const LATER: [(&str, &str); 21] = [
+const LATER: [(&str, &str); 18] = [
     ("lost", "there are no gaps"),
     ("confirm", "there are no gaps"),
     ("rule", "facts that are put aside stay so"),
@@ -127,9 +130,6 @@ const LATER: [(&str, &str); 21] = [
     ("correct", "the ledger has no corrections by hand"),
     ("credit_note", "the product has no invoices"),
     ("override", "prices are those of a book"),
-    ("exempt", "nothing is exempt from cut-offs"),
-    ("approve", "cut-offs are not approved"),
-    ("resume_guard", "cut-offs have no guard"),
     ("admit", "nothing is created by the API"),
     ("rerate", "facts that come late are rated again by themselves"),
     ("close", "months are not closed"),
@@ -174,7 +174,7 @@ fn step(node: &Node<'_>, before: Timestamp, names: &Names<'_>) -> Parsed<Step> {
 }
 
 type Reader = fn(&Node<'_>, Timestamp, &Names<'_>) -> Parsed<Action>;
-const ACTIONS: [(&str, Reader); 11] = [
+const ACTIONS: [(&str, Reader); 14] = [
     ("fact", fact),
     ("recharge", recharge),
     ("publish", publish),
@@ -185,6 +185,9 @@ const ACTIONS: [(&str, Reader); 11] = [
     ("rating", |node, _, _| {
         Ok(Action::Rating { up: node.one_of(&[("up", true), ("down", false)])? })
     }),
+    ("exempt", standing::exempt),
+    ("approve", standing::approve),
+    ("resume_guard", standing::resume_guard),
     ("clock", clock),
     ("crash", |node, _, _| {
         let words = [("before_commit", Crash::BeforeCommit), ("after_commit", Crash::AfterCommit)];
@@ -286,21 +289,22 @@ fn set(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let limit =
         map.take("credit_limit").map(|node| Ok((credit_limit(&node)?, node))).transpose()?;
     map.finish()?;
-    let credit_limit = match (tenant, limit) {
-        (Some((node, _)), _) if !settings.is_empty() => {
-            return Err(node.wrong(
-                "settings of one tenant are not supported yet: only its credit_limit is its own",
-            ));
+    if settings.is_empty() && limit.is_none() {
+        return Err(node.wrong("what is to be set is missing"));
+    }
+    match &tenant {
+        Some((node, _)) if !settings.is_of_a_tenant() => {
+            return Err(node.wrong("min_runway, mode and guard are the same for all tenants"));
         }
-        (Some((_, tenant)), Some((limit, _))) => Some((tenant, limit)),
-        (Some((node, _)), None) => return Err(node.wrong("what is to be set is missing")),
-        (None, Some((_, node))) => return Err(node.wrong("whose? add tenant: NAME")),
-        (None, None) if settings.is_empty() => {
-            return Err(node.wrong("what is to be set is missing"));
+        None => {
+            if let Some((_, node)) = &limit {
+                return Err(node.wrong("whose? add tenant: NAME"));
+            }
         }
-        (None, None) => None,
-    };
-    Ok(Action::Set { settings, credit_limit })
+        Some(_) => {}
+    }
+    let tenant = tenant.map(|(_, name)| name);
+    Ok(Action::Set { settings, tenant, credit_limit: limit.map(|(limit, _)| limit) })
 }
 
 fn want(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {

@@ -1,5 +1,7 @@
 //! What is, read when it is asked for.
 
+use std::collections::HashMap;
+
 use base::{
     Result,
     db::Conn,
@@ -7,11 +9,15 @@ use base::{
     money::{Micros, Nanos},
     time::Timestamp,
 };
-use billing::{accounts, bill};
+use billing::{
+    agenda::{self, Kept},
+    standing::guard,
+};
 use identity::tenants;
 use inventory::{
-    hosts, instances,
-    quotas::{self, drift::QuotaDrift, requests},
+    hosts,
+    instances::{self, InstanceState},
+    quotas::{self, Quota, drift::QuotaDrift, requests},
     servers::{self, ObservedPower},
 };
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, proto::MetricFamily};
@@ -40,7 +46,8 @@ impl Gauges {
 struct TenantGauges {
     balance: GaugeVec,
     burn: GaugeVec,
-    cost: GaugeVec,
+    left: GaugeVec,
+    rated: GaugeVec,
     standing: GaugeVec,
     limit: GaugeVec,
     used: GaugeVec,
@@ -53,13 +60,19 @@ impl TenantGauges {
     fn new(gauges: &Gauges) -> Self {
         let money = ["tenant", "tenant_name", "currency"];
         let quota = ["tenant", "tenant_name", "resource"];
+        let who = ["tenant", "tenant_name"];
         Self {
             balance: gauges.vec("opshawk_tenant_balance", "Posted minus accrued.", &money),
             burn: gauges.vec("opshawk_tenant_burn_per_hour", "What use costs now.", &money),
-            cost: gauges.vec(
-                "opshawk_tenant_cost_this_month",
-                "Charged and accrued since the billing month began.",
-                &money,
+            left: gauges.vec(
+                "opshawk_tenant_seconds_to_exhaustion",
+                "Until nothing is left, if all goes on as it is; absent: never.",
+                &who,
+            ),
+            rated: gauges.vec(
+                "opshawk_tenant_rating_lag_seconds",
+                "Since the last hour's end whose use is posted.",
+                &who,
             ),
             standing: gauges.vec(
                 "opshawk_tenant_standing",
@@ -97,29 +110,30 @@ impl TenantGauges {
         self.series_limit.with_label_values(&labels).set(f64::from(most));
     }
 
-    async fn set(&self, conn: &mut Conn, now: Timestamp, tenant: &tenants::Tenant) -> Result<()> {
-        let id = tenant.id;
-        let (tenant_id, name) = (id.to_string(), tenant.name.as_str());
-        let money = accounts::balance(&mut *conn, now, id).await?;
-        let labels = [tenant_id.as_str(), name, money.currency.as_str()];
-        self.balance.with_label_values(&labels).set(units(money.balance));
-        self.burn.with_label_values(&labels).set(price(money.burn_per_hour));
-        let (month, _) = bill::current_month(&mut *conn, id, now).await?;
-        let charged = bill::charged(&mut *conn, id, month, now).await?;
-        self.cost.with_label_values(&labels).set(units(charged) + units(money.accrued));
-        self.standing
-            .with_label_values(&[tenant_id.as_str(), name, money.standing.as_str()])
-            .set(1.0);
-        for quota in quotas::list(&mut *conn, id).await? {
-            let labels = [tenant_id.as_str(), name, quota.resource.as_str()];
-            self.limit.with_label_values(&labels).set(quota.limit as f64);
-            self.used.with_label_values(&labels).set(quota.used as f64);
+    /// The tenant's money, from what is kept of it: nobody's usage is read for a scrape.
+    fn set_money(&self, now: Timestamp, kept: &Kept) {
+        let (id, name) = (kept.tenant_id.to_string(), kept.tenant.as_str());
+        let labels = [id.as_str(), name, kept.currency.as_str()];
+        self.balance.with_label_values(&labels).set(units(kept.balance_at(now)));
+        self.burn.with_label_values(&labels).set(price(kept.burn_per_hour));
+        let who = [id.as_str(), name];
+        if let Some(at) = kept.runs_out_at {
+            let left_ms = at.since_ms(now).max(0);
+            self.left.with_label_values(&who).set(left_ms as f64 / 1e3);
         }
-        for (state, count) in instances::count_by_state(conn, Some(id)).await? {
-            let labels = [tenant_id.as_str(), name, state.as_str()];
-            self.instances.with_label_values(&labels).set(count as f64);
-        }
-        Ok(())
+        let lag_ms = now.since_ms(kept.rated_to).max(0);
+        self.rated.with_label_values(&who).set(lag_ms as f64 / 1e3);
+        self.standing.with_label_values(&[id.as_str(), name, kept.standing.as_str()]).set(1.0);
+    }
+
+    fn set_quota(&self, id: &str, name: &str, quota: &Quota) {
+        let labels = [id, name, quota.resource.as_str()];
+        self.limit.with_label_values(&labels).set(quota.limit as f64);
+        self.used.with_label_values(&labels).set(quota.used as f64);
+    }
+
+    fn set_instances(&self, id: &str, name: &str, state: InstanceState, count: i64) {
+        self.instances.with_label_values(&[id, name, state.as_str()]).set(count as f64);
     }
 }
 
@@ -136,7 +150,17 @@ pub async fn of_tenant(app: &App, id: TenantId) -> Result<Vec<MetricFamily>> {
     let of_tenants = TenantGauges::new(&gauges);
     let mut conn = app.read().await?;
     let tenant = tenants::get(&mut conn, id).await?;
-    of_tenants.set(&mut conn, app.clock.now(), &tenant).await?;
+    let now = app.clock.now();
+    for kept in agenda::kept(&mut conn, Some(id), 1).await? {
+        of_tenants.set_money(now, &kept);
+    }
+    let (text, name) = (id.to_string(), tenant.name.as_str());
+    for quota in quotas::list(&mut conn, id).await? {
+        of_tenants.set_quota(&text, name, &quota);
+    }
+    for (state, count) in instances::count_by_state(&mut conn, Some(id)).await? {
+        of_tenants.set_instances(&text, name, state, count);
+    }
     of_tenants.set_series(app, app.store.stats().as_ref(), &tenant);
     Ok(gauges.0.gather())
 }
@@ -150,13 +174,46 @@ pub async fn of_all(app: &App) -> Result<Vec<MetricFamily>> {
     let mut conn = app.read().await?;
     of_machines(&mut conn, &gauges).await?;
     of_quotas(app, &mut conn, &gauges).await?;
-    let of_tenants = TenantGauges::new(&gauges);
-    let (now, stats) = (app.clock.now(), app.store.stats());
-    for tenant in tenants::list(&mut conn, None, MAX_ITEMS).await? {
-        of_tenants.set(&mut conn, now, &tenant).await?;
-        of_tenants.set_series(app, stats.as_ref(), &tenant);
-    }
+    of_guard(&mut conn, &gauges).await?;
+    of_all_tenants(app, &mut conn, &gauges).await?;
     Ok(gauges.0.gather())
+}
+
+/// In one scrape; each has about thirty series.
+const TENANTS_MAX: i64 = 20_000;
+
+/// A statement for each kind of figure, however many tenants there are.
+async fn of_all_tenants(app: &App, conn: &mut Conn, gauges: &Gauges) -> Result<()> {
+    let of_tenants = TenantGauges::new(gauges);
+    let (now, stats) = (app.clock.now(), app.store.stats());
+    let mut names = HashMap::new();
+    for tenant in tenants::list(&mut *conn, None, TENANTS_MAX).await? {
+        of_tenants.set_series(app, stats.as_ref(), &tenant);
+        names.insert(tenant.id, tenant.name);
+    }
+    for kept in agenda::kept(&mut *conn, None, TENANTS_MAX).await? {
+        of_tenants.set_money(now, &kept);
+    }
+    for (id, quota) in quotas::all(&mut *conn).await? {
+        if let Some(name) = names.get(&id) {
+            of_tenants.set_quota(&id.to_string(), name, &quota);
+        }
+    }
+    for (id, state, count) in instances::count_by_tenant(conn).await? {
+        if let Some(name) = names.get(&id) {
+            of_tenants.set_instances(&id.to_string(), name, state, count);
+        }
+    }
+    Ok(())
+}
+
+async fn of_guard(conn: &mut Conn, gauges: &Gauges) -> Result<()> {
+    let help =
+        "1: too many tenants would be stopped at once, and all of them wait for an operator.";
+    let paused = gauges.vec("opshawk_standing_paused", help, &[]);
+    let is_paused = guard::state(conn).await?.paused;
+    paused.with_label_values::<&str>(&[]).set(f64::from(u8::from(is_paused)));
+    Ok(())
 }
 
 /// The embedded store: how much it holds, and what it had to set aside.

@@ -43,7 +43,7 @@ async fn a_preview_says_what_stops_and_an_exemption_takes_it_away() {
         );
         assert_eq!(mine[0]["instances"], json!([{ "id": acme.instance, "name": "web" }]));
         let theirs = format!("/v1/standing/preview?tenant_id={}", other.tenant);
-        acme.member.get(&theirs).await.problem(403, "forbidden", Some("tenant_id"));
+        acme.member.get(&theirs).await.problem(404, "not-found", None);
         op.get("/v1/standing/preview?hours=0").await.problem(400, "invalid", Some("hours"));
 
         let exempt = json!({ "tenant_id": acme.tenant, "reason": "a hospital" });
