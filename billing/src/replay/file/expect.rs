@@ -22,7 +22,7 @@ pub struct Expect {
 
 pub const LINE_KINDS: [&str; 2] = ["usage", "adjustment"];
 pub const QUALITIES: [&str; 2] = ["observed", "corrected"];
-pub const ACTIONS: [&str; 4] = ["stop", "start", "pause", "resume"];
+pub const ACTIONS: [&str; 5] = ["stop", "start", "pause", "resume", "delete"];
 pub const ACTION_STATES: [&str; 4] = ["issued", "confirmed", "dropped", "failed"];
 
 /// What stands behind a key.

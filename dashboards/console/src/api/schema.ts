@@ -1096,6 +1096,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/standing/exemptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exemptions that have not ended. */
+        get: operations["list_exemptions"];
+        put?: never;
+        /** Keeps a shortage from stopping a tenant's instances, or one of them. */
+        post: operations["create_exemption"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/standing/exemptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends an exemption now. */
+        delete: operations["end_exemption"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/standing/guard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether automatic stops are paused. */
+        get: operations["get_guard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/standing/guard/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets automatic stops go on: those that wait are done, and the guard looks again after an hour. */
+        post: operations["resume_guard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/standing/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is paused, stopped or deleted for want of money in the next hours, if nobody pays. */
+        get: operations["preview_cuts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/standing/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Steps that are due and wait for an approval, or are only written down (dry run). */
+        get: operations["list_steps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/system/backup": {
         parameters: {
             query?: never;
@@ -1263,6 +1366,41 @@ export interface paths {
         put?: never;
         /** Sets what is used to what there is. The daily check (`quota-drift`) tells where they differ. */
         post: operations["recount_quota"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/standing/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets the step that is due for a tenant happen, whatever the mode and the guard say. */
+        post: operations["approve_step"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/standing/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is set for the tenant's standing alone. */
+        get: operations["get_standing_settings"];
+        /** Sets delays, warnings and the ladder's end for one tenant. */
+        put: operations["put_standing_settings"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1459,6 +1597,13 @@ export interface components {
             /** @description The last of what the serial port printed. */
             tail: string;
         };
+        CreateExemption: {
+            from?: components["schemas"]["Timestamp"] | null;
+            instance_id?: components["schemas"]["InstanceId"] | null;
+            reason: string;
+            tenant_id: components["schemas"]["TenantId"];
+            to?: components["schemas"]["Timestamp"] | null;
+        };
         CreateFlavor: {
             /** Format: int64 */
             disk_gib: number;
@@ -1556,6 +1701,30 @@ export interface components {
             /** @description Shown once: where the user sets a password. */
             setup_url?: string | null;
         };
+        /** @description What a shortage stops next of a tenant. */
+        Cut: {
+            /** @description When; in the past where it waits. */
+            at: components["schemas"]["Timestamp"];
+            /** @description When it was looked at last. */
+            balance: components["schemas"]["Micros"];
+            balance_at: components["schemas"]["Timestamp"];
+            burn_per_hour: components["schemas"]["Nanos"];
+            currency: string;
+            /** @description What it stops, pauses or deletes; exempt instances are not among them. */
+            instances: components["schemas"]["CutInstance"][];
+            /** @description The standing that the step leads to. */
+            next: components["schemas"]["Standing"];
+            runs_out_at?: components["schemas"]["Timestamp"] | null;
+            standing: components["schemas"]["Standing"];
+            /** @description `awaiting`, `approved` or `dry_run`, where the step is due and did not simply happen. */
+            step?: string | null;
+            tenant: string;
+            tenant_id: components["schemas"]["TenantId"];
+        };
+        CutInstance: {
+            id: components["schemas"]["InstanceId"];
+            name: string;
+        };
         Delivery: {
             /** Format: int64 */
             attempts: number;
@@ -1594,6 +1763,21 @@ export interface components {
         DiskFormat: "qcow2" | "raw";
         /** @enum {string} */
         EffectivePower: "running" | "paused" | "stopped" | "absent";
+        Exemption: {
+            /** @description Who made it. */
+            actor: string;
+            from: components["schemas"]["Timestamp"];
+            id: components["schemas"]["ExemptionId"];
+            instance_id?: components["schemas"]["InstanceId"] | null;
+            reason: string;
+            tenant_id: components["schemas"]["TenantId"];
+            to?: components["schemas"]["Timestamp"] | null;
+        };
+        /** Format: uuid */
+        ExemptionId: string;
+        Exemptions: {
+            items: components["schemas"]["Exemption"][];
+        };
         Flavor: {
             created_at: components["schemas"]["Timestamp"];
             /** Format: int64 */
@@ -1807,6 +1991,14 @@ export interface components {
         };
         /** @description An amount in the account's currency, a decimal string with up to six decimals. */
         Micros: string;
+        /**
+         * @description What a month costs at least where anything of it was used; the rest is charged when the month
+         *     closes.
+         */
+        Minimum: {
+            amount: components["schemas"]["Micros"];
+            per: components["schemas"]["Scope"];
+        };
         /** @description A price in the book's currency, a decimal string with up to nine decimals. */
         Nanos: string;
         /** @description What was told to people, and how that went. */
@@ -1855,6 +2047,37 @@ export interface components {
             finished_at?: components["schemas"]["Timestamp"] | null;
             name: string;
             started_at: components["schemas"]["Timestamp"];
+        };
+        /** @description An account's own; what is not set is as the product has it. Durations are milliseconds. */
+        OwnRules: {
+            /** @default null */
+            furthest: components["schemas"]["Standing"] | null;
+            /**
+             * Format: int64
+             * @description From running out of balance to being suspended.
+             * @default null
+             */
+            grace_ms: number | null;
+            /**
+             * Format: int64
+             * @default null
+             */
+            notice_to_reclaim_ms: number | null;
+            /**
+             * Format: int64
+             * @default null
+             */
+            stop_to_notice_ms: number | null;
+            /**
+             * Format: int64
+             * @default null
+             */
+            suspend_to_stop_ms: number | null;
+            /**
+             * @description How long before the balance runs out it is warned; none in the list: never.
+             * @default null
+             */
+            warnings_ms: number[] | null;
         };
         Page_Alert: {
             items: {
@@ -2064,6 +2287,7 @@ export interface components {
                 currency: string;
                 id: components["schemas"]["PriceBookId"];
                 name: string;
+                tenant_id?: components["schemas"]["TenantId"] | null;
                 /** @description In the order of their publication. */
                 versions: components["schemas"]["PriceVersion"][];
             }[];
@@ -2181,26 +2405,73 @@ export interface components {
             /** @description Per unit and hour. */
             unit_price: components["schemas"]["Nanos"];
         };
+        PriceBlock: {
+            /** @description Of the block. */
+            price: components["schemas"]["Nanos"];
+            /**
+             * Format: int64
+             * @description In what the price is per.
+             */
+            size: number;
+        };
         PriceBook: {
             created_at: components["schemas"]["Timestamp"];
             currency: string;
             id: components["schemas"]["PriceBookId"];
             name: string;
+            tenant_id?: components["schemas"]["TenantId"] | null;
             /** @description In the order of their publication. */
             versions: components["schemas"]["PriceVersion"][];
         };
         /** Format: uuid */
         PriceBookId: string;
+        /** @description As it is written. */
+        PriceRate: {
+            /** @description What it prices, such as `instance.compute`. */
+            component: string;
+            /**
+             * Format: int64
+             * @description What of a month costs nothing.
+             */
+            free?: number | null;
+            /** @description Each part of the month's use at its tier's price. */
+            graduated?: components["schemas"]["Tier"][] | null;
+            /** @description Names it in its version, on lines and invoices. */
+            id: string;
+            minimum?: components["schemas"]["Minimum"] | null;
+            package?: components["schemas"]["PriceBlock"] | null;
+            price?: components["schemas"]["Nanos"] | null;
+            scope?: components["schemas"]["Scope"] | null;
+            /**
+             * Format: int64
+             * @description How much the price is for: 1 where it is left out.
+             */
+            unit?: number | null;
+            /** @description The whole month's use at the price of the tier that it ends in; charged at the month's close. */
+            volume?: components["schemas"]["Tier"][] | null;
+            where?: components["schemas"]["Selector"];
+        };
         PriceVersion: {
             effective_at: components["schemas"]["Timestamp"];
             id: components["schemas"]["PriceVersionId"];
-            /** Format: int64 */
+            kind: components["schemas"]["PriceVersionKind"];
+            /**
+             * Format: int64
+             * @description From 1, in its book.
+             */
             number: number;
+            /** @description Those of the rates that are standard prices by meter, by meter. */
             prices: components["schemas"]["Price"][];
             published_at: components["schemas"]["Timestamp"];
+            rates: components["schemas"]["PriceRate"][];
+            /** @description Of a correction or an override; else empty. */
+            reason: string;
+            tax: components["schemas"]["Tax"];
         };
         /** Format: uuid */
         PriceVersionId: string;
+        /** @enum {string} */
+        PriceVersionKind: "regular" | "correction" | "override";
         /** @description RFC 9457 problem details. */
         Problem: {
             /** @description What is wrong with this request. */
@@ -2225,6 +2496,12 @@ export interface components {
             status: string;
             /** @description What the answer lacks: parts of the store that are damaged. */
             warnings?: string[] | null;
+        };
+        PutStandingSettings: {
+            /** @description Why; it is kept. */
+            reason?: string;
+            /** @description All of them: what is not named is as the product has it. */
+            settings: components["schemas"]["OwnRules"];
         };
         Quota: {
             items: components["schemas"]["QuotaItem"][];
@@ -2321,6 +2598,25 @@ export interface components {
             source: string;
             updated_at: components["schemas"]["Timestamp"];
         };
+        /**
+         * @description Over what tiers, blocks and the free allowance of a month are counted.
+         * @enum {string}
+         */
+        Scope: "resource" | "tenant";
+        /** @description All of it must match; the empty one matches everything. */
+        Selector: {
+            /**
+             * @description A flavor's id.
+             * @default null
+             */
+            flavor: string | null;
+            /** @default {} */
+            labels: {
+                [key: string]: string;
+            };
+            /** @default null */
+            region: string | null;
+        };
         Sensor: {
             /** Format: int64 */
             id: number;
@@ -2378,6 +2674,49 @@ export interface components {
          * @enum {string}
          */
         Standing: "active" | "warned" | "overdue" | "suspended" | "stopped" | "reclaim_pending" | "reclaimed";
+        /** @description How the guard stands. */
+        StandingGuard: {
+            /** @description Who brought it there: `guard` itself, or an operator. */
+            actor: string;
+            /** Format: int64 */
+            of_tenants: number;
+            /** @description Automatic stops wait for an operator. */
+            paused: boolean;
+            reason: string;
+            since?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description At risk when it paused last, and how many had something running then.
+             */
+            tenants: number;
+        };
+        StandingPreview: {
+            /** @description The soonest first; at most 1000 tenants. */
+            items: components["schemas"]["Cut"][];
+        };
+        StandingReason: {
+            /** @description Why; it is kept. */
+            reason: string;
+        };
+        /** @description A step that did not simply happen. */
+        StandingStep: {
+            /** @description Who approved it, and why. */
+            actor: string;
+            /** @description When it was due. */
+            at: components["schemas"]["Timestamp"];
+            decided_at?: components["schemas"]["Timestamp"] | null;
+            /** Format: int64 */
+            episode: number;
+            reason: string;
+            /** @description Where it leads. */
+            standing: components["schemas"]["Standing"];
+            /** @description `awaiting` an operator, `approved`, or `dry_run`. */
+            state: string;
+            tenant_id: components["schemas"]["TenantId"];
+        };
+        StandingSteps: {
+            items: components["schemas"]["StandingStep"][];
+        };
         /** Format: uuid */
         StreamId: string;
         SystemInfo: {
@@ -2392,6 +2731,17 @@ export interface components {
             started_at: components["schemas"]["Timestamp"];
             version: string;
         };
+        /** @description None by default. */
+        Tax: {
+            mode: components["schemas"]["TaxMode"];
+            /**
+             * @description Of the net amount: "0.06" is 6 %.
+             * @example 0.06
+             */
+            rate: string;
+        };
+        /** @enum {string} */
+        TaxMode: "included" | "on_top";
         Tenant: {
             balance: components["schemas"]["Micros"];
             created_at: components["schemas"]["Timestamp"];
@@ -2404,6 +2754,15 @@ export interface components {
         };
         /** Format: uuid */
         TenantId: string;
+        /** @description A part of a month's measure, in what the price is per (hours of use, GiB, …). */
+        Tier: {
+            price: components["schemas"]["Nanos"];
+            /**
+             * Format: int64
+             * @description Including; none in the last tier only.
+             */
+            up_to?: number | null;
+        };
         /**
          * Format: date-time
          * @description An instant, RFC 3339 in UTC with milliseconds.
@@ -5161,6 +5520,233 @@ export interface operations {
             };
         };
     };
+    list_exemptions: {
+        parameters: {
+            query?: {
+                /** @description For operators: one tenant's only. */
+                tenant_id?: components["schemas"]["TenantId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exemptions"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_exemption: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateExemption"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exemption"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_exemption: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ExemptionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exemption"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_guard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingGuard"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_guard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StandingReason"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingGuard"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_cuts: {
+        parameters: {
+            query?: {
+                /** @description How far to look ahead (1 to 744, 24 where not given). */
+                hours?: number;
+                /** @description For operators: one tenant's only. */
+                tenant_id?: components["schemas"]["TenantId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingPreview"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_steps: {
+        parameters: {
+            query?: {
+                /** @description For operators: one tenant's only. */
+                tenant_id?: components["schemas"]["TenantId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingSteps"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     create_backup: {
         parameters: {
             query?: never;
@@ -5571,6 +6157,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QuotaRecount"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approve_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StandingReason"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingStep"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_standing_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnRules"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_standing_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutStandingSettings"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnRules"];
                 };
             };
             /** @description What was wrong (RFC 9457) */

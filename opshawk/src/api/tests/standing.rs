@@ -50,7 +50,7 @@ async fn a_preview_says_what_stops_and_an_exemption_takes_it_away() {
         acme.member.post(EXEMPTIONS, &exempt).await.problem(403, "forbidden", None);
         let wrong =
             json!({ "tenant_id": acme.tenant, "instance_id": other.instance, "reason": "x" });
-        op.post(EXEMPTIONS, &wrong).await.problem(404, "not-found", Some("instance_id"));
+        op.post(EXEMPTIONS, &wrong).await.problem(400, "invalid", Some("instance_id"));
         let unsaid = json!({ "tenant_id": acme.tenant, "reason": " " });
         op.post(EXEMPTIONS, &unsaid).await.problem(400, "invalid", Some("reason"));
         let made = op.keyed(EXEMPTIONS, "k", &exempt).await.expect(201);
