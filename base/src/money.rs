@@ -77,6 +77,14 @@ fn overflow() -> Error {
 
 /// `n / d`, ties to the even neighbour; `d` is positive.
 pub const fn div_half_even(n: i128, d: i128) -> i128 {
+    // What fits 64 bits is divided several times faster there.
+    if n as i64 as i128 == n && d as i64 as i128 == d {
+        let (n, d) = (n as i64, d as i64);
+        let (floor, rest) = (n.div_euclid(d), n.rem_euclid(d));
+        let other = d - rest;
+        let up = rest > other || (rest == other && floor % 2 != 0);
+        return floor as i128 + up as i128;
+    }
     let floor = n.div_euclid(d);
     let rest = n.rem_euclid(d);
     // Compared without doubling, which could overflow.

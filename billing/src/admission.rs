@@ -13,8 +13,8 @@ pub use crate::meter::Component;
 use crate::{
     Settings, accounts,
     balance::{Snapshot, snapshot},
-    forecast::exact,
-    meter,
+    forecast::{exact, hourly},
+    meter, prices,
     standing::{Standing, notices::duration},
     usage::project::FOREVER_MS,
 };
@@ -54,8 +54,10 @@ pub async fn admit_resize(
     let snapshot = snapshot(conn, now, tenant).await?;
     let pending = pending(conn, tenant).await?;
     let price = |c: &Component| {
-        let price = snapshot.usage.prices.price(&c.meter, now);
-        price.map_or(0, |(_, nanos)| i128::from(nanos.0).saturating_mul(i128::from(c.quantity)))
+        let (component, flavor) = prices::meters::parts(&c.meter);
+        let shape = flavor.map(|flavor| ("flavor".to_owned(), flavor.to_owned()));
+        let shape = shape.into_iter().collect();
+        hourly(&snapshot.usage.prices, component, &shape, c.quantity, 0, now).0
     };
     let burn = new
         .iter()

@@ -1,12 +1,12 @@
 //! What a tenant has: posted minus accrued at the asked instant. Reading changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use base::{
     Error, Result,
     db::Conn,
     id::TenantId,
-    money::{Exact, Micros, Nanos},
+    money::{Exact, MS_PER_HOUR, Micros, Nanos},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -15,10 +15,13 @@ use utoipa::ToSchema;
 use crate::{
     accounts::{self, Account},
     calendar::Month,
-    forecast::{Position, Running, exact, rounded},
+    forecast::{Position, Running, exact, with_tax},
     rating::{
-        load::{self, Resource, Usage},
-        plan::{Key, Piece, cost},
+        self,
+        book::KeyId,
+        cut::{Span, Used},
+        load,
+        plan::{self, Usage},
     },
     standing::Standing,
 };
@@ -93,10 +96,10 @@ pub async fn balance(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result
 pub(crate) async fn snapshot(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result<Snapshot> {
     let mut account = accounts::get(conn, tenant).await?;
     for _ in 0..READS_MAX {
-        let usage = load::load(conn, &account).await?;
+        let mut usage = load::load(conn, &account).await?;
         let after = accounts::get(conn, tenant).await?;
         if after.version == account.version {
-            let (accrued, position) = assess(&account, &usage, at)?;
+            let (accrued, position) = assess(&account, &mut usage, at)?;
             return Ok(Snapshot { account, usage, accrued, position });
         }
         account = after;
@@ -104,99 +107,84 @@ pub(crate) async fn snapshot(conn: &mut Conn, at: Timestamp, tenant: TenantId) -
     Err(Error::unavailable("the account is changing too fast to be read").remedy("try again"))
 }
 
-/// What is accrued, and the account's position. Pure.
+/// What is accrued, and the account's position: what a posting now would post, and what goes on.
+/// The usage is rated by it. Pure.
 pub(crate) fn assess(
     account: &Account,
-    usage: &Usage,
+    usage: &mut Usage,
     at: Timestamp,
 ) -> Result<(Micros, Position)> {
-    let mut accrued: i128 = 0;
-    let mut settled = exact(account.posted) + exact(account.credit_limit);
-    let mut running = Vec::new();
-    for resource in &usage.resources {
-        let used = used(&resource.pieces(usage, account, at.max(resource.rated)));
-        let current = current(account, usage, resource, at);
-        // What no longer fits will be parked when it is posted, and counts no further.
-        let mut parked = resource.parked.clone();
-        for key in keys(account, resource, &used) {
-            let used = used.get(key).copied().unwrap_or_default();
-            let posted = resource.totals.get(key).copied().unwrap_or_default();
-            let due = used.to_micros().map(|total| i128::from(total.0) - i128::from(posted.0));
-            let Some(due) = due.ok().filter(|due| holds(account, accrued + due)) else {
-                parked.insert(key.clone());
-                continue;
-            };
-            accrued += due;
-            settled += exact(posted);
-            if !current.contains(key) {
-                settled -= rounded(used.0);
-            }
-        }
-        running.extend(resource.intervals.iter().filter_map(|interval| {
-            let on = interval.from <= at;
-            let key = current.iter().find(|key| on && key.meter == interval.meter);
-            let counts = interval.to.is_none_or(|to| to > at)
-                && !key.is_some_and(|key| parked.contains(key));
-            counts.then(|| Running {
-                meter: interval.meter.clone(),
-                quantity: interval.quantity,
-                from: interval.from,
-                to: interval.to,
-                used: key.and_then(|key| used.get(key)).map_or(0, |used| used.0),
-            })
-        }));
-    }
-    let accrued = i64::try_from(accrued)
+    let mut plan = plan::plan(usage, |resource| at.max(resource.rated));
+    rating::park_what_the_account_cannot_hold(account, usage, &mut plan);
+    let lines = plan.lines.iter().map(|line| i128::from(line.net) + i128::from(line.tax));
+    let accrued = i64::try_from(lines.sum::<i128>())
         .map(Micros)
         .map_err(|_| Error::internal("more is accrued than the account holds"))?;
+    // What no longer fits will be parked when it is posted, and counts no further.
+    usage.book.parked.extend(plan.parked.iter().map(|parked| parked.group));
+    let settled = exact(account.posted) + exact(account.credit_limit) - exact(accrued);
     let prices = usage.prices.clone();
-    Ok((accrued, Position { at, settled, running, prices, zone: account.timezone }))
+    let position = Position { at, settled, running: Vec::new(), prices, zone: account.timezone };
+    Ok((accrued, going_on(usage, position)))
 }
 
-/// Whether the account could bear a charge of so much, as a posting asks.
-fn holds(account: &Account, accrued: i128) -> bool {
-    let fits = |sum: i128| i64::try_from(sum).is_ok();
-    fits(accrued)
-        && fits(i128::from(account.posted.0) - accrued)
-        && fits(i128::from(account.earned.0) + accrued)
-}
-
-/// All that is used or posted in the months that are looked at: a late fact may have left a posted
-/// key without any use.
-fn keys<'a>(
-    account: &Account,
-    resource: &'a Resource,
-    used: &'a BTreeMap<Key, Exact>,
-) -> BTreeSet<&'a Key> {
-    let first = Month::of(resource.first(account), account.timezone).to_string();
-    let posted = resource.totals.keys();
-    used.keys()
-        .chain(posted.filter(|key| key.month >= first && !resource.parked.contains(*key)))
-        .collect()
-}
-
-/// The rounding keys in which something runs at `at`.
-fn current(account: &Account, usage: &Usage, resource: &Resource, at: Timestamp) -> BTreeSet<Key> {
-    let month = Month::of(at, account.timezone).to_string();
-    resource
-        .intervals
-        .iter()
-        .filter(|i| i.from <= at && i.to.is_none_or(|to| at < to))
-        .filter_map(|i| {
-            let (version, _) = usage.prices.price(&i.meter, at)?;
-            Some(Key { meter: i.meter.clone(), version, month: month.clone() })
-        })
-        .collect()
-}
-
-/// The exact total of each key. A sum that overflows is far beyond what its rounding can hold, and
-/// is kept at the bound.
-fn used(pieces: &[Piece]) -> BTreeMap<Key, Exact> {
-    let mut all: BTreeMap<Key, Exact> = BTreeMap::new();
-    for piece in pieces {
-        let total = all.entry(piece.key.clone()).or_default();
-        let sum = cost(piece).and_then(|cost| total.checked_add(cost));
-        *total = sum.unwrap_or(Exact(i128::MAX));
+/// Moves what is in use from what is settled to what is running.
+fn going_on(usage: &mut Usage, mut position: Position) -> Position {
+    let (at, month) = (position.at, Month::of(position.at, position.zone));
+    let mut counted: BTreeSet<u32> = BTreeSet::new();
+    let spans: Vec<Span> = usage.resources.iter().flat_map(|r| r.spans.clone()).collect();
+    let ahead = spans.into_iter().filter(|span| span.to > at.ms());
+    for (place, span) in ahead.enumerate() {
+        let is_on = span.from <= at.ms();
+        let Used { shape, components } = span.at(&position.prices, at).clone();
+        for (component, quantity) in components {
+            let mut running = Running {
+                component,
+                shape: shape.clone(),
+                quantity,
+                from: Timestamp::from_ms(span.from),
+                to: (span.to != i64::MAX).then(|| Timestamp::from_ms(span.to)),
+                // Apart from the walks of groups.
+                walk: usize::MAX - place,
+                walked: 0,
+                used: 0,
+            };
+            let found = position.prices.find(component, shape.as_ref(), at).filter(|_| is_on);
+            let rate = found.and_then(|found| usage.book.rate(&found));
+            let key = rate.and_then(|rate| {
+                usage.book.find_key(&KeyId { resource: span.resource, component, rate, month })
+            });
+            if let Some(key) = key {
+                let group = usage.book.keys[key as usize].group;
+                if usage.book.parked.contains(&group) {
+                    continue;
+                }
+                let posted = usage.book.groups.get(group);
+                running.walk = group as usize;
+                running.walked = usage
+                    .book
+                    .groups
+                    .before(group)
+                    .map_or(i64::MAX, |before| before.saturating_add(posted.measure));
+                if counted.insert(group) {
+                    let gross = i128::from(posted.net) + i128::from(posted.tax);
+                    position.settled += gross * Exact::PER_MICRO;
+                    running.used = used(usage, group);
+                }
+            }
+            position.running.push(running);
+        }
     }
-    all
+    position
+}
+
+/// The exact total of a group with tax, in units of [`Exact`].
+fn used(usage: &Usage, group: u32) -> i128 {
+    let posted = usage.book.groups.get(group);
+    let rate = &usage.book.rates[posted.rate as usize];
+    let before = usage.book.groups.before(group).unwrap_or(i64::MAX);
+    // It was rated a moment ago: it fits.
+    let cost = rate.cost(before, posted.measure).unwrap_or(i128::MAX);
+    let hours = cost.saturating_mul(i128::from(MS_PER_HOUR)) / i128::from(rate.scale);
+    with_tax(hours, rate.tax)
 }

@@ -15,7 +15,11 @@ use base::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{accounts, balance::snapshot};
+use crate::{
+    accounts,
+    balance::snapshot,
+    rating::lines::{self, Which},
+};
 
 mod export;
 
@@ -140,39 +144,26 @@ async fn lines(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<BillLine>> {
-    type Row = (String, String, String, String, String, i64, i64, i64, i64, i64, String);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT l.what, l.resource_kind, l.resource_id, l.resource_name, l.meter, l.from_ms, \
-           l.to_ms, l.unit_price_nanos, l.quantity, l.amount_micros, l.kind \
-         FROM rated_lines l JOIN journal t ON t.id = l.transaction_id \
-         WHERE t.tenant_id = $1 AND t.kind = 'charge' AND t.at_ms > $2 AND t.at_ms <= $3 \
-         ORDER BY l.resource_kind, l.resource_id, l.meter, l.from_ms, l.to_ms, t.at_ms, \
-           l.transaction_id, l.position LIMIT $4",
-    )
-    .bind(tenant.to_string())
-    .bind(from.ms())
-    .bind(to.ms())
-    .bind(i64::try_from(LINES_MAX + 1).unwrap_or(i64::MAX))
-    .fetch_all(conn)
-    .await?;
-    if rows.len() > LINES_MAX {
+    let rated = lines::lines(conn, tenant, Which::Charged(from, to), LINES_MAX + 1).await?;
+    if rated.len() > LINES_MAX {
         return Err(Error::invalid("from", "the period has too many charges for one bill")
             .remedy("ask for a shorter period"));
     }
-    Ok(rows
+    let flavors = lines::flavor_names(conn, &rated).await?;
+    Ok(rated
         .into_iter()
-        .map(|(what, kind, id, name, meter, from, to, price, quantity, amount, line)| BillLine {
-            what,
-            resource_kind: kind,
-            resource_id: id,
-            resource_name: name,
-            meter,
-            from: Timestamp::from_ms(from),
-            to: Timestamp::from_ms(to),
-            unit_price: Nanos(price),
-            quantity,
-            amount: Micros(amount),
-            adjustment: line == "adjustment",
+        .map(|line| BillLine {
+            what: line.what(&flavors),
+            meter: line.meter(),
+            from: line.from,
+            to: line.to,
+            unit_price: line.unit_price,
+            quantity: line.quantity,
+            amount: line.gross(),
+            adjustment: line.is_adjustment(),
+            resource_kind: line.resource_kind,
+            resource_id: line.resource_id,
+            resource_name: line.resource_name,
         })
         .collect())
 }

@@ -1,7 +1,10 @@
-//! Billing months in the account's time zone, and the ticks at which usage is posted.
+//! Billing months and days in the account's time zone, the ticks at which usage is posted, and
+//! anniversaries of what is paid by the month.
 
 use base::{money::MS_PER_HOUR, time::Timestamp};
-use chrono::{DateTime, Datelike, Days, NaiveDate, TimeZone, Utc};
+use chrono::{
+    Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
 /// A calendar month of a time zone.
@@ -26,13 +29,7 @@ impl Month {
 
     /// Its first instant. Where a change of the clocks skips midnight, the first that exists.
     pub fn start(self, zone: Tz) -> Timestamp {
-        let day = NaiveDate::from_ymd_opt(self.year, self.month, 1).unwrap_or_default();
-        let midnight = day.and_hms_opt(0, 0, 0).unwrap_or_default();
-        let start: DateTime<Utc> = zone
-            .from_local_datetime(&midnight)
-            .earliest()
-            .map_or_else(|| first_after_gap(day, zone), |local| local.with_timezone(&Utc));
-        Timestamp::from_ms(start.timestamp_millis())
+        start_of(NaiveDate::from_ymd_opt(self.year, self.month, 1).unwrap_or_default(), zone)
     }
 
     pub fn end(self, zone: Tz) -> Timestamp {
@@ -40,17 +37,55 @@ impl Month {
     }
 }
 
-/// Midnight does not exist: the day begins when the clocks have jumped.
-fn first_after_gap(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
-    const QUARTERS_A_DAY: u32 = 96;
-    (1..QUARTERS_A_DAY)
-        .filter_map(|n| day.and_hms_opt(n / 4, n % 4 * 15, 0))
-        .find_map(|time| zone.from_local_datetime(&time).earliest())
-        .map_or_else(
-            // A whole day was skipped, as Samoa did: the next one begins the month.
-            || (day + Days::new(1)).and_hms_opt(0, 0, 0).unwrap_or_default().and_utc(),
-            |local| local.with_timezone(&Utc),
-        )
+/// A local day's first instant.
+fn start_of(day: NaiveDate, zone: Tz) -> Timestamp {
+    at_local(day, NaiveTime::MIN, zone)
+}
+
+/// The first instant that local clocks show this time or, where a change of the clocks skips it,
+/// have passed it.
+fn at_local(day: NaiveDate, time: NaiveTime, zone: Tz) -> Timestamp {
+    // A change skips minutes or hours; a whole day was skipped once, by Samoa.
+    const QUARTERS_MAX: i64 = 2 * 96;
+    let wanted = day.and_time(time);
+    let found = (0..=QUARTERS_MAX)
+        .find_map(|n| zone.from_local_datetime(&(wanted + TimeDelta::minutes(15 * n))).earliest());
+    let instant = found.map_or_else(|| wanted.and_utc(), |local| local.with_timezone(&Utc));
+    // Where the clocks jumped within the quarter that was found, the jump itself.
+    let at = Timestamp::from_ms(instant.timestamp_millis());
+    let before = at.saturating_add_ms(-1).to_chrono().with_timezone(&zone).naive_local();
+    if before < wanted { at } else { first_not_before(wanted, at, zone) }
+}
+
+/// The earliest instant, not after `at`, whose local time is not before `wanted`.
+fn first_not_before(wanted: NaiveDateTime, at: Timestamp, zone: Tz) -> Timestamp {
+    const QUARTER_MS: i64 = 15 * 60_000;
+    let (mut low, mut high) = (at.ms() - QUARTER_MS, at.ms());
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        let local = Timestamp::from_ms(middle).to_chrono().with_timezone(&zone).naive_local();
+        if local < wanted { low = middle } else { high = middle }
+    }
+    Timestamp::from_ms(high)
+}
+
+/// The end of the local day that `at` lies in.
+pub fn day_end(at: Timestamp, zone: Tz) -> Timestamp {
+    let today = at.to_chrono().with_timezone(&zone).date_naive();
+    // A day that the zone skipped has no instant of its own: it ends where it begins.
+    (1..=2)
+        .map(|days| start_of(today + Days::new(days), zone))
+        .find(|end| *end > at)
+        .unwrap_or_else(|| at.saturating_add_ms(24 * MS_PER_HOUR))
+}
+
+/// The start of the `n`th month of what was ordered at `order`: the same local day and time, or the
+/// month's last day where it has no such day. It is reckoned from the original day, so that after a
+/// 28 February a 31st is a 31st again.
+pub fn anniversary(order: Timestamp, n: u32, zone: Tz) -> Timestamp {
+    let local = order.to_chrono().with_timezone(&zone).naive_local();
+    let day = local.date().checked_add_months(Months::new(n)).unwrap_or(local.date());
+    if n == 0 { order } else { at_local(day, local.time(), zone) }
 }
 
 /// `YYYY-MM`, which sorts as time does.
@@ -60,16 +95,33 @@ impl std::fmt::Display for Month {
     }
 }
 
-/// The first tick after `at`: the end of its hour (UTC), or of its month where that is earlier.
+impl std::str::FromStr for Month {
+    type Err = base::Error;
+    fn from_str(text: &str) -> base::Result<Self> {
+        let parsed = text.split_once('-').and_then(|(year, month)| {
+            let digits = |s: &str, n| s.len() == n && s.bytes().all(|b| b.is_ascii_digit());
+            let written = digits(year, 4) && digits(month, 2);
+            let (year, month) = (year.parse().ok()?, month.parse().ok()?);
+            (written && (1..=12).contains(&month)).then_some(Self { year, month })
+        });
+        parsed.ok_or_else(|| {
+            base::Error::invalid("month", format!("'{text}' is not a month"))
+                .remedy("write year and month, such as 2026-10")
+        })
+    }
+}
+
+/// The first tick after `at`: the end of its hour (UTC), or of its local day where that is earlier.
 pub fn next_tick(at: Timestamp, zone: Tz) -> Timestamp {
     let hour = Timestamp::from_ms((at.ms().div_euclid(MS_PER_HOUR) + 1) * MS_PER_HOUR);
-    hour.min(Month::of(at, zone).end(zone))
+    hour.min(day_end(at, zone))
 }
 
 /// The last tick at or before `at`.
 pub fn last_tick(at: Timestamp, zone: Tz) -> Timestamp {
     let hour = Timestamp::from_ms(at.ms().div_euclid(MS_PER_HOUR) * MS_PER_HOUR);
-    hour.max(Month::of(at, zone).start(zone))
+    let today = at.to_chrono().with_timezone(&zone).date_naive();
+    hour.max(start_of(today, zone))
 }
 
 #[cfg(test)]

@@ -4,14 +4,22 @@
 //! is still being used up counts exactly, so that the instant at which it reaches zero does not
 //! depend on when somebody posted; a rounding key that is closed counts as it was rounded.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use base::{
     id::PriceVersionId,
-    money::{Exact, Micros, Nanos, div_half_even},
+    money::{Exact, MS_PER_HOUR, Micros, Nanos, div_half_even},
     time::Timestamp,
 };
 use chrono_tz::Tz;
 
-use crate::{calendar::Month, prices::timeline::Timeline};
+use crate::{
+    calendar::Month,
+    prices::{
+        tax::{Tax, TaxMode},
+        timeline::Timeline,
+    },
+};
 
 /// Changes of price, ends of months and of intervals that are looked at; later ones are taken to
 /// change nothing. About fifty years of months.
@@ -22,12 +30,19 @@ const END_OF_TIME: Timestamp = Timestamp::from_ms(253_402_300_799_999);
 /// Something that is in use, or will be.
 #[derive(Debug, Clone)]
 pub struct Running {
-    pub meter: String,
+    /// `instance.compute`.
+    pub component: &'static str,
+    /// How prices see it.
+    pub shape: Arc<BTreeMap<String, String>>,
     pub quantity: i64,
     pub from: Timestamp,
     /// None: it goes on.
     pub to: Option<Timestamp>,
-    /// The exact total so far of its present rounding key, in units of [`Exact`].
+    /// What goes through the tiers of one month together has one number.
+    pub walk: usize,
+    /// How far that walk is, in unit-milliseconds.
+    pub walked: i64,
+    /// The exact total so far of its present rounding key with tax, in units of [`Exact`].
     pub used: i128,
 }
 
@@ -61,9 +76,17 @@ impl Position {
 
     /// Zero outside of its interval, and where it is free.
     fn rate(&self, running: &Running, at: Timestamp) -> i128 {
+        self.slope(running, at).0
+    }
+
+    /// What it costs an hour, and how far its walk is where that changes.
+    fn slope(&self, running: &Running, at: Timestamp) -> (i128, Option<i64>) {
         let on = running.from <= at && running.to.is_none_or(|to| at < to);
-        let price = self.prices.price(&running.meter, at).filter(|_| on);
-        price.map_or(0, |(_, nanos)| i128::from(nanos.0) * i128::from(running.quantity))
+        let Running { component, shape, quantity, walked, .. } = running;
+        match on {
+            true => hourly(&self.prices, component, shape, *quantity, *walked, at),
+            false => (0, None),
+        }
     }
 
     /// Whether nothing is left: below zero, or at zero with something that burns.
@@ -97,11 +120,12 @@ impl Position {
         None
     }
 
-    /// The next instant at which what it burns may change by itself: a price comes into force, or
-    /// something begins or ends.
+    /// The next instant at which what it burns may change by itself: a price comes into force, a
+    /// tier ends, or something begins or ends.
     pub fn burn_changes_at(&self) -> Option<Timestamp> {
         let edges = self.running.iter().flat_map(|r| [Some(r.from), r.to]).flatten();
         edges
+            .chain(self.running.iter().filter_map(|r| self.tier_ends(r)))
             .filter(|edge| *edge > self.at)
             .chain(self.prices.next_change(self.at))
             .min()
@@ -109,22 +133,48 @@ impl Position {
     }
 
     /// The next instant at which a rate or a rounding key changes. Months matter only while
-    /// something burns.
+    /// something burns, or would after its allowance.
     fn next_change(&self) -> Option<Timestamp> {
-        let month = (self.burn() > 0).then(|| Month::of(self.at, self.zone).end(self.zone));
+        let tiers = || self.running.iter().any(|r| self.tier_ends(r).is_some());
+        let matters = self.burn() > 0 || tiers();
+        let month = matters.then(|| Month::of(self.at, self.zone).end(self.zone));
         let month = month.filter(|end| *end <= END_OF_TIME);
         self.burn_changes_at().into_iter().chain(month).min()
+    }
+
+    /// When the walk leaves its present tier, if all goes on as it is.
+    fn tier_ends(&self, running: &Running) -> Option<Timestamp> {
+        let (_, end) = self.slope(running, self.at);
+        let left = i128::from(end?) - i128::from(running.walked);
+        let pace = self.pace(running.walk);
+        let ms = (pace > 0).then(|| left.div_euclid(pace) + i128::from(left % pace != 0))?;
+        Some(self.at.saturating_add_ms(i64::try_from(ms.max(1)).ok()?))
+    }
+
+    /// Unit-milliseconds that the walk gains in a millisecond.
+    fn pace(&self, walk: usize) -> i128 {
+        let on = |r: &&Running| {
+            r.walk == walk && r.from <= self.at && r.to.is_none_or(|to| self.at < to)
+        };
+        self.running.iter().filter(on).map(|r| i128::from(r.quantity)).sum()
     }
 
     /// Goes to `next`, which is no further than the next change.
     fn advance(&mut self, next: Timestamp) {
         let ms = i128::from(next.since_ms(self.at));
-        for index in 0..self.running.len() {
+        let gained: Vec<i128> = self.running.iter().map(|r| self.pace(r.walk) * ms).collect();
+        let month_ends = Month::of(self.at, self.zone) != Month::of(next, self.zone);
+        for (index, gained) in gained.into_iter().enumerate() {
             let rate = self.rate(&self.running[index], self.at);
             let before = self.key(&self.running[index], self.at);
             let after = self.key(&self.running[index], next);
             let running = &mut self.running[index];
             running.used = running.used.saturating_add(rate.saturating_mul(ms));
+            let walked = i128::from(running.walked) + gained;
+            running.walked = match month_ends {
+                true => 0,
+                false => i64::try_from(walked).unwrap_or(i64::MAX),
+            };
             if before != after {
                 // The key is closed: from here on it counts as rounded.
                 self.settled = self.settled.saturating_sub(rounded(running.used));
@@ -134,10 +184,41 @@ impl Position {
         self.at = next;
     }
 
-    fn key(&self, running: &Running, at: Timestamp) -> Option<(PriceVersionId, Month)> {
+    fn key(&self, running: &Running, at: Timestamp) -> Option<(PriceVersionId, String, Month)> {
         let on = running.from <= at && running.to.is_none_or(|to| at < to);
-        let price = self.prices.price(&running.meter, at).filter(|_| on);
-        price.map(|(version, _)| (version, Month::of(at, self.zone)))
+        let found = self.prices.find(running.component, running.shape.as_ref(), at);
+        let found = found.filter(|_| on)?;
+        Some((found.version, found.rate.id.clone(), Month::of(at, self.zone)))
+    }
+}
+
+/// What so much of a component costs in an hour at `at`, with tax, in nano-units; and how far its
+/// walk is where that changes. What does not run evenly has no hourly cost.
+pub(crate) fn hourly(
+    prices: &Timeline,
+    component: &str,
+    shape: &BTreeMap<String, String>,
+    quantity: i64,
+    walked: i64,
+    at: Timestamp,
+) -> (i128, Option<i64>) {
+    let found = prices.find(component, shape, at);
+    let slope = found.and_then(|found| {
+        let scale = found.rate.scale()?;
+        let (price, end) = found.rate.slope(walked, scale)?;
+        let nanos = i128::from(price.0).saturating_mul(i128::from(quantity));
+        let hour = nanos.saturating_mul(i128::from(MS_PER_HOUR)) / i128::from(scale);
+        Some((with_tax(hour, found.tax), end))
+    });
+    slope.unwrap_or((0, None))
+}
+
+/// What the tenant pays of an exact cost.
+pub(crate) fn with_tax(cost: i128, tax: Tax) -> i128 {
+    const MILLION: i128 = 1_000_000;
+    match tax.mode {
+        TaxMode::OnTop => cost.saturating_mul(MILLION + i128::from(tax.ppm())) / MILLION,
+        TaxMode::Included => cost,
     }
 }
 

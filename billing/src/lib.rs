@@ -14,7 +14,8 @@
 //! | [`usage`] | facts, and the spans that follow from them |
 //! | [`findings`] | what somebody should look at, until it is resolved |
 //! | [`prices`] | price books, immutable versions with effective dates; models, selectors, tax, timelines are pure |
-//! | [`rating`] | spans and prices to lines and ledger; `plan` is the pure part |
+//! | [`rating`] | spans and prices to lines and ledger; `plan` and all under it is pure |
+//! | [`calendar`] | months, days, ticks and anniversaries in an account's time zone |
 //! | [`ledger`] | double entry, append-only |
 //! | [`agenda`] | when each account is due for rating and standing, and what was found last |
 //! | [`accounts`] | a tenant's account: its lock, its top-ups, its balance |

@@ -9,7 +9,7 @@
 use base::{Error, Result, id::FlavorId};
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::{self, Attributes};
+use crate::kinds::Attributes;
 
 pub const DISK_GIB: &str = "disk_gib";
 const INSTANCE: &str = "instance:";
@@ -77,39 +77,9 @@ pub fn components(state: ResourceState, flavor: FlavorId, disk_gib: i64) -> Vec<
     compute.into_iter().chain(Some(disk).filter(|disk| disk.quantity > 0)).collect()
 }
 
-/// The meters that run in a span of usage, with their quantities. Of the kinds, prices have words for
-/// instances only.
-pub fn of_span(kind: &str, state: &str, attributes: &Attributes) -> Vec<(String, i64)> {
-    let Some(kind) = kinds::find(kind).filter(|kind| kind.name == "instance") else {
-        return Vec::new();
-    };
-    let flavor = attributes.text("flavor").unwrap_or_default();
-    kind.components(state, attributes)
-        .filter_map(|(component, quantity)| {
-            let meter = match component.name {
-                "compute" => format!("{INSTANCE}{flavor}"),
-                "compute_suspended" => format!("{INSTANCE_PAUSED}{flavor}"),
-                "disk" => DISK_GIB.to_owned(),
-                _ => return None,
-            };
-            Some((meter, quantity))
-        })
-        .collect()
-}
-
 /// What facts say of an instance.
 pub fn attributes(flavor: FlavorId, disk_gib: i64) -> Attributes {
     Attributes::default().with("flavor", flavor.to_string().as_str()).with("disk_gib", disk_gib)
-}
-
-/// Whether it is an instance's computing, rather than its disk.
-pub fn is_compute(meter: &str) -> bool {
-    flavor_of(meter).is_some()
-}
-
-/// The meter whose price is taken where this one has none.
-pub fn fallback(meter: &str) -> Option<String> {
-    meter.strip_prefix(INSTANCE_PAUSED).map(|flavor| format!("{INSTANCE}{flavor}"))
 }
 
 pub fn flavor_of(meter: &str) -> Option<FlavorId> {
@@ -126,14 +96,4 @@ pub fn validate(meter: &str) -> Result<()> {
     }
     Err(Error::invalid("prices", format!("'{meter}' is not a meter"))
         .remedy("use disk_gib, instance:<flavor id> or instance-paused:<flavor id>"))
-}
-
-/// As a bill's reader sees it.
-pub fn describe(meter: &str, name: &str, flavor_name: Option<&str>, quantity: i64) -> String {
-    let Some(flavor) = flavor_of(meter) else {
-        return format!("disk of {name}, {} GiB", quantity.unsigned_abs());
-    };
-    let flavor = flavor_name.map_or_else(|| flavor.to_string(), str::to_owned);
-    let paused = if meter.starts_with(INSTANCE_PAUSED) { ", paused" } else { "" };
-    format!("instance {name}, flavor {flavor}{paused}")
 }

@@ -234,9 +234,8 @@ impl World {
     pub async fn lines(&self) -> Vec<(Timestamp, Timestamp, i64, Micros)> {
         let mut conn = self.db.read().await.unwrap();
         let rows: Vec<(i64, i64, i64, i64)> = sqlx::query_as(
-            "SELECT l.from_ms, l.to_ms, l.quantity, l.amount_micros FROM rated_lines l \
-             JOIN journal t ON t.id = l.transaction_id \
-             ORDER BY t.number, l.position",
+            "SELECT from_ms, to_ms, quantity, net + tax FROM charges \
+             ORDER BY tenant_id, charge_no, position",
         )
         .fetch_all(&mut *conn)
         .await

@@ -19,8 +19,6 @@ CREATE TRIGGER hold_ends_append_only BEFORE UPDATE OR DELETE ON hold_ends
 FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER account_settings_append_only BEFORE UPDATE OR DELETE ON account_settings
 FOR EACH ROW EXECUTE FUNCTION append_only();
-CREATE TRIGGER rated_lines_append_only BEFORE UPDATE OR DELETE ON rated_lines
-FOR EACH ROW EXECUTE FUNCTION append_only();
 -- A transaction's debits equal its credits, all of its own tenant; it seals them.
 CREATE FUNCTION journal_balances() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

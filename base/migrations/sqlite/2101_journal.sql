@@ -39,10 +39,6 @@ CREATE TRIGGER account_settings_no_update BEFORE UPDATE ON account_settings
 BEGIN SELECT RAISE(ABORT, 'account_settings is append-only'); END;
 CREATE TRIGGER account_settings_no_delete BEFORE DELETE ON account_settings
 BEGIN SELECT RAISE(ABORT, 'account_settings is append-only'); END;
-CREATE TRIGGER rated_lines_no_update BEFORE UPDATE ON rated_lines
-BEGIN SELECT RAISE(ABORT, 'rated_lines is append-only'); END;
-CREATE TRIGGER rated_lines_no_delete BEFORE DELETE ON rated_lines
-BEGIN SELECT RAISE(ABORT, 'rated_lines is append-only'); END;
 -- A transaction's debits equal its credits, all of its own tenant; it seals them.
 CREATE TRIGGER journal_balances BEFORE INSERT ON journal
 WHEN (SELECT COALESCE(SUM(CASE direction WHEN 'debit' THEN amount_micros ELSE -amount_micros END), 0)

@@ -34,3 +34,34 @@ fn ticks_are_hours_and_months() {
     assert_eq!(last_tick(at("2026-10-31T18:40:00Z"), kolkata), at("2026-10-31T18:30:00Z"));
     assert_eq!(last_tick(at("2026-10-31T19:00:00Z"), kolkata), at("2026-10-31T19:00:00Z"));
 }
+
+#[test]
+fn days_end_at_local_midnight_or_where_the_clocks_skip_it() {
+    let berlin = chrono_tz::Europe::Berlin;
+    // 23 hours on the last Sunday of March, 25 on that of October.
+    assert_eq!(day_end(at("2026-03-28T23:00:00Z"), berlin), at("2026-03-29T22:00:00Z"));
+    assert_eq!(day_end(at("2026-10-24T22:00:00Z"), berlin), at("2026-10-25T23:00:00Z"));
+    let asuncion = chrono_tz::America::Asuncion;
+    assert_eq!(day_end(at("2017-09-30T12:00:00Z"), asuncion), at("2017-10-01T04:00:00Z"));
+    // Samoa had no 30 December 2011.
+    let apia = chrono_tz::Pacific::Apia;
+    assert_eq!(day_end(at("2011-12-30T09:00:00Z"), apia), at("2011-12-30T10:00:00Z"));
+}
+
+#[test]
+fn anniversaries_keep_the_original_day_and_time() {
+    let shanghai = chrono_tz::Asia::Shanghai;
+    let order = at("2027-01-31T10:30:00+08:00");
+    let nth = |n| anniversary(order, n, shanghai);
+    assert_eq!(nth(0), order);
+    assert_eq!(nth(1), at("2027-02-28T10:30:00+08:00"));
+    assert_eq!(nth(2), at("2027-03-31T10:30:00+08:00"));
+    assert_eq!(nth(13), at("2028-02-29T10:30:00+08:00"));
+    let berlin = chrono_tz::Europe::Berlin;
+    // 02:30 of 29 March 2026 does not exist, that of 25 October exists twice.
+    let order = at("2026-02-28T02:30:00+01:00");
+    assert_eq!(anniversary(at("2026-01-29T02:30:00+01:00"), 2, berlin), at("2026-03-29T01:00:00Z"));
+    assert_eq!(anniversary(order, 1, berlin), at("2026-03-28T02:30:00+01:00"));
+    let order = at("2026-09-25T02:30:00+02:00");
+    assert_eq!(anniversary(order, 1, berlin), at("2026-10-25T00:30:00Z"));
+}

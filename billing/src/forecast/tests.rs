@@ -1,7 +1,12 @@
 use base::money::MS_PER_HOUR;
 
 use super::*;
-use crate::prices::meters::testing::timeline as prices;
+use crate::prices::{
+    components::{COMPUTE, COMPUTE_SUSPENDED},
+    document::{Document, Rate, Scope},
+    meters::testing::{of_documents, timeline},
+    model::{Model, Tier},
+};
 
 const ZONE: Tz = chrono_tz::Asia::Shanghai;
 
@@ -11,8 +16,41 @@ fn hour(n: i64) -> Timestamp {
     start.saturating_add_ms(n * MS_PER_HOUR)
 }
 
-fn running(meter: &str, quantity: i64) -> Running {
-    Running { meter: meter.into(), quantity, from: hour(0), to: None, used: 0 }
+/// Of a component, by the flavor's name where it has one.
+fn shaped(component: &'static str, flavor: &str, quantity: i64) -> Running {
+    let shape = BTreeMap::from([("flavor".to_owned(), flavor.to_owned())]);
+    Running {
+        component,
+        shape: shape.into(),
+        quantity,
+        from: hour(0),
+        to: None,
+        walk: 0,
+        walked: 0,
+        used: 0,
+    }
+}
+
+/// Of the flavor `a` or `b`.
+fn running(flavor: &str, quantity: i64) -> Running {
+    shaped(COMPUTE, flavor, quantity)
+}
+
+fn prices(versions: &[(Timestamp, &[(&str, i64)])]) -> Timeline {
+    let named: Vec<(Timestamp, Vec<(String, i64)>)> = versions
+        .iter()
+        .map(|(from, prices)| {
+            let name = |f: &str| if f.contains(':') { f.into() } else { format!("instance:{f}") };
+            (*from, prices.iter().map(|(flavor, nanos)| (name(flavor), *nanos)).collect())
+        })
+        .collect();
+    let named: Vec<(Timestamp, Vec<(&str, i64)>)> = named
+        .iter()
+        .map(|(from, prices)| (*from, prices.iter().map(|(m, n)| (m.as_str(), *n)).collect()))
+        .collect();
+    let named: Vec<(Timestamp, &[(&str, i64)])> =
+        named.iter().map(|(from, prices)| (*from, prices.as_slice())).collect();
+    timeline(&named)
 }
 
 fn position(balance: &str, running: Vec<Running>, prices: Timeline) -> Position {
@@ -80,7 +118,8 @@ fn a_suspended_instance_burns_at_the_suspended_price() {
     let flavor = base::id::FlavorId::new();
     let (run, pause) = (crate::meter::instance(flavor), crate::meter::instance_paused(flavor));
     let prices = prices(&[(Timestamp::from_ms(0), &[(&run, UNIT), (&pause, UNIT / 10)])]);
-    let p = position("1", vec![running(&pause, 1)], prices);
+    let paused = shaped(COMPUTE_SUSPENDED, &flavor.to_string(), 1);
+    let p = position("1", vec![paused], prices);
     assert_eq!(p.runs_out_at(), Some(hour(10)));
 }
 
@@ -112,4 +151,22 @@ fn scenario_22_no_burn_never_runs_out_and_a_negative_balance_has_run_out_now() {
 fn what_would_last_beyond_the_year_9999_never_runs_out() {
     let prices = prices(&[(Timestamp::from_ms(0), &[("a", 1)])]);
     assert_eq!(position("9000000000", vec![running("a", 1)], prices).runs_out_at(), None);
+}
+
+/// The first ten hours of all that runs free, then 1 an hour, with a quarter of tax on top.
+#[test]
+fn tiers_and_tax_are_foreseen() {
+    let tier = |up_to, price| Tier { up_to, price: Nanos(price) };
+    let mut rate = Rate::standard("any", COMPUTE, Nanos(0));
+    rate.model = Model::Graduated(vec![tier(Some(10), 0), tier(None, UNIT)]);
+    rate.scope = Scope::Tenant;
+    let tax = Tax { mode: TaxMode::OnTop, rate: "0.25".parse().unwrap() };
+    let prices = of_documents(&[(Timestamp::from_ms(0), Document { tax, rates: vec![rate] })]);
+    // Two of them: five hours are free, then 2.5 an hour.
+    let p = position("5", vec![running("a", 1), running("b", 1)], prices.clone());
+    assert_eq!(p.burn_per_hour(), Nanos(0));
+    assert_eq!(p.runs_out_at(), Some(hour(7)));
+    // Six hours were used before.
+    let later = Running { walked: 6 * MS_PER_HOUR, ..running("a", 1) };
+    assert_eq!(position("5", vec![later], prices).runs_out_at(), Some(hour(8)));
 }

@@ -1,6 +1,6 @@
-//! Meters and rates: the rater of today asks by meter, and rates standard prices by flavor only.
+//! Meters and rates: standard prices of instances and their disks, as they were once written.
 
-use base::{id::PriceVersionId, money::Nanos, time::Timestamp};
+use base::money::Nanos;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -8,8 +8,7 @@ use super::{
     components::{COMPUTE, COMPUTE_SUSPENDED, DISK},
     document::{Document, Rate, Scope},
     model::Model,
-    select::{Selector, Shape},
-    timeline::Timeline,
+    select::Selector,
 };
 use crate::meter;
 
@@ -21,16 +20,7 @@ pub struct Price {
     pub unit_price: Nanos,
 }
 
-/// All that a meter says of what is used.
-struct Flavor<'a>(Option<&'a str>);
-
-impl Shape for Flavor<'_> {
-    fn text(&self, attribute: &str) -> Option<&str> {
-        self.0.filter(|_| attribute == "flavor")
-    }
-}
-
-fn parts(meter: &str) -> (&str, Option<&str>) {
+pub(crate) fn parts(meter: &str) -> (&str, Option<&str>) {
     match meter.split_once(':') {
         Some(("instance", flavor)) => (COMPUTE, Some(flavor)),
         Some(("instance-paused", flavor)) => (COMPUTE_SUSPENDED, Some(flavor)),
@@ -77,39 +67,40 @@ pub fn prices(rates: &[Rate]) -> Vec<Price> {
     prices
 }
 
-impl Timeline {
-    /// The version in force, and the meter's price in it; none where it is free.
-    pub fn price(&self, meter: &str, at: Timestamp) -> Option<(PriceVersionId, Nanos)> {
-        let (component, flavor) = parts(meter);
-        let found = self.find(component, &Flavor(flavor), at)?;
-        match found.rate.model {
-            Model::Standard(price) => Some((found.version, price)),
-            // None such is published while this is the rater.
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod testing {
     //! Timelines for the tests of what works on them.
 
     use std::sync::Arc;
 
-    use base::id::PriceBookId;
+    use base::{
+        id::{PriceBookId, PriceVersionId},
+        time::Timestamp,
+    };
 
     use super::*;
-    use crate::prices::timeline::{Assignment, Published, Sources, Version};
+    use crate::prices::timeline::{Assignment, Published, Sources, Timeline, Version};
 
     /// One book from the beginning of time, with versions of standard prices by meter.
     pub fn timeline(versions: &[(Timestamp, &[(&str, i64)])]) -> Timeline {
+        let documents: Vec<(Timestamp, Document)> = versions
+            .iter()
+            .map(|(effective_at, prices)| {
+                let price = |(meter, nanos): &(&str, i64)| Price {
+                    meter: (*meter).into(),
+                    unit_price: Nanos(*nanos),
+                };
+                (*effective_at, document(&prices.iter().map(price).collect::<Vec<_>>()))
+            })
+            .collect();
+        of_documents(&documents)
+    }
+
+    /// One book from the beginning of time, with these versions.
+    pub fn of_documents(versions: &[(Timestamp, Document)]) -> Timeline {
         let book = PriceBookId::new();
-        let publish = |(effective_at, prices): &(Timestamp, &[(&str, i64)])| {
-            let prices: Vec<Price> = prices
-                .iter()
-                .map(|(meter, nanos)| Price { meter: (*meter).into(), unit_price: Nanos(*nanos) })
-                .collect();
-            let version = Version::new(PriceVersionId::new(), document(&prices));
+        let publish = |(effective_at, document): &(Timestamp, Document)| {
+            let version = Version::new(PriceVersionId::new(), document.clone());
             Published { book, effective_at: *effective_at, version: Arc::new(version) }
         };
         Timeline::new(&Sources {

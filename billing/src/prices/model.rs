@@ -46,6 +46,13 @@ pub enum Model {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overflow;
 
+impl From<Overflow> for base::Error {
+    fn from(_: Overflow) -> Self {
+        Self::new(base::ErrorKind::Invalid, "the amount is beyond what the ledger can hold")
+            .remedy("lower the price or the quantity")
+    }
+}
+
 impl Model {
     /// The price of `w` from nothing on.
     ///

@@ -42,6 +42,12 @@ impl Version {
         Self { id, document, by_component }
     }
 
+    /// Its rate of that name.
+    pub fn found(&self, rate: &str) -> Option<Found<'_>> {
+        let rate = self.document.rates.iter().find(|r| r.id == rate)?;
+        Some(Found { version: self.id, rate, tax: self.document.tax })
+    }
+
     /// The rate that prices this component of something of this shape.
     pub fn rate(&self, component: &str, shape: &(impl Shape + ?Sized)) -> Option<&Rate> {
         let rates = self.by_component.get(component)?;
@@ -163,6 +169,18 @@ impl Timeline {
             })
         };
         in_layers(component).or_else(|| in_layers(components::component(component)?.fallback?))
+    }
+
+    /// The rate of that name in that version, where it is ever in force.
+    pub fn rate(&self, version: PriceVersionId, rate: &str) -> Option<Found<'_>> {
+        let version = self.0.iter().flat_map(|s| &s.layers).find(|v| v.id == version)?;
+        version.found(rate)
+    }
+
+    /// When the version first comes into force.
+    pub fn begins(&self, version: PriceVersionId) -> Option<Timestamp> {
+        let span = self.0.iter().find(|span| span.layers.iter().any(|v| v.id == version))?;
+        Some(span.from)
     }
 
     /// The next change of prices after `at`.

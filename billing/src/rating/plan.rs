@@ -1,218 +1,192 @@
-//! What is to be posted for one resource: pure, so that it can be proved without a database.
+//! What is to be posted: pure, so that it can be proved without a database.
 //!
-//! Amounts telescope: the posted amount of a [`Key`] is always the half-even rounding of its exact
-//! total so far, and a line is the difference to the one before. However time is cut into postings,
-//! the sum is the same.
+//! A resource is rated from where the last rating ended to where this one ends. Where something
+//! before that may have changed, all of its months since are rated anew, and what differs from the
+//! posted lines becomes adjustments.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use base::{
-    Result,
-    id::PriceVersionId,
-    money::{Exact, Micros, Nanos},
-    time::Timestamp,
-};
+use base::time::Timestamp;
 use chrono_tz::Tz;
 
+use super::{
+    book::{Book, ResourceId},
+    cut::{Days, Span, Step, slices},
+    engine::{LineKind, Parked, Priced, Quality, Slice, rate},
+    line::{differences, differing_units},
+};
 use crate::{calendar::Month, prices::timeline::Timeline};
 
-/// What rounds together, of one tenant's resource.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    pub meter: String,
-    pub version: PriceVersionId,
-    /// `YYYY-MM`.
-    pub month: String,
+/// One resource that is in use, or was changed since it was rated.
+#[derive(Debug)]
+pub struct Resource {
+    /// Into the book.
+    pub number: u32,
+    /// Where the last rating ended.
+    pub rated: Timestamp,
+    /// The first instant at which something may be otherwise than when it was rated.
+    pub dirty: Option<Timestamp>,
+    /// When the last fact counted.
+    pub changed: Timestamp,
+    /// Those that reach into the months that are looked at.
+    pub spans: Vec<Span>,
+    /// The posted lines of these months, where something before `rated` may have changed.
+    pub posted: Vec<Slice>,
 }
 
-/// A stretch of use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interval {
-    pub meter: String,
-    pub name: String,
-    pub quantity: i64,
-    pub from: Timestamp,
-    /// None: it goes on.
-    pub to: Option<Timestamp>,
-}
-
-/// A part of an interval at one price, in one month.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    pub key: Key,
-    pub name: String,
-    pub unit_price: Nanos,
-    pub quantity: i64,
-    pub from: Timestamp,
-    pub to: Timestamp,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineKind {
-    Usage,
-    /// Corrects what was posted for a time that had passed already.
-    Adjustment,
-}
-
-impl LineKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Adjustment => "adjustment",
+impl Resource {
+    /// The first instant that has to be looked at: where something may have changed before it was
+    /// rated, the beginning of that month, since lines are compared by months.
+    pub fn first(&self, zone: Tz) -> Timestamp {
+        match self.corrected_from() {
+            Some(dirty) => Month::of(dirty, zone).start(zone),
+            None => self.rated,
         }
+    }
+
+    /// From where on what is posted may be wrong; none: it is right.
+    pub fn corrected_from(&self) -> Option<Timestamp> {
+        self.dirty.filter(|dirty| *dirty < self.rated)
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    pub piece: Piece,
-    pub amount: Micros,
-    pub kind: LineKind,
+/// A tenant's use with all that it takes to rate it.
+#[derive(Debug)]
+pub struct Usage {
+    pub resources: Vec<Resource>,
+    pub prices: Timeline,
+    pub book: Book,
+    pub zone: Tz,
+}
+
+impl Usage {
+    pub fn id(&self, resource: &Resource) -> &ResourceId {
+        &self.book.resources[resource.number as usize]
+    }
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// In order of time.
-    pub lines: Vec<Line>,
-    /// Keys whose amount does not fit, and why.
-    pub parked: Vec<(Key, String)>,
+    pub lines: Vec<Priced>,
+    /// Groups whose amount does not fit.
+    pub parked: Vec<Parked>,
 }
 
-/// Cuts the intervals at `from` and `until`, at changes of price and at the ends of months. What
-/// has no price is free and left out.
-pub fn pieces(
-    intervals: &[Interval],
-    prices: &Timeline,
-    zone: Tz,
-    from: Timestamp,
-    until: Timestamp,
-) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    for interval in intervals {
-        let end = interval.to.map_or(until, |to| to.min(until));
-        let mut start = interval.from.max(from);
-        while start < end {
-            let month = Month::of(start, zone);
-            let change = prices.next_change(start).unwrap_or(end);
-            let stop = end.min(month.end(zone)).min(change);
-            if let Some((version, unit_price)) = prices.price(&interval.meter, start) {
-                let key = Key { meter: interval.meter.clone(), version, month: month.to_string() };
-                pieces.push(Piece {
-                    key,
-                    name: interval.name.clone(),
-                    unit_price,
-                    quantity: interval.quantity,
-                    from: start,
-                    to: stop,
-                });
-            }
-            start = stop;
-        }
-    }
-    pieces.sort_by(|a, b| (a.from, &a.key).cmp(&(b.from, &b.key)));
-    pieces
-}
-
-/// The lines that bring what is posted to what `pieces` say.
-///
-/// `pieces` begin with the first month that is to be looked at and end where is rated to; `rated`
-/// is where the last rating ended; `totals` is what is posted of these months. `posted` holds the
-/// lines of these months where something before `rated` may have changed, and is None otherwise.
-pub fn plan(
-    pieces: &[Piece],
-    rated: Timestamp,
-    totals: &BTreeMap<Key, Micros>,
-    posted: Option<&[Piece]>,
-) -> Plan {
-    let mut by_key: BTreeMap<&Key, (Vec<&Piece>, Vec<&Piece>)> = BTreeMap::new();
-    for piece in pieces {
-        by_key.entry(&piece.key).or_default().0.push(piece);
-    }
-    for line in posted.into_iter().flatten() {
-        by_key.entry(&line.key).or_default().1.push(line);
-    }
+/// The lines that bring what is posted to what was used, each resource up to `until` of it. The
+/// groups of the book move with them.
+pub fn plan(usage: &mut Usage, until: impl Fn(&Resource) -> Timestamp) -> Plan {
     let mut plan = Plan::default();
-    for (key, (pieces, lines)) in by_key {
-        let total = totals.get(key).copied().unwrap_or_default();
-        let lines = posted.is_some().then_some(lines.as_slice());
-        match plan_key(&pieces, rated, total, lines) {
-            Ok(lines) => plan.lines.extend(lines),
-            Err(error) => plan.parked.push((key.clone(), error.message)),
+    let mut all: Vec<Slice> = Vec::new();
+    let window = usage.resources.iter().map(|r| (r.first(usage.zone), until(r).max(r.rated)));
+    let window = window.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let Some((first, last)) = window else { return plan };
+    let days = Days::new(usage.zone, first, last);
+    let mut wanted: Vec<Slice> = Vec::new();
+    for resource in &usage.resources {
+        let new = days.within(resource.rated, until(resource).max(resource.rated));
+        let old = resource
+            .corrected_from()
+            .map(|_| days.within(resource.first(usage.zone), resource.rated));
+        wanted.clear();
+        let start = all.len();
+        for span in &resource.spans {
+            slices(span, &usage.prices, &new, Step::Days, &mut usage.book, &mut all);
+            if let Some(old) = &old {
+                slices(span, &usage.prices, old, Step::Days, &mut usage.book, &mut wanted);
+            }
+        }
+        join(&mut all, start, &days);
+        if old.is_some() {
+            adjust(&usage.book, &wanted, &resource.posted, &days, &mut all, &mut plan.parked);
         }
     }
-    plan.lines.sort_by(|a, b| (a.piece.from, &a.piece.key).cmp(&(b.piece.from, &b.piece.key)));
+    all.retain(|slice| !plan.parked.iter().any(|p| p.group == slice.group));
+    // A correction comes before what follows it.
+    all.sort_by_key(|s| (s.from, s.kind != LineKind::Adjustment, s.key, s.to));
+    let book = &mut usage.book;
+    let parked = rate(&all, &book.rates, &mut book.groups, &mut plan.lines);
+    plan.parked.extend(parked);
+    settle(book, &mut plan);
     plan
 }
 
-fn plan_key(
-    pieces: &[&Piece],
-    rated: Timestamp,
-    mut total: Micros,
-    posted: Option<&[&Piece]>,
-) -> Result<Vec<Line>> {
-    let mut lines = Vec::new();
-    let before: Vec<Piece> =
-        pieces.iter().filter_map(|p| clipped(p, Timestamp::from_ms(i64::MIN), rated)).collect();
-    if let Some(posted) = posted {
-        lines = adjustments(&before, posted, &mut total)?;
-    }
-    let mut exact = before.iter().try_fold(Exact::default(), |sum, p| sum.checked_add(cost(p)?))?;
-    for piece in pieces.iter().filter_map(|p| clipped(p, rated, Timestamp::from_ms(i64::MAX))) {
-        exact = exact.checked_add(cost(&piece)?)?;
-        lines.push(line(piece, exact, &mut total, LineKind::Usage)?);
-    }
-    Ok(lines)
-}
-
-/// A line that brings the posted total to the rounding of `exact`.
-fn line(piece: Piece, exact: Exact, total: &mut Micros, kind: LineKind) -> Result<Line> {
-    let next = exact.to_micros()?;
-    let amount = next.checked_sub(*total)?;
-    *total = next;
-    Ok(Line { piece, amount, kind })
-}
-
-pub fn cost(piece: &Piece) -> Result<Exact> {
-    piece.unit_price.over(piece.quantity, piece.to.since_ms(piece.from))
-}
-
-fn clipped(piece: &Piece, from: Timestamp, to: Timestamp) -> Option<Piece> {
-    let (from, to) = (piece.from.max(from), piece.to.min(to));
-    (from < to).then(|| Piece { from, to, ..piece.clone() })
-}
-
-/// One line for each stretch whose quantity differs from what was posted, with the difference.
-fn adjustments(now: &[Piece], posted: &[&Piece], total: &mut Micros) -> Result<Vec<Line>> {
-    let mut exact = posted.iter().try_fold(Exact::default(), |sum, p| sum.checked_add(cost(p)?))?;
-    let mut lines = Vec::new();
-    for piece in differences(now, posted)? {
-        exact = exact.checked_add(cost(&piece)?)?;
-        lines.push(line(piece, exact, total, LineKind::Adjustment)?);
-    }
-    Ok(lines)
-}
-
-fn differences(now: &[Piece], posted: &[&Piece]) -> Result<Vec<Piece>> {
-    let all = || now.iter().chain(posted.iter().copied());
-    let cuts: BTreeSet<Timestamp> = all().flat_map(|p| [p.from, p.to]).collect();
-    let cuts: Vec<Timestamp> = cuts.into_iter().collect();
-    let mut pieces: Vec<Piece> = Vec::new();
-    for span in cuts.windows(2) {
-        let (from, to) = (span[0], span[1]);
-        let covers = |p: &&Piece| p.from <= from && to <= p.to;
-        let wanted: i128 = now.iter().filter(covers).map(|p| i128::from(p.quantity)).sum();
-        let is: i128 = posted.iter().copied().filter(covers).map(|p| i128::from(p.quantity)).sum();
-        let Some(like) = all().find(covers).filter(|_| wanted != is) else { continue };
-        let quantity = i64::try_from(wanted - is).map_err(|e| {
-            base::Error::new(base::ErrorKind::Invalid, "the quantity is beyond what a line holds")
-                .source(e)
-        })?;
-        match pieces.last_mut().filter(|last| last.to == from && last.quantity == quantity) {
-            Some(last) => last.to = to,
-            None => pieces.push(Piece { from, to, quantity, ..like.clone() }),
+/// A component goes on through changes of its resource that don't concern it: from `start` on, what
+/// adjoins and is alike becomes one.
+fn join(all: &mut Vec<Slice>, start: usize, days: &Days) {
+    all[start..].sort_by_key(|slice| (slice.key, slice.from));
+    let mut last = start;
+    for at in start + 1..all.len() {
+        let (before, slice) = (all[last], all[at]);
+        let alike = (before.key, before.quantity, before.quality, before.to)
+            == (slice.key, slice.quantity, slice.quality, slice.from);
+        if alike && days.ends.binary_search(&slice.from).is_err() {
+            all[last].to = slice.to;
+        } else {
+            last += 1;
+            all[last] = slice;
         }
     }
-    Ok(pieces)
+    all.truncate(all.len().min(last + 1));
+}
+
+/// Appends the adjustments of one resource, key by key.
+fn adjust(
+    book: &Book,
+    wanted: &[Slice],
+    posted: &[Slice],
+    days: &Days,
+    all: &mut Vec<Slice>,
+    parked: &mut Vec<Parked>,
+) {
+    let mut by_key: BTreeMap<u32, (Vec<Slice>, Vec<Slice>)> = BTreeMap::new();
+    for slice in wanted {
+        by_key.entry(slice.key).or_default().0.push(*slice);
+    }
+    for slice in posted.iter().filter(|slice| !book.parked.contains(&slice.group)) {
+        by_key.entry(slice.key).or_default().1.push(*slice);
+    }
+    for (key, (wanted, posted)) in by_key {
+        let group = book.keys[key as usize].group;
+        let compiled = &book.rates[book.groups.get(group).rate as usize];
+        let found = match compiled.is_hourly() {
+            true => differences(&wanted, &posted, &days.ends),
+            false => differing_units(&wanted, &posted),
+        };
+        match found {
+            Ok(slices) => all.extend(slices),
+            Err(why) => parked.push(Parked { group, why }),
+        }
+    }
+}
+
+/// Corrections of earlier use move the later groups of a walk without a line of their own: these
+/// get one of no quantity.
+fn settle(book: &mut Book, plan: &mut Plan) {
+    let bounds = plan.lines.iter().map(|l| (l.slice.from, l.slice.to));
+    let Some((from, to)) = bounds.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return };
+    let mut slices = Vec::new();
+    for group in book.groups.numbers() {
+        let rate = &book.rates[book.groups.get(group).rate as usize];
+        if !rate.walks() || book.parked.contains(&group) {
+            continue;
+        }
+        match book.groups.residue(&book.rates, group) {
+            Ok(split) if split.net.0 == 0 && split.tax.0 == 0 => {}
+            Ok(_) => slices.push(Slice {
+                key: book.key_of(group),
+                group,
+                from,
+                to,
+                quantity: 0,
+                opened: 0,
+                quality: Quality::Corrected,
+                kind: LineKind::Adjustment,
+            }),
+            Err(why) => plan.parked.push(Parked { group, why }),
+        }
+    }
+    plan.parked.extend(rate(&slices, &book.rates, &mut book.groups, &mut plan.lines));
 }
 
 #[cfg(test)]

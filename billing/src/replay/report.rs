@@ -10,9 +10,10 @@ use base::{
     time::Timestamp,
 };
 use serde_json::{Map as Object, Value, json};
+use sqlx::Row;
 
 use super::{file::VERSION, world::World};
-use crate::{accounts, ledger::Account, meter, standing::Standing};
+use crate::{accounts, ledger::Account, standing::Standing};
 
 /// Rated lines of one report.
 pub const LINES_MAX: usize = crate::bill::LINES_MAX;
@@ -96,11 +97,8 @@ impl<'a> Names<'a> {
         json!({
             "tenant": line.tenant, "resource": line.resource, "component": line.component,
             "from": self.at_ms(line.from_ms), "to": self.at_ms(line.to_ms),
-            "quantity": line.quantity, "net": line.net,
-            // Prices include it: none is posted apart.
-            "tax": Micros::ZERO,
-            "kind": line.kind,
-            "quality": if line.kind == "adjustment" { "corrected" } else { "observed" },
+            "quantity": line.quantity, "net": line.net, "tax": line.tax,
+            "kind": line.kind, "quality": line.quality,
             "month": line.month, "version": line.version,
         })
     }
@@ -109,37 +107,30 @@ impl<'a> Names<'a> {
 struct Line<'a> {
     tenant: &'a str,
     resource: &'a str,
-    component: &'static str,
+    component: String,
     version: String,
     month: String,
     from_ms: i64,
     to_ms: i64,
     quantity: i64,
     net: Micros,
+    tax: Micros,
     kind: String,
+    quality: String,
     created_ms: i64,
     /// Of its tenant's charges.
     charge: i64,
 }
 
-fn component(meter: &str) -> &'static str {
-    if meter == meter::DISK_GIB {
-        return "instance.disk";
-    }
-    match meter::fallback(meter) {
-        Some(_) => "instance.compute_suspended",
-        None => "instance.compute",
-    }
-}
-
 /// In the order in which they were posted; those of one transaction by time, resource and
 /// component.
 async fn lines<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> {
-    type Row = (String, String, String, String, String, i64, i64, i64, i64, String, i64, String);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT l.tenant_id, l.resource_id, l.meter, l.price_version_id, l.month, l.from_ms, \
-         l.to_ms, l.quantity, l.amount_micros, l.kind, t.created_ms, t.dedup_key \
-         FROM rated_lines l JOIN journal t ON t.id = l.transaction_id LIMIT $1",
+    let rows = sqlx::query(
+        "SELECT c.tenant_id, k.resource_id, k.component, k.version_id, k.month, c.charge_no, \
+         c.from_ms, c.to_ms, c.quantity, c.net, c.tax, c.kind, c.quality, t.created_ms \
+         FROM charges c JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
+         JOIN journal t \
+           ON t.dedup_key = 'charge:' || c.tenant_id || ':' || c.charge_no LIMIT $1",
     )
     .bind(i64::try_from(LINES_MAX + 1).unwrap_or(i64::MAX))
     .fetch_all(conn)
@@ -148,28 +139,31 @@ async fn lines<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> 
         return Err(Error::invalid("end", format!("a replay has at most {LINES_MAX} lines")));
     }
     let mut lines = Vec::with_capacity(rows.len());
-    for (tenant, resource, meter, version, month, from, to, quantity, net, kind, at, key) in rows {
-        let charge = key.rsplit(':').next().and_then(|number| number.parse().ok());
+    for row in rows {
+        let text = |column: &str| row.try_get::<String, _>(column);
+        let resource = text("resource_id")?;
         lines.push(Line {
-            tenant: names.tenant(&tenant)?,
-            resource: names.resource(&resource)?,
-            component: component(&meter),
-            version: names.versions.get(&version).cloned().unwrap_or_default(),
-            month,
-            from_ms: from,
-            to_ms: to,
-            quantity,
-            net: Micros(net),
-            kind,
-            created_ms: at,
-            charge: charge.ok_or_else(|| Error::internal("a charge without its number"))?,
+            tenant: names.tenant(&text("tenant_id")?)?,
+            resource: if resource.is_empty() { "" } else { names.resource(&resource)? },
+            component: text("component")?,
+            version: names.versions.get(&text("version_id")?).cloned().unwrap_or_default(),
+            month: text("month")?,
+            from_ms: row.try_get("from_ms")?,
+            to_ms: row.try_get("to_ms")?,
+            quantity: row.try_get("quantity")?,
+            net: Micros(row.try_get("net")?),
+            tax: Micros(row.try_get("tax")?),
+            kind: text("kind")?,
+            quality: text("quality")?,
+            created_ms: row.try_get("created_ms")?,
+            charge: row.try_get("charge_no")?,
         });
     }
     lines.sort_by(|a, b| {
-        let key = |l: &Line<'a>| {
-            (l.created_ms, l.tenant, l.charge, l.from_ms, l.to_ms, l.resource, l.component)
-        };
-        key(a).cmp(&key(b)).then_with(|| a.version.cmp(&b.version))
+        let key = |l: &Line<'a>| (l.created_ms, l.tenant, l.charge, l.from_ms, l.to_ms, l.resource);
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| (&a.component, &a.version).cmp(&(&b.component, &b.version)))
     });
     Ok(lines)
 }
@@ -188,7 +182,7 @@ fn sums(world: &World<'_>, lines: &[Line<'_>]) -> Result<Object<String, Value>> 
         let component = format!("{resource}/{}", line.component);
         for key in [line.tenant.to_owned(), resource, component] {
             let sum = sums.entry(key).or_default();
-            *sum = sum.checked_add(line.net)?;
+            *sum = sum.checked_add(line.net)?.checked_add(line.tax)?;
         }
     }
     Ok(sums.into_iter().map(|(key, sum)| (key, json!(sum))).collect())

@@ -20,9 +20,9 @@ const CHECKS: [(&str, &str); 3] = [
     (
         "the totals are not the lines",
         "SELECT COUNT(*) FROM accounts a WHERE \
-         (SELECT CAST(COALESCE(SUM(amount_micros), 0) AS BIGINT) FROM rated_totals \
+         (SELECT CAST(COALESCE(SUM(net + tax), 0) AS BIGINT) FROM rated_sums \
           WHERE tenant_id = a.tenant_id) <> \
-         (SELECT CAST(COALESCE(SUM(amount_micros), 0) AS BIGINT) FROM rated_lines \
+         (SELECT CAST(COALESCE(SUM(net + tax), 0) AS BIGINT) FROM charges \
           WHERE tenant_id = a.tenant_id)",
     ),
 ];

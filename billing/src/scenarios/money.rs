@@ -54,17 +54,18 @@ async fn scenario_15_what_does_not_fit_is_parked_and_the_rest_is_posted() {
         w.post(end).await;
         let parked = w.read(async |conn| rating::parked(conn, w.tenant).await).await;
         assert!(!parked.is_empty());
-        assert!(parked.iter().all(|p| p.meter == meter::DISK_GIB), "{parked:?}");
+        assert!(parked.iter().all(|p| p.component == "instance.disk"), "{parked:?}");
         assert!(parked[0].reason.contains("beyond what the ledger can hold"), "{parked:?}");
         // The flavor's lines, twelve months of them, are all there.
         let flavor: i64 = w
             .scalar(
-                "SELECT CAST(SUM(amount_micros) AS BIGINT) FROM rated_lines \
-                 WHERE meter <> 'disk_gib'",
+                "SELECT CAST(SUM(c.net) AS BIGINT) FROM charges c JOIN rated_keys k \
+                 ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
+                 WHERE k.component <> 'instance.disk'",
             )
             .await;
         assert_eq!(flavor, micros("3162.24").0);
-        assert!(w.scalar("SELECT MIN(amount_micros) FROM rated_lines").await >= 0);
+        assert!(w.scalar("SELECT MIN(net) FROM charges").await >= 0);
         w.assert_sound().await;
         // A second look posts nothing, parks nothing.
         let again = w.post(end).await;
@@ -184,8 +185,10 @@ async fn what_is_posted_published_or_recorded_can_not_be_changed() {
             "DELETE FROM journal_entries",
             "UPDATE recharges SET amount_micros = 1",
             "DELETE FROM recharges",
-            "UPDATE rated_lines SET amount_micros = 1",
-            "DELETE FROM rated_lines",
+            "UPDATE charges SET net = 1",
+            "DELETE FROM charges",
+            "UPDATE rated_keys SET rate = ''",
+            "DELETE FROM rated_keys",
             "UPDATE usage_facts SET at_ms = 1",
             "DELETE FROM usage_facts",
             "UPDATE price_rates SET document = '{}'",

@@ -55,8 +55,7 @@ async fn scenario_18_two_raters_make_one_set_of_lines() {
             assert_eq!(count, transactions);
         }
         let lines = w.scalar(
-            "SELECT COUNT(*) FROM (SELECT DISTINCT resource_id, meter, from_ms FROM rated_lines) \
-             AS distinct_lines",
+            "SELECT COUNT(*) FROM (SELECT DISTINCT key_no, from_ms FROM charges) AS distinct_lines",
         );
         assert_eq!(lines.await, 18);
         w.assert_sound().await;

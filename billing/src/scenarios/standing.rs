@@ -301,8 +301,9 @@ async fn scenario_26_what_fails_to_stop_is_billed_until_it_did() {
         for (guest, amount) in guests.iter().zip(["0.3601", "0.3601", "0.51"]) {
             let mut conn = w.db.read().await.unwrap();
             let (sum, end): (i64, i64) = sqlx::query_as(
-                "SELECT CAST(SUM(amount_micros) AS BIGINT), MAX(to_ms) FROM rated_lines \
-                 WHERE resource_id = $1",
+                "SELECT CAST(SUM(c.net) AS BIGINT), MAX(c.to_ms) FROM charges c \
+                 JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
+                 WHERE k.resource_id = $1",
             )
             .bind(&guest.id)
             .fetch_one(&mut *conn)

@@ -22,7 +22,6 @@ use super::{
 use crate::{
     agenda::{self, Assessment},
     balance::{Snapshot, snapshot},
-    meter,
     settings::Mode,
 };
 
@@ -395,11 +394,8 @@ fn running(snapshot: &Snapshot) -> Vec<(String, String)> {
     resources
         .iter()
         .filter_map(|resource| {
-            let open = resource
-                .intervals
-                .iter()
-                .find(|i| i.to.is_none() && meter::is_compute(&i.meter))?;
-            Some((resource.id.id.clone(), open.name.clone()))
+            let open = resource.spans.iter().find(|span| span.computes())?;
+            Some((snapshot.usage.id(resource).id.clone(), open.name.to_string()))
         })
         .collect()
 }

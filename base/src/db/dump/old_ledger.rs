@@ -37,7 +37,10 @@ fn dump_of_before() -> Vec<u8> {
         row(
             "ledger_transactions",
             serde_json::json!({
-                "id": format!("x{n}"), "dedup_key": format!("key{n}"), "tenant_id": "t",
+                "id": format!("x{n}"), "dedup_key": match kind {
+                    "topup" => format!("key{n}"),
+                    _ => format!("charge:t:{n}"),
+                }, "tenant_id": "t",
                 "kind": kind, "currency": "CNY", "at_ms": n, "memo": "m", "created_ms": n,
             }),
         );
@@ -127,13 +130,18 @@ async fn the_ledger_of_before_becomes_the_journal() {
             let error = sqlx::query(change).execute(&mut *conn).await.unwrap_err();
             assert!(error.to_string().contains("append-only"), "{error}");
         }
-        let kept: i64 = sqlx::query_scalar(
-            "SELECT l.amount_micros FROM rated_lines l JOIN journal j ON j.id = l.transaction_id",
+        let line: (i64, String, String, i64, i64, i64) = sqlx::query_as(
+            "SELECT c.charge_no, k.component, k.rate, c.measure, c.net, s.net + s.measure \
+             FROM charges c \
+             JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
+             JOIN rated_sums s ON s.tenant_id = k.tenant_id AND s.key_no = k.group_no \
+             JOIN journal j ON j.dedup_key = 'charge:' || c.tenant_id || ':' || c.charge_no",
         )
         .fetch_one(&mut *conn)
         .await
         .unwrap();
-        assert_eq!(kept, 4_000_000);
+        let (component, rate) = ("instance.disk".to_owned(), "disk_gib".to_owned());
+        assert_eq!(line, (2, component, rate, 1, 4_000_000, 4_000_001));
         // And it comes back once more, by its new tables.
         let mut bytes = vec![];
         dump(&db, &mut bytes).await.unwrap();

@@ -27,7 +27,7 @@ async fn give(w: &World, now: &str, new: NewOverride<'_>) -> Result<PriceOverrid
     w.write(async |tx| create(tx, at(now), w.tenant, new.clone()).await).await
 }
 
-const POSTED: &str = "SELECT CAST(SUM(amount_micros) AS BIGINT) FROM rated_lines";
+const POSTED: &str = "SELECT CAST(SUM(net + tax) AS BIGINT) FROM charges";
 
 #[tokio::test]
 async fn an_override_prices_while_it_is_valid() {

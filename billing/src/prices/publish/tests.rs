@@ -82,7 +82,7 @@ async fn a_correction_adjusts_what_was_posted() {
         w.seen(&stays, Absent, at("13:00")).await;
         w.rate(at("13:05")).await;
         // 1 × 0.36, and 2 × 0.36 + 0.48.
-        let posted = "SELECT CAST(SUM(amount_micros) AS BIGINT) FROM rated_lines";
+        let posted = "SELECT CAST(SUM(net + tax) AS BIGINT) FROM charges";
         assert_eq!(w.scalar(posted).await, 360_000 + 720_000 + 480_000);
 
         let terms = Terms { effective_at: Some(at("10:30")), correction: Some("a typing error") };
@@ -92,20 +92,23 @@ async fn a_correction_adjusts_what_was_posted() {
         // Half an hour each at 0.36, then 0.72 until 12:00; from there 0.48 as before.
         let wanted = (180_000 + 360_000) + (180_000 + 1_080_000 + 480_000);
         assert_eq!(w.scalar(posted).await, wanted);
-        let lines = w.scalar("SELECT COUNT(*) FROM rated_lines").await;
+        let lines = w.scalar("SELECT COUNT(*) FROM charges").await;
         w.rate(at("13:06")).await;
-        assert_eq!(w.scalar("SELECT COUNT(*) FROM rated_lines").await, lines, "once");
+        assert_eq!(w.scalar("SELECT COUNT(*) FROM charges").await, lines, "once");
     }
 }
 
 #[tokio::test]
 async fn what_is_wrong_or_not_charged_yet_is_refused_by_name() {
     for w in World::each().await {
-        let mut taxed = document(&w, "0.36");
-        taxed.tax.rate = Micros(60_000);
-        let error = publish_at(&w, "00:00", Terms::default(), &taxed).await.unwrap_err();
+        let mut least = document(&w, "0.36");
+        least.rates[0].minimum = Some(prices::document::Minimum {
+            amount: Micros(1),
+            per: prices::document::Scope::Tenant,
+        });
+        let error = publish_at(&w, "00:00", Terms::default(), &least).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Invalid);
-        assert_eq!(error.message, "tax can't be charged yet");
+        assert_eq!(error.message, "minimum charges can't be charged yet (small)");
         let mut twice = document(&w, "0.36");
         twice.rates.push(twice.rates[0].clone());
         let error = publish_at(&w, "00:00", Terms::default(), &twice).await.unwrap_err();

@@ -1,0 +1,194 @@
+//! Reading rated lines: the one place from which bills, invoices and reports learn what was charged.
+
+use std::collections::HashMap;
+
+use base::{
+    Result,
+    db::{Conn, parsed},
+    id::{PriceVersionId, TenantId},
+    money::{Micros, Nanos},
+    time::Timestamp,
+};
+
+use sqlx::{Row, any::AnyRow};
+
+use crate::meter;
+
+/// A rated line with what it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The account's charge that it belongs to, and its place in it.
+    pub charge: i64,
+    pub position: i64,
+    pub resource_kind: String,
+    /// Empty: all of the tenant's resources.
+    pub resource_id: String,
+    /// When it was first rated in its month.
+    pub resource_name: String,
+    /// `instance.compute`.
+    pub component: String,
+    /// The flavor's id; empty: it has none.
+    pub flavor: String,
+    pub version: PriceVersionId,
+    /// The rate's id in the version.
+    pub rate: String,
+    /// Of a standard price, per unit and hour (or unit); zero of the others.
+    pub unit_price: Nanos,
+    /// Its own, `YYYY-MM`.
+    pub month: String,
+    /// The instant up to which its charge rates.
+    pub at: Timestamp,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// `usage`, `adjustment`, `volume`, `minimum`.
+    pub kind: String,
+    /// `observed`, `estimated`, `corrected`.
+    pub quality: String,
+    /// How much of its time was observed, in millionths.
+    pub coverage_ppm: i64,
+    /// Units; below zero where it takes back.
+    pub quantity: i64,
+    pub net: Micros,
+    pub tax: Micros,
+}
+
+impl Line {
+    /// What the tenant pays for it.
+    pub fn gross(&self) -> Micros {
+        // Each fits, and so did their sum when it was posted.
+        Micros(self.net.0.saturating_add(self.tax.0))
+    }
+
+    pub fn is_adjustment(&self) -> bool {
+        self.kind == "adjustment"
+    }
+
+    /// As price books of meters called it: `instance:<flavor>`, `instance-paused:<flavor>`,
+    /// `disk_gib`; the component where there is no such name.
+    pub fn meter(&self) -> String {
+        match self.component.as_str() {
+            "instance.compute" => format!("instance:{}", self.flavor),
+            "instance.compute_suspended" => format!("instance-paused:{}", self.flavor),
+            "instance.disk" => meter::DISK_GIB.to_owned(),
+            other => other.to_owned(),
+        }
+    }
+
+    /// "instance web-1, flavor small", "disk of web-1, 1 GiB".
+    pub fn what(&self, flavors: &HashMap<String, String>) -> String {
+        let name = &self.resource_name;
+        let flavor = flavors.get(&self.flavor).unwrap_or(&self.flavor);
+        match self.component.as_str() {
+            "instance.compute" => format!("instance {name}, flavor {flavor}"),
+            "instance.compute_suspended" => format!("instance {name}, flavor {flavor}, paused"),
+            "instance.disk" => format!("disk of {name}, {} GiB", self.quantity.unsigned_abs()),
+            other => {
+                let (kind, component) = other.split_once('.').unwrap_or((other, ""));
+                match (name.is_empty(), kind == component) {
+                    (true, _) => format!("{other}, all"),
+                    (false, true) => format!("{kind} {name}"),
+                    (false, false) => format!("{kind} {name}, {component}"),
+                }
+            }
+        }
+    }
+}
+
+/// Which of a tenant's lines.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// Of charges that rate up to an instant after the first and not after the second.
+    Charged(Timestamp, Timestamp),
+    /// All that closing this month covers: its own, and those of earlier months that were charged
+    /// after this charge.
+    Closing(&'a str, i64),
+    /// One, by its charge and its place in it.
+    One(i64, i64),
+}
+
+macro_rules! select {
+    ($where:literal) => {
+        concat!(
+            "SELECT c.charge_no, c.position, k.kind AS resource_kind, k.resource_id, \
+             k.resource_name, k.component, k.flavor, k.version_id, k.rate, k.unit_price_nanos, \
+             k.month, c.at_ms, c.from_ms, c.to_ms, c.kind, c.quality, c.coverage_ppm, c.quantity, \
+             c.net, c.tax \
+             FROM charges c JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
+             WHERE c.tenant_id = $1 AND ",
+            $where,
+            " ORDER BY k.kind, k.resource_id, k.component, k.flavor, c.from_ms, c.to_ms, \
+             c.charge_no, c.position LIMIT $4"
+        )
+    };
+}
+
+/// The lines by resource, component and time, at most `limit`.
+pub async fn lines(
+    conn: &mut Conn,
+    tenant: TenantId,
+    which: Which<'_>,
+    limit: usize,
+) -> Result<Vec<Line>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let query = match which {
+        Which::Charged(after, until) => sqlx::query(select!("c.at_ms > $2 AND c.at_ms <= $3"))
+            .bind(tenant.to_string())
+            .bind(after.ms())
+            .bind(until.ms()),
+        Which::Closing(month, settled) => {
+            sqlx::query(select!("(k.month = $2 OR (k.month < $2 AND c.charge_no > $3))"))
+                .bind(tenant.to_string())
+                .bind(month.to_owned())
+                .bind(settled)
+        }
+        Which::One(charge, position) => {
+            sqlx::query(select!("c.charge_no = $2 AND c.position = $3"))
+                .bind(tenant.to_string())
+                .bind(charge)
+                .bind(position)
+        }
+    };
+    query.bind(limit).fetch_all(conn).await?.iter().map(line).collect()
+}
+
+fn line(row: &AnyRow) -> Result<Line> {
+    let at = |column: &str| row.try_get(column).map(Timestamp::from_ms);
+    Ok(Line {
+        charge: row.try_get("charge_no")?,
+        position: row.try_get("position")?,
+        resource_kind: row.try_get("resource_kind")?,
+        resource_id: row.try_get("resource_id")?,
+        resource_name: row.try_get("resource_name")?,
+        component: row.try_get("component")?,
+        flavor: row.try_get("flavor")?,
+        version: parsed(row, "version_id")?,
+        rate: row.try_get("rate")?,
+        unit_price: Nanos(row.try_get("unit_price_nanos")?),
+        month: row.try_get("month")?,
+        at: at("at_ms")?,
+        from: at("from_ms")?,
+        to: at("to_ms")?,
+        kind: row.try_get("kind")?,
+        quality: row.try_get("quality")?,
+        coverage_ppm: row.try_get("coverage_ppm")?,
+        quantity: row.try_get("quantity")?,
+        net: Micros(row.try_get("net")?),
+        tax: Micros(row.try_get("tax")?),
+    })
+}
+
+/// The names of the lines' flavors by their ids; one that is gone goes by its id.
+pub async fn flavor_names(conn: &mut Conn, lines: &[Line]) -> Result<HashMap<String, String>> {
+    let mut names = HashMap::new();
+    for line in lines.iter().filter(|line| !line.flavor.is_empty()) {
+        if names.contains_key(&line.flavor) {
+            continue;
+        }
+        let name: Option<String> = sqlx::query_scalar("SELECT name FROM flavors WHERE id = $1")
+            .bind(&line.flavor)
+            .fetch_optional(&mut *conn)
+            .await?;
+        names.insert(line.flavor.clone(), name.unwrap_or_else(|| line.flavor.clone()));
+    }
+    Ok(names)
+}
