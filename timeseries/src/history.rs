@@ -55,7 +55,7 @@ struct Part {
 impl Part {
     fn select(&self, max_samples: usize, max_bytes: usize) -> Select {
         let (matchers, start_ms, end_ms) = (self.matchers.clone(), self.start_ms, self.end_ms);
-        Select { matchers, start_ms, end_ms, max_samples, max_bytes }
+        Select { matchers, start_ms, end_ms, max_samples, max_bytes, newest_only: false }
     }
 }
 
@@ -90,7 +90,8 @@ impl Pages {
         for matchers in self.sets.iter().cloned() {
             let (start_ms, end_ms) = (self.start_ms, self.end_ms);
             let (max_samples, max_bytes) = (PAGE_MAX_SAMPLES, PAGE_MAX_BYTES);
-            let select = Select { matchers, start_ms, end_ms, max_samples, max_bytes };
+            let select =
+                Select { matchers, start_ms, end_ms, max_samples, max_bytes, newest_only: false };
             let found = self.store.exemplars(select).await?;
             all.extend(found.into_iter().map(|one| (one.labels.clone(), one)));
         }

@@ -300,6 +300,7 @@ impl Engine {
                 end_ms: read.span.end_ms,
                 max_samples: left,
                 max_bytes: memory.left(),
+                newest_only: grid.count == 1 && plan.reads_newest_only(&read),
             };
             // What several selectors share is read once, and kept for them.
             let found = match read.selectors.len() {
@@ -332,7 +333,7 @@ impl Engine {
     /// What a call that lists series or labels looks at.
     fn over(&self, matchers: Vec<Matcher>, start_ms: i64, end_ms: i64) -> Select {
         let (max_samples, max_bytes) = (self.options.max_series, self.options.max_memory);
-        Select { matchers, start_ms, end_ms, max_samples, max_bytes }
+        Select { matchers, start_ms, end_ms, max_samples, max_bytes, newest_only: false }
     }
 
     /// Such a call waits for its turn, ends with its time and is counted as a query is.

@@ -26,6 +26,9 @@ pub struct Select {
     /// What is found may take about so much memory, its labels included; more is
     /// [`crate::Error::TooMuchMemory`].
     pub max_bytes: usize,
+    /// Only the newest sample of each series counts, as where an instant vector is looked up: a store
+    /// may leave out the others, and need not read them.
+    pub newest_only: bool,
 }
 
 /// One series' samples in a range, in order of time, stale markers included.

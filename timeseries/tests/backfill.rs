@@ -149,6 +149,7 @@ async fn no_acknowledged_history_is_lost_altered_or_doubled_by_kill_9() {
             end_ms: i64::MAX,
             max_samples: usize::MAX,
             max_bytes: usize::MAX,
+            newest_only: false,
         };
         for one in store.select(everything).await.expect("a selection") {
             assert!(one.samples.is_sorted_by(|a, b| a.at_ms < b.at_ms), "doubled or out of order");

@@ -59,6 +59,7 @@ async fn judged(store: &dyn Store, sent: &[Series]) -> (Vec<bool>, Content) {
         end_ms: START_MS + STEP_MS * SAMPLES as i64,
         max_samples: usize::MAX,
         max_bytes: usize::MAX,
+        newest_only: false,
     };
     let selected = store.select(all).await.expect("samples").into_iter().map(|one| {
         // Prometheus' remote read leaves out a zero, and with it its sign.

@@ -160,6 +160,7 @@ async fn check(store: &Embedded, acknowledged: &Acknowledged) -> u64 {
         end_ms: i64::MAX,
         max_samples: usize::MAX,
         max_bytes: usize::MAX,
+        newest_only: false,
     };
     let selected = store.select(select).await.expect("a selection");
     let mut next = 0;

@@ -97,7 +97,7 @@ async fn write(store: &Outside, all: &[Series]) {
 
 fn everything(matchers: Vec<Matcher>) -> Select {
     let (start_ms, end_ms) = (data::START_MS, data::END_MS);
-    Select { matchers, start_ms, end_ms, max_samples: ALL, max_bytes: ALL }
+    Select { matchers, start_ms, end_ms, max_samples: ALL, max_bytes: ALL, newest_only: false }
 }
 
 async fn held(store: &Outside) -> BTreeMap<Labels, Vec<Sample>> {

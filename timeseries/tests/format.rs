@@ -305,6 +305,7 @@ async fn answered(dir: &Path) -> Content {
         end_ms: i64::MAX,
         max_samples: usize::MAX,
         max_bytes: usize::MAX,
+        newest_only: false,
     };
     let store = open(dir).await;
     let selected = store.select(request).await.expect("a selection").into_iter().map(|one| {

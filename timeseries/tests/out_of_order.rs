@@ -137,6 +137,7 @@ async fn kept(store: &dyn Store, case: &Case) -> Option<f64> {
         end_ms: at_ms,
         max_samples: usize::MAX,
         max_bytes: usize::MAX,
+        newest_only: false,
     };
     let found = store.select(select).await.expect("samples");
     let values: Vec<f64> = found.iter().flat_map(|one| &one.samples).map(|s| s.value).collect();

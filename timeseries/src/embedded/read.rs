@@ -92,19 +92,20 @@ impl Inner {
         self.hide_expired(&mut head);
         let budget = Budget::new(request, asked);
         let mut samples_about = 0;
-        for (_, samples) in &head {
+        for (_, samples) in &mut head {
+            if request.newest_only {
+                samples.drain(..samples.len().saturating_sub(1));
+            }
             budget.take(samples.len())?;
             samples_about += samples.len();
         }
+        let of_head = head.into_iter().map(|(key, head)| (key, Plan { head, ..Plan::default() }));
         let plans: Vec<(Arc<[u8]>, Plan)> = if sources.is_empty() {
-            // Nothing to merge, as with most looks at the present.
-            let alone = |(key, head)| (key, Plan { head, ..Plan::default() });
-            head.into_iter().map(alone).collect()
+            // Nothing to merge.
+            of_head.collect()
         } else {
-            let mut plans = self.plans(request, &sources, &budget, &mut samples_about)?;
-            for (key, samples) in head {
-                plans.entry(key).or_default().head = samples;
-            }
+            let mut plans = of_head.collect();
+            plan_blocks(&mut plans, request, &sources, &budget, &mut samples_about)?;
             plans.into_iter().collect()
         };
         let mut found = Vec::with_capacity(plans.len());
@@ -115,40 +116,6 @@ impl Inner {
         found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let (labels, plans) = found.into_iter().unzip();
         Ok(Found::new(self.clone(), request, sources, labels, plans, samples_about))
-    }
-
-    /// What blocks have of the series, by key.
-    fn plans(
-        &self,
-        request: &Select,
-        sources: &[Source],
-        budget: &Budget<'_>,
-        samples_about: &mut usize,
-    ) -> Result<Plans> {
-        let mut plans = Plans::default();
-        let mut key = Vec::new();
-        for (number, source) in sources.iter().enumerate() {
-            for series in source.index.find(&request.matchers) {
-                let chunks = source.index.chunks_in(series, request.start_ms, request.end_ms);
-                let samples: usize =
-                    chunks.map(|c| source.index.column(c.column).samples as usize).sum();
-                if samples == 0 {
-                    continue;
-                }
-                *samples_about += samples;
-                source.index.key(series, &mut key);
-                let part = (number as u32, series);
-                match plans.get_mut(key.as_slice()) {
-                    Some(plan) => plan.parts.push(part),
-                    None => {
-                        budget.check_series(plans.len(), &key)?;
-                        let plan = Plan { parts: vec![part], ..Plan::default() };
-                        plans.insert(key.as_slice().into(), plan);
-                    }
-                }
-            }
-        }
-        Ok(plans)
     }
 
     fn sources(&self, start_ms: i64, end_ms: i64) -> Result<Vec<Source>> {
@@ -222,6 +189,44 @@ impl Inner {
             keys.iter().map(|key| key::get(key, name)).filter(|value| !value.is_empty()).collect();
         Ok(values.into_iter().map(str::to_owned).collect())
     }
+}
+
+/// Adds what blocks have of the series to what the head has, by key.
+fn plan_blocks(
+    plans: &mut Plans,
+    request: &Select,
+    sources: &[Source],
+    budget: &Budget<'_>,
+    samples_about: &mut usize,
+) -> Result<()> {
+    let mut key = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        for series in source.index.find(&request.matchers) {
+            let (mut samples, mut last_ms) = (0, i64::MIN);
+            for chunk in source.index.chunks_in(series, request.start_ms, request.end_ms) {
+                let column = source.index.column(chunk.column);
+                samples += column.samples as usize;
+                last_ms = last_ms.max(column.last_ms);
+            }
+            if samples == 0 {
+                continue;
+            }
+            source.index.key(series, &mut key);
+            let part = (number as u32, series);
+            match plans.get_mut(key.as_slice()) {
+                // The head's is the one that counts.
+                Some(plan) if request.newest_only && plan.newest_ms() > last_ms => continue,
+                Some(plan) => plan.parts.push(part),
+                None => {
+                    budget.check_series(plans.len(), &key)?;
+                    let plan = Plan { parts: vec![part], ..Plan::default() };
+                    plans.insert(key.as_slice().into(), plan);
+                }
+            }
+            *samples_about += samples;
+        }
+    }
+    Ok(())
 }
 
 /// Whether somebody waits for an answer still.

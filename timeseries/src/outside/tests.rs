@@ -22,8 +22,14 @@ fn a_selector_says_every_matcher_and_quotes_its_value() {
 async fn an_engine_that_is_away_is_named_without_its_password() {
     let address = "prometheus+http://me:secret@127.0.0.1:1".parse().unwrap();
     let store = Outside::open(address).unwrap();
-    let all =
-        Select { matchers: vec![], start_ms: 0, end_ms: 1, max_samples: 1, max_bytes: usize::MAX };
+    let all = Select {
+        matchers: vec![],
+        start_ms: 0,
+        end_ms: 1,
+        max_samples: 1,
+        max_bytes: usize::MAX,
+        newest_only: false,
+    };
     let error = store.select(all).await.unwrap_err();
     assert!(matches!(error, Error::EngineAway { .. }), "{error}");
     let text = error.to_string();
@@ -32,7 +38,14 @@ async fn an_engine_that_is_away_is_named_without_its_password() {
 
 fn within(max_bytes: usize) -> Select {
     let (start_ms, end_ms) = (0, i64::MAX);
-    Select { matchers: vec![], start_ms, end_ms, max_samples: usize::MAX, max_bytes }
+    Select {
+        matchers: vec![],
+        start_ms,
+        end_ms,
+        max_samples: usize::MAX,
+        max_bytes,
+        newest_only: false,
+    }
 }
 
 /// An engine at the other end that answers with the head and `parts` of a body, one after another,

@@ -172,6 +172,7 @@ fn all() -> Select {
         end_ms: i64::MAX,
         max_samples: usize::MAX,
         max_bytes: usize::MAX,
+        newest_only: false,
     }
 }
 

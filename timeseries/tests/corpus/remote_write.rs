@@ -290,6 +290,7 @@ fn exactly(labels: &Labels) -> Select {
         end_ms: i64::MAX,
         max_samples: usize::MAX,
         max_bytes: usize::MAX,
+        newest_only: false,
     }
 }
 

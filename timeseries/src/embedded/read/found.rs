@@ -31,6 +31,13 @@ pub struct Plan {
     pub head: Vec<Sample>,
 }
 
+impl Plan {
+    /// Of the head's samples.
+    pub fn newest_ms(&self) -> i64 {
+        self.head.last().map_or(i64::MIN, |sample| sample.at_ms)
+    }
+}
+
 pub struct Found {
     store: Arc<Inner>,
     start_ms: i64,
@@ -69,7 +76,7 @@ impl Selection for Found {
         self.samples_about
     }
     fn is_in_memory(&self) -> bool {
-        self.sources.is_empty()
+        self.plans.iter().all(|plan| plan.parts.is_empty())
     }
     fn reader(&self) -> Box<dyn Reader + '_> {
         let sources = self.sources.iter();

@@ -77,3 +77,37 @@ async fn few_series_of_head_and_blocks_are_found_as_all_are() {
     store.close().await.unwrap();
     assert!(matches!(store.find(request(one(), 5, 100)).await, Err(Error::Closed)));
 }
+
+#[tokio::test]
+async fn the_newest_samples_alone_are_those_of_a_whole_selection() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let of = |name: &str, at: &[i64]| {
+        let samples: Vec<_> = at.iter().map(|at| (*at, *at as f64)).collect();
+        series(name, &samples)
+    };
+    store.append(vec![of("both", &[0, 10]), of("block", &[5]), of("late", &[30])]).await.unwrap();
+    store.flush().await.unwrap();
+    let newer = vec![of("both", &[20, 30]), of("head", &[20]), of("late", &[20])];
+    store.append(newer).await.unwrap();
+    let newest = |mut all: Vec<Selected>| {
+        all.retain(|one| !one.samples.is_empty());
+        all.into_iter().map(|one| (one.labels, *one.samples.last().unwrap())).collect::<Vec<_>>()
+    };
+    for (start, end) in [(0, 50), (0, 20), (0, 15), (5, 29), (11, 30), (6, 9), (40, 50)] {
+        let whole = request(vec![Matcher::not_equal("__name__", "")], start, end);
+        let found = store.find(Select { newest_only: true, ..whole.clone() }).await.unwrap();
+        let expected = newest(store.select(whole).await.unwrap());
+        assert_eq!(newest(read(&*found)), expected, "from {start} to {end}");
+    }
+    // Where the head has it, no block is read.
+    let in_memory = async |name, end| {
+        let one = request(vec![Matcher::equal("__name__", name)], 0, end);
+        let found = store.find(Select { newest_only: true, ..one }).await.unwrap();
+        (found.is_in_memory(), found.samples_about())
+    };
+    assert_eq!(in_memory("both", 50).await, (true, 1));
+    assert_eq!(in_memory("both", 15).await, (false, 2));
+    assert_eq!(in_memory("block", 50).await, (false, 1));
+    assert!(!in_memory("late", 50).await.0);
+}

@@ -46,12 +46,37 @@ impl Plan {
         reads
     }
 
+    /// Whether the newest sample in its span is all that one instant's evaluation looks at.
+    pub fn reads_newest_only(&self, read: &Read) -> bool {
+        matches!(read.selectors[..], [index] if is_looked_up(&self.root, index))
+    }
+
     /// By selector, for evaluation at instants from `start_ms` to `end_ms`.
     pub fn spans(&self, start_ms: i64, end_ms: i64, lookback_ms: i64) -> Vec<Span> {
         let mut spans = vec![Span { start_ms: 0, end_ms: -1 }; self.selectors.len()];
         let span = Span { start_ms, end_ms };
         collect(&self.root, span, lookback_ms, &mut spans);
         spans
+    }
+}
+
+/// Whether it stands for an instant vector, evaluated once.
+fn is_looked_up(node: &Node, index: usize) -> bool {
+    match node {
+        Node::Number(_) | Node::Text(_) | Node::Range(_) => false,
+        Node::Selector(selector) => selector.data == index,
+        Node::Negate(inner) | Node::Plus(inner) => is_looked_up(inner, index),
+        Node::Binary(binary) => {
+            is_looked_up(&binary.lhs, index) || is_looked_up(&binary.rhs, index)
+        }
+        Node::Aggregate(aggregate) => {
+            let of_param = match &aggregate.param {
+                Param::Scalar(param) => is_looked_up(param, index),
+                _ => false,
+            };
+            of_param || is_looked_up(&aggregate.expr, index)
+        }
+        Node::Call(call) => call.args.iter().any(|arg| is_looked_up(arg, index)),
     }
 }
 
