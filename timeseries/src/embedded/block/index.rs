@@ -16,9 +16,13 @@
 //! ```
 //!
 //! In memory it is a few flat arrays, about 100 bytes a series. Which series carry a label isn't
-//! stored: counting it out again takes a few ns a label, and no bytes on disk.
+//! stored: counting it out again takes a few ns a label, and no bytes on disk; nor is where a pair
+//! lies, by its hash.
+
+use std::hash::BuildHasher;
 
 use base::sample::Labels;
+use hashbrown::HashTable;
 
 use super::{CHUNK_MAX_SAMPLES, CRC_BYTES};
 use crate::{
@@ -101,6 +105,8 @@ pub struct Index {
     chunks: Rows<ChunkRef>,
     /// Series, by pair.
     carriers: Rows<u32>,
+    /// Pairs, by what they say: one look, where halving the sorted ones takes a hundred cold ones.
+    by_text: HashTable<u32>,
 }
 
 impl Index {
@@ -114,6 +120,7 @@ impl Index {
             + self.labels.bytes()
             + self.chunks.bytes()
             + self.carriers.bytes()
+            + self.by_text.allocation_size()
     }
     /// Of one series, in order of time.
     pub fn chunks(&self, series: u32) -> &[ChunkRef] {
@@ -144,10 +151,7 @@ impl Index {
     /// Puts a series' key into `out`.
     pub fn key(&self, series: u32, out: &mut Vec<u8>) {
         out.clear();
-        let pairs = self.labels.row(series as usize).iter().map(|pair| {
-            let (name, value) = self.pairs[*pair as usize];
-            (self.text(name), self.text(value))
-        });
+        let pairs = self.labels.row(series as usize).iter().map(|pair| self.texts_of(*pair));
         key::put(out, pairs);
     }
     pub fn labels(&self, series: u32) -> Labels {
@@ -279,10 +283,16 @@ impl Index {
     }
 
     fn equal_carriers(&self, matcher: &Matcher) -> &[u32] {
-        let pairs = self.pairs_of(matcher.name());
-        let Some(value) = self.find_text(matcher.value().as_bytes()) else { return &[] };
-        let found = self.pairs[pairs.clone()].binary_search_by_key(&value, |pair| pair.1);
-        found.map_or(&[], |at| self.carriers.row(pairs.start + at))
+        let wanted = (matcher.name().as_bytes(), matcher.value().as_bytes());
+        let same = |pair: &u32| self.texts_of(*pair) == wanted;
+        let found = self.by_text.find(hash(wanted), same);
+        found.map_or(&[], |pair| self.carriers.row(*pair as usize))
+    }
+
+    /// What a pair says.
+    fn texts_of(&self, pair: u32) -> (&[u8], &[u8]) {
+        let (name, value) = self.pairs[pair as usize];
+        (self.text(name), self.text(value))
     }
 
     /// All that it names lies before `end`, so that reading stays within the file.
@@ -293,6 +303,10 @@ impl Index {
         self.columns.iter().all(|c| before(c.offset, c.bytes))
             && self.chunks.items.iter().all(|c| before(c.offset, c.bytes))
     }
+}
+
+fn hash((name, value): (&[u8], &[u8])) -> u64 {
+    foldhash::fast::FixedState::default().hash_one((name, value))
 }
 
 /// So few series are each judged by their value, however few values their label has.
@@ -326,6 +340,7 @@ impl Index {
         let mut index = Self::default();
         index.decode_texts(&mut reader)?;
         index.decode_pairs(&mut reader)?;
+        index.hash_pairs();
         index.decode_columns(&mut reader)?;
         for _ in 0..reader.len()? {
             index.decode_series(&mut reader)?;
@@ -368,6 +383,15 @@ impl Index {
             self.pairs.push((known(name)?, known(value)?));
         }
         self.pairs.is_sorted().then_some(())
+    }
+
+    fn hash_pairs(&mut self) {
+        let mut by_text = HashTable::with_capacity(self.pairs.len());
+        let hash_of = |pair: &u32| hash(self.texts_of(*pair));
+        for pair in 0..self.pairs.len() as u32 {
+            by_text.insert_unique(hash_of(&pair), pair, hash_of);
+        }
+        self.by_text = by_text;
     }
 
     fn decode_columns(&mut self, reader: &mut Reader<'_>) -> Option<()> {
