@@ -63,6 +63,7 @@ soak: build
 	OPSHAWK_PROMQL_QUERIES=$${OPSHAWK_PROMQL_QUERIES:-30000} cargo test -p timeseries --test reference random -- --nocapture
 	OPSHAWK_SOAK_KILLS=$${OPSHAWK_SOAK_KILLS:-200} cargo test -p timeseries --test durability -- --nocapture
 	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_SEEDS:-300} $(services) cargo test -p billing scenarios::random -- --nocapture
+	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_RACES:-2000} $(services) cargo test -p billing scenarios::races -- --nocapture
 
 SECONDS := 600
 fuzz_targets := timeseries/promql timeseries/remote_write timeseries/block timeseries/wal collector/exposition
