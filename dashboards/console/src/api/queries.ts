@@ -14,6 +14,7 @@ const PAGE = 50;
 const BALANCE_REFRESH_MS = 5_000;
 const CHART_REFRESH_MS = 5_000;
 const STATUS_REFRESH_MS = 5_000;
+const CUTS_REFRESH_MS = 30_000;
 
 const all = { params: { query: { limit: CHOICES } } };
 const byId = (id: string) => ({ params: { path: { id } } });
@@ -31,6 +32,19 @@ function paged<T>(queryKey: readonly string[], read: (cursor?: string) => Promis
 function list<T>(queryKey: readonly string[], read: () => Promise<Page<T>>) {
   return queryOptions({ queryKey, queryFn: read, select: (page) => page.items });
 }
+
+/** What stops for want of money within a day, and whether automatic stops are paused. */
+export const cutsQuery = queryOptions({
+  queryKey: keys.cuts,
+  queryFn: async () => {
+    const [preview, guard] = await Promise.all([
+      unwrap(client.GET("/v1/standing/preview", { params: { query: {} } })),
+      unwrap(client.GET("/v1/standing/guard")),
+    ]);
+    return { cuts: preview.items, guard };
+  },
+  refetchInterval: CUTS_REFRESH_MS,
+});
 
 /** Null when nobody is logged in. */
 export const meQuery = queryOptions({

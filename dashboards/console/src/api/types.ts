@@ -12,6 +12,7 @@ export type Quota = Schemas["Quota"];
 export type QuotaItem = Schemas["QuotaItem"];
 export type QuotaLimit = Schemas["QuotaLimit"];
 export type QuotaRequest = Schemas["QuotaRequest"];
+export type Cut = Schemas["Cut"];
 export type QuotaResource = Schemas["Resource"];
 export type Standing = Schemas["Standing"];
 export type User = Schemas["User"];

@@ -25,6 +25,7 @@ import { QueryView } from "../../components/QueryView";
 import { AlertTable } from "../alerts/AlertTable";
 import { WaitingRequests } from "../quota/Panels";
 import { TenantTable } from "../tenants/TenantTable";
+import { CutPanel } from "./CutPanel";
 import { StatCard } from "./StatCard";
 
 const NEWEST_OPERATIONS = 8;
@@ -47,6 +48,7 @@ export function OperatorOverview() {
             <AlertTable state="firing" alerts={firing} />
           </Panel>
         )}
+        <CutPanel />
         <WaitingRequests />
         <Panel
           title={t("overview.tenants")}
