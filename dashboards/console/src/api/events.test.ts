@@ -53,7 +53,14 @@ test("a change reads again what it concerns, once for a burst", () => {
   newest().send("change", { topic: "money", id: "t" });
   expect(invalidated).toEqual([]);
   vi.advanceTimersByTime(200);
-  expect(invalidated).toEqual([["instances"], ["balance"], ["bill"], ["tenants"], ["price-books"], ["cuts"]]);
+  expect(invalidated).toEqual([
+    ["instances"],
+    ["balance"],
+    ["bill"],
+    ["tenants"],
+    ["price-books"],
+    ["cuts"],
+  ]);
   expect(seen).toEqual(["live"]);
 });
 
