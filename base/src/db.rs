@@ -106,6 +106,17 @@ impl Db {
         Ok(Tx::new(tx?, turn))
     }
 
+    /// A transaction that reads, and sees one moment for as long as it lasts.
+    pub async fn begin_snapshot(&self) -> Result<sqlx::Transaction<'static, Any>> {
+        Ok(match self.backend {
+            // Deferred: in WAL mode the first read fixes what is seen.
+            Backend::Sqlite => self.pool.begin().await?,
+            Backend::Postgres => {
+                self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?
+            }
+        })
+    }
+
     pub async fn close(&self) {
         self.pool.close().await;
     }

@@ -47,7 +47,7 @@ typed_ids! {
     /// A physical machine behind a BMC.
     ServerId,
     FlavorId, ImageId, InstanceId, OperationId, QuotaRequestId,
-    PriceBookId, PriceVersionId, PriceDraftId, LedgerTransactionId, UsageEventId,
+    PriceBookId, PriceVersionId, PriceDraftId, LedgerTransactionId, VoucherId, UsageEventId,
     NoticeId, DeliveryId, AuditId, ExemptionId, FindingId, UsageGapId,
     /// One episode of an alert, from pending to resolved.
     AlertId,

@@ -41,6 +41,12 @@ pub struct Balance {
     pub posted: Micros,
     /// Used, but not posted yet; below zero where a late fact makes a correction due.
     pub accrued: Micros,
+    /// Of what is posted: paid and not used.
+    pub cash: Micros,
+    /// Given and not used.
+    pub bonus: Micros,
+    /// Put aside: neither posted nor to be spent.
+    pub held: Micros,
     /// How far below zero the balance may go.
     pub credit_limit: Micros,
     pub burn_per_hour: Nanos,
@@ -80,6 +86,9 @@ pub async fn balance(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result
         balance_display: balance.to_four_decimals(),
         posted: account.posted,
         accrued,
+        cash: account.wallet.cash,
+        bonus: account.wallet.bonus,
+        held: account.wallet.holds,
         credit_limit: account.credit_limit,
         burn_per_hour: position.burn_per_hour(),
         runs_out_at,

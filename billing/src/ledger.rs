@@ -20,14 +20,35 @@
 //! | [`spend`] | which pocket pays, and which gets what comes in: pure |
 //! | [`store`] | writing a transaction |
 //! | [`recharge`] | money that comes in |
+//! | [`bonus`], [`grants`] | money that is given; what is left of each gift |
+//! | [`vouchers`] | codes that become a bonus, once |
+//! | [`holds`] | money that is put aside |
+//! | [`refunds`] | money that goes back, and how much can |
+//! | [`corrections`] | entries by hand, with a reason |
+//! | [`list`] | reading the journal |
+//! | [`verify`] | every invariant, on a live system |
+//! | [`reconciler`] | ends what is over, verifies each hour |
 
+pub mod bonus;
 pub mod chart;
+pub mod corrections;
+pub mod grants;
+pub mod holds;
+pub mod list;
 pub mod recharge;
+pub mod reconciler;
+pub mod refunds;
 pub mod spend;
 pub mod store;
+pub mod verify;
+pub mod vouchers;
 
+pub use bonus::{Bonus, bonus};
 pub use chart::{Account, Direction, Entry, Kind, Wallet};
+pub use corrections::{Correction, correct};
 pub use recharge::{Recharge, recharge};
+pub use reconciler::LedgerReconciler;
+pub use refunds::{Refund, refund};
 pub use spend::SpendOrder;
 pub(crate) use store::{Posting, append};
-pub use store::{Written, report_conflict};
+pub use store::{Repeated, Written, report_conflict};

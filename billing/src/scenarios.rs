@@ -2,6 +2,7 @@
 
 mod admission;
 mod gates;
+mod ledger;
 mod metering;
 mod money;
 mod once;

@@ -22,14 +22,17 @@ pub mod agents;
 pub mod alerts;
 pub mod audit;
 pub mod auth;
+pub mod billing_settings;
 pub mod console;
 pub mod events;
 pub mod extract;
 pub mod flavors;
 pub mod history;
+pub mod holds;
 pub mod hosts;
 pub mod images;
 pub mod instances;
+pub mod ledger;
 pub mod metrics;
 pub mod money;
 pub mod operations;
@@ -51,6 +54,7 @@ pub mod tenants;
 pub mod tokens;
 pub mod unit;
 pub mod users;
+pub mod vouchers;
 
 pub use state::App;
 
@@ -124,10 +128,30 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(agents::download_image_file))
         .routes(routes!(streams::list_wanted_streams))
         .routes(routes!(streams::carry_stream))
+        .merge(ledger_endpoints())
         .merge(prometheus_endpoints())
         .routes(routes!(history::export::export_metrics))
         .routes(routes!(history::import::import_metrics))
         .routes(routes!(metrics::get_metrics))
+}
+
+fn ledger_endpoints() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(ledger::create_recharge, ledger::list_recharges))
+        .routes(routes!(ledger::create_bonus))
+        .routes(routes!(ledger::create_refund))
+        .routes(routes!(ledger::create_correction))
+        .routes(routes!(ledger::list_ledger))
+        .routes(routes!(ledger::verify_ledger))
+        .routes(routes!(holds::create_hold, holds::list_holds))
+        .routes(routes!(holds::post_hold))
+        .routes(routes!(holds::void_hold))
+        .routes(routes!(vouchers::create_voucher, vouchers::list_vouchers))
+        .routes(routes!(vouchers::redeem_voucher))
+        .routes(routes!(
+            billing_settings::get_billing_settings,
+            billing_settings::set_billing_settings
+        ))
 }
 
 fn prometheus_endpoints() -> OpenApiRouter<App> {

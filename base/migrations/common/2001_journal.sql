@@ -66,6 +66,11 @@ CREATE TABLE bonuses (
 );
 CREATE INDEX bonuses_by_tenant ON bonuses (tenant_id);
 CREATE INDEX bonuses_by_expiry ON bonuses (expires_ms);
+-- The time of these was over, and what was left of them went back.
+CREATE TABLE bonus_ends (
+    bonus_id TEXT PRIMARY KEY REFERENCES bonuses (transaction_id),
+    at_ms    BIGINT NOT NULL
+);
 CREATE TABLE refunds (
     transaction_id TEXT PRIMARY KEY REFERENCES journal (id),
     tenant_id      TEXT NOT NULL,
@@ -94,9 +99,10 @@ CREATE TABLE vouchers (
 CREATE TABLE voucher_redemptions (
     voucher_id     TEXT PRIMARY KEY REFERENCES vouchers (id),
     tenant_id      TEXT NOT NULL,
-    transaction_id TEXT NOT NULL,
+    transaction_id TEXT NOT NULL REFERENCES journal (id),
     at_ms          BIGINT NOT NULL
 );
+CREATE INDEX voucher_redemptions_by_tenant ON voucher_redemptions (tenant_id);
 -- Money that is put aside. A hold's id is that of its transaction.
 CREATE TABLE holds (
     id            TEXT PRIMARY KEY REFERENCES journal (id),

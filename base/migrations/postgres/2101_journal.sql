@@ -7,6 +7,8 @@ CREATE TRIGGER recharges_append_only BEFORE UPDATE OR DELETE ON recharges
 FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER bonuses_append_only BEFORE UPDATE OR DELETE ON bonuses
 FOR EACH ROW EXECUTE FUNCTION append_only();
+CREATE TRIGGER bonus_ends_append_only BEFORE UPDATE OR DELETE ON bonus_ends
+FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER refunds_append_only BEFORE UPDATE OR DELETE ON refunds
 FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER vouchers_append_only BEFORE UPDATE OR DELETE ON vouchers

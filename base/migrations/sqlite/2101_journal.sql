@@ -15,6 +15,10 @@ CREATE TRIGGER bonuses_no_update BEFORE UPDATE ON bonuses
 BEGIN SELECT RAISE(ABORT, 'bonuses is append-only'); END;
 CREATE TRIGGER bonuses_no_delete BEFORE DELETE ON bonuses
 BEGIN SELECT RAISE(ABORT, 'bonuses is append-only'); END;
+CREATE TRIGGER bonus_ends_no_update BEFORE UPDATE ON bonus_ends
+BEGIN SELECT RAISE(ABORT, 'bonus_ends is append-only'); END;
+CREATE TRIGGER bonus_ends_no_delete BEFORE DELETE ON bonus_ends
+BEGIN SELECT RAISE(ABORT, 'bonus_ends is append-only'); END;
 CREATE TRIGGER refunds_no_update BEFORE UPDATE ON refunds
 BEGIN SELECT RAISE(ABORT, 'refunds is append-only'); END;
 CREATE TRIGGER refunds_no_delete BEFORE DELETE ON refunds

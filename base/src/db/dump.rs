@@ -39,12 +39,7 @@ enum Line {
 
 /// Writes every row, as of one instant, while others go on writing. Returns how many.
 pub async fn dump(db: &Db, out: &mut (dyn Write + Send)) -> Result<u64> {
-    let mut tx = match db.backend {
-        Backend::Sqlite => db.pool.begin().await?,
-        Backend::Postgres => {
-            db.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?
-        }
-    };
+    let mut tx = db.begin_snapshot().await?;
     let migrations = applied(&mut tx).await?;
     let header = Header { format: FORMAT.to_owned(), version: VERSION, migrations };
     write_line(out, &header)?;

@@ -9,6 +9,7 @@ use base::{
 };
 
 use super::{
+    bonus::{self, Bonus, Given},
     chart::{Account, Entry, Kind},
     spend::put,
     store::{self, Posting, Repeated, Written, append, report_conflict},
@@ -30,8 +31,18 @@ pub struct Recharge<'a> {
     pub provider: &'a str,
     /// The payment, as the provider calls it.
     pub provider_id: &'a str,
+    /// Given with it.
+    pub bonus: Option<WithBonus>,
     pub memo: &'a str,
     pub actor: &'a str,
+}
+
+/// A bonus that comes with a recharge, and goes back with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WithBonus {
+    pub amount: Micros,
+    /// None: never.
+    pub expires: Option<Timestamp>,
 }
 
 impl Recharge<'_> {
@@ -70,7 +81,7 @@ pub async fn recharge(conn: &mut Conn, now: Timestamp, new: &Recharge<'_>) -> Re
     }
     let mut entries = vec![Entry::debit(Account::Payments, new.amount)];
     entries.extend(put(&locked.wallet, new.amount, Account::Cash));
-    let request = format!("{}\n{}", new.tenant, new.amount);
+    let request = format!("{}\n{}\n{:?}", new.tenant, new.amount, new.bonus);
     let posting = Posting {
         key: new.key(),
         request: request.as_bytes(),
@@ -92,38 +103,50 @@ pub async fn recharge(conn: &mut Conn, now: Timestamp, new: &Recharge<'_>) -> Re
     .bind(new.provider)
     .bind(new.provider_id)
     .bind(new.amount.0)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    if let Some(with) = new.bonus {
+        let id = written.id();
+        let key = format!("bonus:{id}");
+        let given = Given { key: &key, kind: Kind::Bonus, with: Some(id) };
+        let bonus = Bonus {
+            tenant: new.tenant,
+            amount: with.amount,
+            expires: with.expires,
+            key: &key,
+            memo: new.memo,
+            actor: new.actor,
+        };
+        bonus::grant(conn, &mut locked, now, &bonus, &given).await?;
+    }
     Ok(written)
 }
 
 /// What is known of this payment; those of before the journal have no hash of their request.
 async fn known(conn: &mut Conn, new: &Recharge<'_>) -> Result<Option<LedgerTransactionId>> {
-    let row: Option<(String, String, i64)> = sqlx::query_as(
-        "SELECT transaction_id, tenant_id, amount_micros FROM recharges \
-         WHERE provider = $1 AND provider_id = $2",
+    let row: Option<(String, String, i64, i64)> = sqlx::query_as(
+        "SELECT r.transaction_id, r.tenant_id, r.amount_micros, COALESCE(b.amount_micros, 0) \
+         FROM recharges r LEFT JOIN bonuses b ON b.recharge_id = r.transaction_id \
+         AND b.tenant_id = r.tenant_id WHERE r.provider = $1 AND r.provider_id = $2",
     )
     .bind(new.provider)
     .bind(new.provider_id)
     .fetch_optional(conn)
     .await?;
-    match row {
-        Some((id, tenant, amount))
-            if amount == new.amount.0 && tenant == new.tenant.to_string() =>
-        {
-            Ok(Some(parse(&id)?))
-        }
-        Some((_, tenant, _)) if tenant != new.tenant.to_string() => {
-            Err(store::conflict(&new.key()))
-        }
-        Some((_, _, posted)) => Err(Error::conflict(format!(
+    let Some((id, tenant, amount, bonus)) = row else { return Ok(None) };
+    let asked_bonus = new.bonus.map_or(0, |with| with.amount.0);
+    if tenant != new.tenant.to_string() || (amount == new.amount.0 && bonus != asked_bonus) {
+        return Err(store::conflict(&new.key()));
+    }
+    if amount != new.amount.0 {
+        return Err(Error::conflict(format!(
             "this top-up was posted already, with {} in place of {}",
-            Micros(posted),
+            Micros(amount),
             new.amount
         ))
-        .remedy("use a new key for a new payment")),
-        None => Ok(None),
+        .remedy("use a new key for a new payment"));
     }
+    Ok(Some(parse(&id)?))
 }
 
 /// Tells the operators that a payment came again and was another one; in a transaction of its own.

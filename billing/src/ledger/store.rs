@@ -2,7 +2,7 @@
 
 use base::{
     Error, Result,
-    db::{Conn, placeholders},
+    db::{Conn, is_unique_violation, placeholders},
     id::{LedgerTransactionId, TenantId},
     money::Micros,
     outbox::{self, Notice},
@@ -70,10 +70,10 @@ pub(crate) async fn append(
     now: Timestamp,
     posting: &Posting<'_>,
 ) -> Result<Written> {
-    let hash = secret::sha256_hex(posting.request);
-    if let Some(id) = known(conn, &posting.key, &hash).await? {
+    if let Some(id) = known_request(conn, &posting.key, posting.request).await? {
         return Ok(Written::Known(id));
     }
+    let hash = secret::sha256_hex(posting.request);
     check(&posting.entries)?;
     let id = LedgerTransactionId::new();
     insert_entries(conn, locked, id, &posting.entries).await?;
@@ -102,7 +102,12 @@ pub(crate) async fn append(
     .bind(posting.actor)
     .bind(now.ms())
     .execute(&mut *conn)
-    .await?;
+    .await
+    .map_err(|e| match is_unique_violation(&e) {
+        // Another tenant's request was faster.
+        true => conflict(&posting.key),
+        false => e.into(),
+    })?;
     // What is charged was accrued before: it moves no threshold.
     if posting.kind != Kind::Charge {
         agenda::touch(conn, locked.tenant_id, Due::Stand).await?;
@@ -111,14 +116,18 @@ pub(crate) async fn append(
 }
 
 /// The transaction of this key, if the request was the same.
-async fn known(conn: &mut Conn, key: &str, hash: &str) -> Result<Option<LedgerTransactionId>> {
+pub(super) async fn known_request(
+    conn: &mut Conn,
+    key: &str,
+    request: &[u8],
+) -> Result<Option<LedgerTransactionId>> {
     let row: Option<(String, String)> =
         sqlx::query_as("SELECT id, request_sha256 FROM journal WHERE dedup_key = $1")
             .bind(key)
             .fetch_optional(conn)
             .await?;
     match row {
-        Some((id, known)) if known == hash => Ok(Some(parse(&id)?)),
+        Some((id, known)) if known == secret::sha256_hex(request) => Ok(Some(parse(&id)?)),
         Some(_) => Err(conflict(key)),
         None => Ok(None),
     }

@@ -204,6 +204,7 @@ impl Player<'_> {
             amount: recharge.amount,
             provider: &recharge.provider,
             provider_id: &id,
+            bonus: None,
             memo: "",
             actor: ACTOR,
         };
@@ -302,9 +303,9 @@ impl Player<'_> {
     }
 
     async fn check_books(&mut self, path: &str) -> Result<()> {
-        let faults = sound::faults(&mut *self.world.db.read().await?).await?;
+        let faults = sound::faults(&self.world.db).await?;
         for fault in faults {
-            self.differ(format!("{path}: the books"), "balanced".to_owned(), fault.to_owned());
+            self.differ(format!("{path}: the books"), "balanced".to_owned(), fault);
         }
         Ok(())
     }

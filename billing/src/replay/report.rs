@@ -45,7 +45,7 @@ pub async fn report(
         "actions": actions(&mut conn, &names).await?,
         "findings": [],
         "invoices": [],
-        "zero": super::sound::faults(&mut conn).await?.is_empty(),
+        "zero": super::sound::faults(&world.db).await?.is_empty(),
     }))
 }
 

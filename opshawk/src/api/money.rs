@@ -6,15 +6,14 @@ use axum::{
 };
 use base::{
     bus::Topic,
-    id::{LedgerTransactionId, OperationId, TenantId},
+    id::{LedgerTransactionId, TenantId},
     money::Micros,
-    secret,
     time::Timestamp,
 };
 use billing::{
     accounts::{self, Balance},
     bill::{self, Bill},
-    ledger::{self, Recharge, recharge::BY_HAND, store::Repeated},
+    ledger::{self, Recharge, Repeated, recharge::BY_HAND},
 };
 use http::{StatusCode, header};
 use identity::tenants;
@@ -25,9 +24,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     auth::Caller,
     extract::{Json, Key, Keyed, Path, Query},
+    ledger::{name_of, telling},
     problem::Result,
     state::App,
-    unit::{self, Instead},
+    unit,
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -67,11 +67,7 @@ pub async fn create_topup(
     Path(id): Path<TenantId>,
     Keyed { body, key }: Keyed<CreateTopup>,
 ) -> unit::Result<Response> {
-    // The ledger knows the payment by the caller's key, whatever happens to our memory of it.
-    let payment = match &key {
-        Some(key) => secret::sha256_hex(format!("{}:{}", caller.id, key.key)),
-        None => OperationId::new().to_string(),
-    };
+    let payment = name_of(&caller, key.as_ref());
     let name = key.as_ref().map_or_else(|| payment.clone(), |key| key.key.clone());
     let asked = body.amount.to_string();
     let repeated = Repeated { tenant: id, what: "top-up", key: &name, asked: &asked };
@@ -97,6 +93,7 @@ async fn top_up(
         amount: body.amount,
         provider: BY_HAND,
         provider_id: payment,
+        bonus: None,
         memo: &body.memo,
         actor: &actor,
     };
@@ -107,24 +104,6 @@ async fn top_up(
     let balance = accounts::balance(&mut unit.tx, now, id).await?;
     let topup = Topup { ledger_transaction_id: written.id(), balance };
     unit.finish(StatusCode::CREATED, &topup).await
-}
-
-/// A conflict about money is told to the operators, whatever found it: the memory of keys or the
-/// ledger. What it had begun is rolled back by then.
-async fn telling(
-    app: &App,
-    repeated: &Repeated<'_>,
-    done: unit::Result<Response>,
-) -> unit::Result<Response> {
-    if let Err(Instead::Problem(problem)) = &done
-        && problem.status() == StatusCode::CONFLICT
-    {
-        let mut tx = app.db.begin_write().await?;
-        ledger::report_conflict(&mut tx, app.clock.now(), repeated).await?;
-        tx.commit().await.map_err(base::Error::from)?;
-        app.bus.publish(Topic::Notice, repeated.tenant, None);
-    }
-    done
 }
 
 /// The balance now, to the millisecond: posted minus accrued.

@@ -10,6 +10,7 @@ mod history;
 mod hostile;
 mod killed;
 mod leaks;
+mod ledger;
 mod limits;
 mod owned;
 mod quotas;

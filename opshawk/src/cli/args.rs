@@ -7,10 +7,12 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Format;
 use crate::config::Flags;
 
+mod ledger;
 mod nouns;
 mod quota;
 mod standing;
 
+pub use ledger::{LedgerCommand, VoucherCommand};
 pub use nouns::*;
 pub use quota::{Limits, QuotaCommand, RequestState};
 pub use standing::{ExemptArgs, SetArgs, StandingCommand};
@@ -140,6 +142,16 @@ pub enum Command {
     Notice {
         #[command(subcommand)]
         command: ListCommand,
+    },
+    /// What was posted, and what to post beside the charges
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
+    /// Codes that become a bonus
+    Voucher {
+        #[command(subcommand)]
+        command: VoucherCommand,
     },
     /// What a tenant pays for
     Bill {

@@ -15,6 +15,7 @@ mod flavor;
 mod host;
 mod image;
 mod instance;
+mod ledger;
 mod metrics;
 pub mod operation;
 mod price_book;
@@ -68,6 +69,8 @@ pub async fn run(command: Command, mut connection: Connection) -> Result<(), Fai
         Command::Instance { command } => instance::run(&cx, command).await,
         Command::Operation { command } => operation::run(&cx, command).await,
         Command::Rule { command } => rule::run(&cx, command).await,
+        Command::Ledger { command } => ledger::run(&cx, command).await,
+        Command::Voucher { command } => ledger::voucher(&cx, command).await,
         Command::Bill { command } => bill::run(&cx, command).await,
         Command::Query(args) => query::run(&cx, args).await,
         Command::Metrics { command } => metrics::run(&cx, command).await,

@@ -10,7 +10,7 @@ use base::{
     secret::Sealer,
     time::SharedClock,
 };
-use billing::{rating::RatingReconciler, standing::StandingReconciler};
+use billing::{ledger::LedgerReconciler, rating::RatingReconciler, standing::StandingReconciler};
 use inventory::quotas::drift::QuotaDrift;
 use provisioner::{
     liveness::HostLiveness,
@@ -69,6 +69,7 @@ impl Loops {
         let standing = StandingReconciler::new(db(), clock(), bus(), needs.billing.clone());
         let standing = driver.spawn(Arc::new(standing.with_new_settings()));
         let rating = driver.spawn(Arc::new(RatingReconciler::new(db(), clock(), bus())));
+        let ledger = driver.spawn(Arc::new(LedgerReconciler::new(db(), clock(), bus())));
         driver.spawn(Arc::new(HostLiveness { db: db(), clock: clock(), bus: bus() }));
         driver.spawn(Arc::new(QuotaDrift { db: db(), clock: clock(), bus: bus() }));
         let clients = Arc::new(BmcClients::default());
@@ -88,6 +89,7 @@ impl Loops {
                     Ok(Topic::Money) => {
                         rating.wake();
                         standing.wake();
+                        ledger.wake();
                     }
                     // A new tenant has an account.
                     Ok(Topic::Tenant) => standing.wake(),
@@ -95,6 +97,7 @@ impl Loops {
                     Err(RecvError::Lagged(_)) => {
                         rating.wake();
                         standing.wake();
+                        ledger.wake();
                     }
                     Err(RecvError::Closed) => return,
                 }

@@ -59,7 +59,8 @@ impl Story {
             .unwrap();
         let amount: Micros = topup.parse().unwrap();
         let (provider, provider_id, actor) = ("bank", "first", "system:test");
-        let payment = Recharge { tenant, amount, provider, provider_id, memo: "", actor };
+        let payment =
+            Recharge { tenant, amount, provider, provider_id, bonus: None, memo: "", actor };
         ledger::recharge(&mut tx, now, &payment).await.unwrap();
         let new = images::NewImage {
             name: "guest",

@@ -11,6 +11,7 @@ use base::{
 };
 use billing::{
     agenda::{self, Kept},
+    ledger::LedgerReconciler,
     standing::guard,
 };
 use identity::tenants;
@@ -174,6 +175,7 @@ pub async fn of_all(app: &App) -> Result<Vec<MetricFamily>> {
     let mut conn = app.read().await?;
     of_machines(&mut conn, &gauges).await?;
     of_quotas(app, &mut conn, &gauges).await?;
+    of_ledger(app, &gauges);
     of_guard(&mut conn, &gauges).await?;
     of_all_tenants(app, &mut conn, &gauges).await?;
     Ok(gauges.0.gather())
@@ -310,6 +312,16 @@ async fn of_quotas(app: &App, conn: &mut Conn, gauges: &Gauges) -> Result<()> {
         gauges.vec("opshawk_quota_drift", help, &[]).with_label_values::<&str>(&[]).set(differ);
     }
     Ok(())
+}
+
+/// Absent until the first verification has ended.
+fn of_ledger(app: &App, gauges: &Gauges) {
+    let ledger = app.driver.statuses().into_iter().find(|s| s.name == LedgerReconciler::NAME);
+    let found = ledger.and_then(|s| s.last_status[LedgerReconciler::FINDINGS].as_f64());
+    if let Some(found) = found {
+        let help = "Broken invariants that the last hourly verification of the ledger found.";
+        gauges.vec("opshawk_ledger_findings", help, &[]).with_label_values::<&str>(&[]).set(found);
+    }
 }
 
 async fn of_machines(conn: &mut Conn, gauges: &Gauges) -> Result<()> {

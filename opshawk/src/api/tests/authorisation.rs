@@ -66,12 +66,25 @@ async fn what_is_another_tenants_does_not_exist() {
     for test in each().await {
         let (acme, member) = test.tenant("acme").await;
         let (other, _) = test.tenant("other").await;
-        for path in ["", "/balance", "/bill", "/bill.csv", "/quota"] {
+        for path in [
+            "",
+            "/balance",
+            "/bill",
+            "/bill.csv",
+            "/quota",
+            "/ledger",
+            "/recharges",
+            "/holds",
+            "/billing-settings",
+        ] {
             let own = member.get(&format!("/v1/tenants/{acme}{path}")).await;
             assert!(own.status.is_success(), "{path}: {own:?}");
             let answer = member.get(&format!("/v1/tenants/{other}{path}")).await;
             answer.problem(404, "not-found", None);
         }
+        let redeem = format!("/v1/tenants/{other}/vouchers/redeem");
+        let answer = member.post(&redeem, &json!({ "code": "ohv_x" })).await;
+        answer.problem(404, "not-found", None);
         let all = member.get("/v1/tenants").await.expect(200);
         assert_eq!(all["items"].as_array().unwrap().len(), 1);
         assert_eq!(all["items"][0]["id"], acme.as_str());
