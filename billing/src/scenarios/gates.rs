@@ -197,6 +197,7 @@ async fn crowd(w: &World, count: usize, amount: Micros) -> Vec<TenantId> {
                     amount,
                     provider: "bank",
                     provider_id: &payment,
+                    bonus: None,
                     memo: "",
                     actor: "test",
                 };
