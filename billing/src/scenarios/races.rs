@@ -181,6 +181,7 @@ impl Race<'_> {
             amount: base::money::Micros(amount),
             provider: "bank",
             provider_id: &id,
+            bonus: None,
             memo: "",
             actor: "system:test",
         };

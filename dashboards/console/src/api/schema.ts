@@ -484,6 +484,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/holds/{id}/post": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Earns so much of the hold, and gives the rest back. The same again changes nothing. */
+        post: operations["post_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/holds/{id}/void": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives the hold back. The same again changes nothing. */
+        post: operations["void_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/hosts": {
         parameters: {
             query?: never;
@@ -720,6 +754,23 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["unlock_instance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ledger/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Checks every invariant of all tenants, each as of one moment; nothing is written. */
+        post: operations["verify_ledger"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1338,6 +1389,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{id}/billing-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's own settings, and how they came to be. */
+        get: operations["get_billing_settings"];
+        /** Sets them, from now on. */
+        put: operations["set_billing_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/bonuses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a bonus. */
+        post: operations["create_bonus"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Posts entries by hand, with a reason. */
+        post: operations["create_correction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tenant's holds, the newest first. */
+        get: operations["list_holds"];
+        put?: never;
+        /** Puts money aside. What is accrued is posted before. */
+        post: operations["create_hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tenant's transactions with their entries, the newest first. */
+        get: operations["list_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenants/{id}/quota": {
         parameters: {
             query?: never;
@@ -1366,6 +1504,44 @@ export interface paths {
         put?: never;
         /** Sets what is used to what there is. The daily check (`quota-drift`) tells where they differ. */
         post: operations["recount_quota"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/recharges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was paid, the oldest first, and how much of it can be refunded. */
+        get: operations["list_recharges"];
+        put?: never;
+        /** Puts money on the account that a provider took, once for each of its ids. */
+        post: operations["create_recharge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/refunds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives money back, at most what is left of a recharge; its bonus goes back first. What is accrued is
+         *     posted before. Sending the money is the caller's.
+         */
+        post: operations["create_refund"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1424,6 +1600,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{id}/vouchers/redeem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turns a voucher into a bonus of the tenant; a second time is a conflict. */
+        post: operations["redeem_voucher"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tokens": {
         parameters: {
             query?: never;
@@ -1473,10 +1666,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/vouchers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest first, with who redeemed them. */
+        get: operations["list_vouchers"];
+        put?: never;
+        /** Makes a voucher, and shows its code. */
+        post: operations["create_voucher"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @enum {string} */
+        Account: "payments" | "cash" | "bonus" | "holds" | "receivable" | "revenue" | "tax" | "promotions" | "refunds" | "rounding";
+        /** @description One account's own; what is not set is as the product has it. */
+        AccountSettings: {
+            /** @default null */
+            credit_limit: components["schemas"]["Micros"] | null;
+            /** @default null */
+            spend_order: components["schemas"]["SpendOrder"] | null;
+            /**
+             * @description What rules its standing.
+             * @default {}
+             */
+            standing: components["schemas"]["OwnRules"];
+        };
         /** @description Who did it. */
         ActorRef: {
             id: string;
@@ -1537,10 +1762,16 @@ export interface components {
             balance: components["schemas"]["Micros"];
             /** @description With four decimals, as people read it. */
             balance_display: string;
+            /** @description Given and not used. */
+            bonus: components["schemas"]["Micros"];
             burn_per_hour: components["schemas"]["Nanos"];
+            /** @description Of what is posted: paid and not used. */
+            cash: components["schemas"]["Micros"];
             /** @description How far below zero the balance may go. */
             credit_limit: components["schemas"]["Micros"];
             currency: string;
+            /** @description Put aside: neither posted nor to be spent. */
+            held: components["schemas"]["Micros"];
             /** @description What the standing means for the tenant, where it means something. */
             message?: string | null;
             /** @description The ledger's sum. */
@@ -1582,6 +1813,11 @@ export interface components {
             /** @description "instance web-1, flavor small", "disk of web-1, 1 GiB". */
             what: string;
         };
+        BillingSettings: {
+            /** @description Each change, the newest first. */
+            history: components["schemas"]["SettingsChange"][];
+            settings: components["schemas"]["AccountSettings"];
+        };
         /** @description The data of a `change` event: read the entity again. */
         ChangeEvent: {
             id: string;
@@ -1596,6 +1832,19 @@ export interface components {
             at?: components["schemas"]["Timestamp"] | null;
             /** @description The last of what the serial port printed. */
             tail: string;
+        };
+        CreateBonus: {
+            /** @description In the account's currency; above zero. */
+            amount: components["schemas"]["Micros"];
+            expires_at?: components["schemas"]["Timestamp"] | null;
+            memo?: string;
+        };
+        CreateCorrection: {
+            corrects_id?: components["schemas"]["LedgerTransactionId"] | null;
+            /** @description Debits and credits of the same sum. */
+            entries: components["schemas"]["Entry"][];
+            memo?: string;
+            reason: string;
         };
         CreateExemption: {
             from?: components["schemas"]["Timestamp"] | null;
@@ -1612,6 +1861,13 @@ export interface components {
             name: string;
             /** Format: int64 */
             vcpus: number;
+        };
+        CreateHold: {
+            /** @description Above zero, and not more than there is. */
+            amount: components["schemas"]["Micros"];
+            /** @description When it is given back by itself. */
+            expires_at: components["schemas"]["Timestamp"];
+            purpose: string;
         };
         CreateHost: {
             name: string;
@@ -1651,6 +1907,24 @@ export interface components {
             reason: string;
             tenant_id?: components["schemas"]["TenantId"] | null;
         };
+        CreateRecharge: {
+            /** @description In the account's currency; above zero. */
+            amount: components["schemas"]["Micros"];
+            bonus?: components["schemas"]["Micros"] | null;
+            bonus_expires_at?: components["schemas"]["Timestamp"] | null;
+            memo?: string;
+            /** @description Who took the money: `bank`, `alipay`. */
+            provider: string;
+            /** @description The payment, as the provider calls it; the same one again changes nothing. */
+            provider_id: string;
+        };
+        CreateRefund: {
+            /** @description Not above what is left of it. */
+            amount: components["schemas"]["Micros"];
+            reason: string;
+            /** @description The recharge's transaction. */
+            recharge_id: components["schemas"]["LedgerTransactionId"];
+        };
         CreateServer: {
             /** @description `address:port`; the port is 623 where not given. */
             bmc_address: string;
@@ -1687,6 +1961,16 @@ export interface components {
             role: components["schemas"]["Role"];
             tenant_id?: components["schemas"]["TenantId"] | null;
         };
+        CreateVoucher: {
+            amount: components["schemas"]["Micros"];
+            bonus_expires_at?: components["schemas"]["Timestamp"] | null;
+            /** @description ISO 4217; of the accounts that may redeem it. */
+            currency: string;
+            memo?: string;
+            tenant_id?: components["schemas"]["TenantId"] | null;
+            valid_from?: components["schemas"]["Timestamp"] | null;
+            valid_to?: components["schemas"]["Timestamp"] | null;
+        };
         CreatedHost: components["schemas"]["Host"] & {
             /** @description For its agent. Shown once; null where the answer is repeated for the same `Idempotency-Key`. */
             token?: string | null;
@@ -1700,6 +1984,11 @@ export interface components {
         CreatedUser: components["schemas"]["User"] & {
             /** @description Shown once: where the user sets a password. */
             setup_url?: string | null;
+        };
+        CreatedVoucher: {
+            /** @description Shown once: what is kept is its hash. */
+            code?: string | null;
+            id: components["schemas"]["VoucherId"];
         };
         /** @description What a shortage stops next of a tenant. */
         Cut: {
@@ -1760,9 +2049,17 @@ export interface components {
             product_id?: number | null;
         };
         /** @enum {string} */
+        Direction: "debit" | "credit";
+        /** @enum {string} */
         DiskFormat: "qcow2" | "raw";
         /** @enum {string} */
         EffectivePower: "running" | "paused" | "stopped" | "absent";
+        Entry: {
+            account: components["schemas"]["Account"];
+            /** @description Above zero. */
+            amount: components["schemas"]["Micros"];
+            direction: components["schemas"]["Direction"];
+        };
         Exemption: {
             /** @description Who made it. */
             actor: string;
@@ -1777,6 +2074,15 @@ export interface components {
         ExemptionId: string;
         Exemptions: {
             items: components["schemas"]["Exemption"][];
+        };
+        /** @description Something that is not as it must be. */
+        Finding: {
+            detail: string;
+            /** @description Which of the invariants. */
+            invariant: string;
+            /** @description The transaction, account or row. */
+            subject: string;
+            tenant_id: string;
         };
         Flavor: {
             created_at: components["schemas"]["Timestamp"];
@@ -1971,6 +2277,16 @@ export interface components {
         InstanceId: string;
         /** @enum {string} */
         InstanceState: "pending" | "building" | "running" | "paused" | "stopped" | "absent" | "failed" | "unknown";
+        /**
+         * @description What a transaction is about.
+         * @enum {string}
+         */
+        Kind: "recharge" | "bonus" | "bonus_end" | "voucher" | "charge" | "close" | "rounding" | "hold" | "hold_end" | "refund" | "credit_note" | "correction";
+        /** @description What was posted, and where it leaves the tenant. */
+        LedgerPosting: {
+            balance: components["schemas"]["Balance"];
+            ledger_transaction_id: components["schemas"]["LedgerTransactionId"];
+        };
         /** Format: uuid */
         LedgerTransactionId: string;
         /** @description A person's login. */
@@ -2134,6 +2450,24 @@ export interface components {
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
         };
+        Page_Hold: {
+            items: {
+                amount: components["schemas"]["Micros"];
+                /** @description Of it, from the bonus. */
+                bonus: components["schemas"]["Micros"];
+                created_at: components["schemas"]["Timestamp"];
+                ended_at?: components["schemas"]["Timestamp"] | null;
+                expires_at: components["schemas"]["Timestamp"];
+                id: components["schemas"]["LedgerTransactionId"];
+                /** @description `posted`, `voided`, `expired`; none while it is open. */
+                outcome?: string | null;
+                posted?: components["schemas"]["Micros"] | null;
+                purpose: string;
+                tenant_id: components["schemas"]["TenantId"];
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
         Page_Host: {
             items: {
                 agent_version?: string | null;
@@ -2281,6 +2615,21 @@ export interface components {
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
         };
+        Page_Paid: {
+            items: {
+                amount: components["schemas"]["Micros"];
+                at: components["schemas"]["Timestamp"];
+                /** @description Of the bonus that came with it, what a refund takes back. */
+                bonus: components["schemas"]["Micros"];
+                id: components["schemas"]["LedgerTransactionId"];
+                provider: string;
+                provider_id: string;
+                refundable: components["schemas"]["Micros"];
+                refunded: components["schemas"]["Micros"];
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
         Page_PriceBook: {
             items: {
                 created_at: components["schemas"]["Timestamp"];
@@ -2377,6 +2726,26 @@ export interface components {
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
         };
+        Page_Transaction: {
+            items: {
+                about?: components["schemas"]["LedgerTransactionId"] | null;
+                actor: string;
+                at: components["schemas"]["Timestamp"];
+                currency: string;
+                entries: components["schemas"]["Posted"][];
+                id: components["schemas"]["LedgerTransactionId"];
+                kind: components["schemas"]["Kind"];
+                memo: string;
+                /**
+                 * Format: int64
+                 * @description Of the tenant, from 1.
+                 */
+                number: number;
+                reason: string;
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
         Page_User: {
             items: {
                 created_at: components["schemas"]["Timestamp"];
@@ -2389,6 +2758,35 @@ export interface components {
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
         };
+        Page_Voucher: {
+            items: {
+                amount: components["schemas"]["Micros"];
+                bonus_expires_at?: components["schemas"]["Timestamp"] | null;
+                created_at: components["schemas"]["Timestamp"];
+                currency: string;
+                id: components["schemas"]["VoucherId"];
+                memo: string;
+                redeemed_at?: components["schemas"]["Timestamp"] | null;
+                redeemed_by?: components["schemas"]["TenantId"] | null;
+                tenant_id?: components["schemas"]["TenantId"] | null;
+                valid_from: components["schemas"]["Timestamp"];
+                valid_to?: components["schemas"]["Timestamp"] | null;
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description A recharge, and what of it can go back. */
+        Paid: {
+            amount: components["schemas"]["Micros"];
+            at: components["schemas"]["Timestamp"];
+            /** @description Of the bonus that came with it, what a refund takes back. */
+            bonus: components["schemas"]["Micros"];
+            id: components["schemas"]["LedgerTransactionId"];
+            provider: string;
+            provider_id: string;
+            refundable: components["schemas"]["Micros"];
+            refunded: components["schemas"]["Micros"];
+        };
         /** @enum {string} */
         Part: "disk" | "kernel" | "ramdisk";
         PatchHost: {
@@ -2398,6 +2796,18 @@ export interface components {
         PatchTenant: {
             /** @description What it pays by from now on. */
             price_book_id: components["schemas"]["PriceBookId"];
+        };
+        PostHold: {
+            net: components["schemas"]["Micros"];
+            tax?: components["schemas"]["Micros"];
+        };
+        /** @description An entry as it was posted. */
+        Posted: {
+            account: components["schemas"]["Account"];
+            amount: components["schemas"]["Micros"];
+            /** @description Of the account with this entry: credits minus debits. */
+            balance: components["schemas"]["Micros"];
+            direction: components["schemas"]["Direction"];
         };
         Price: {
             /** @description `instance:<flavor id>`, `instance-paused:<flavor id>` or `disk_gib`. */
@@ -2579,6 +2989,9 @@ export interface components {
         Reconcilers: {
             items: components["schemas"]["ReconcilerStatus"][];
         };
+        RedeemVoucher: {
+            code: string;
+        };
         RefuseQuotaRequest: {
             /** @description Why. */
             answer: string;
@@ -2653,6 +3066,12 @@ export interface components {
         };
         /** Format: uuid */
         ServerId: string;
+        SetBillingSettings: {
+            /** @description Why. */
+            reason?: string;
+            /** @description All of them: what is not given is as the product has it. */
+            settings: components["schemas"]["AccountSettings"];
+        };
         SetPower: {
             action: components["schemas"]["WantedPower"];
         };
@@ -2663,12 +3082,26 @@ export interface components {
              */
             items: components["schemas"]["QuotaLimit"][];
         };
+        /** @description A row of the history. */
+        SettingsChange: {
+            actor: string;
+            at: components["schemas"]["Timestamp"];
+            /** Format: int64 */
+            number: number;
+            reason: string;
+            settings: components["schemas"]["AccountSettings"];
+        };
         /** @description The one-time link's token, and the password to set. */
         Setup: {
             /** Format: password */
             password: string;
             token: string;
         };
+        /**
+         * @description Which pocket is emptied first.
+         * @enum {string}
+         */
+        SpendOrder: "bonus_first" | "cash_first";
         /**
          * @description In rising order of trouble.
          * @enum {string}
@@ -2782,6 +3215,22 @@ export interface components {
             balance: components["schemas"]["Balance"];
             ledger_transaction_id: components["schemas"]["LedgerTransactionId"];
         };
+        Transaction: {
+            about?: components["schemas"]["LedgerTransactionId"] | null;
+            actor: string;
+            at: components["schemas"]["Timestamp"];
+            currency: string;
+            entries: components["schemas"]["Posted"][];
+            id: components["schemas"]["LedgerTransactionId"];
+            kind: components["schemas"]["Kind"];
+            memo: string;
+            /**
+             * Format: int64
+             * @description Of the tenant, from 1.
+             */
+            number: number;
+            reason: string;
+        };
         User: {
             created_at: components["schemas"]["Timestamp"];
             has_password: boolean;
@@ -2792,6 +3241,35 @@ export interface components {
         };
         /** Format: uuid */
         UserId: string;
+        Verified: {
+            /** Format: int64 */
+            entries: number;
+            findings: components["schemas"]["Finding"][];
+            /**
+             * Format: int64
+             * @description How many there are; the first of them follow.
+             */
+            found: number;
+            /** Format: int64 */
+            tenants: number;
+            /** Format: int64 */
+            transactions: number;
+        };
+        Voucher: {
+            amount: components["schemas"]["Micros"];
+            bonus_expires_at?: components["schemas"]["Timestamp"] | null;
+            created_at: components["schemas"]["Timestamp"];
+            currency: string;
+            id: components["schemas"]["VoucherId"];
+            memo: string;
+            redeemed_at?: components["schemas"]["Timestamp"] | null;
+            redeemed_by?: components["schemas"]["TenantId"] | null;
+            tenant_id?: components["schemas"]["TenantId"] | null;
+            valid_from: components["schemas"]["Timestamp"];
+            valid_to?: components["schemas"]["Timestamp"] | null;
+        };
+        /** Format: uuid */
+        VoucherId: string;
         /** @enum {string} */
         Wanted: "running" | "stopped" | "absent";
         /** @enum {string} */
@@ -3970,6 +4448,72 @@ export interface operations {
             };
         };
     };
+    post_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["LedgerTransactionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostHold"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPosting"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    void_hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["LedgerTransactionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPosting"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_hosts: {
         parameters: {
             query?: {
@@ -4606,6 +5150,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_ledger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verified"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -6073,6 +6646,253 @@ export interface operations {
             };
         };
     };
+    get_billing_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingSettings"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_billing_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetBillingSettings"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingSettings"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_bonus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateBonus"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPosting"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_correction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCorrection"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPosting"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_holds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Hold"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_hold: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateHold"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPosting"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_ledger: {
+        parameters: {
+            query?: {
+                /** @description At most so many items (1 to 1000, 100 where not given). */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Transaction"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_quota: {
         parameters: {
             query?: never;
@@ -6157,6 +6977,113 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QuotaRecount"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_recharges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Paid"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_recharge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateRecharge"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPosting"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_refund: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateRefund"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPosting"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -6296,6 +7223,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Topup"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeem_voucher: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeemVoucher"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LedgerPosting"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -6465,6 +7430,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CreatedUser"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_vouchers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Voucher"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_voucher: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateVoucher"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedVoucher"];
                 };
             };
             /** @description What was wrong (RFC 9457) */

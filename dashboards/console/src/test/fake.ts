@@ -45,6 +45,9 @@ export const tenants: Tenant[] = [
 
 export const balance: Balance = {
   at: ago(0),
+  cash: "0.600000",
+  bonus: "0.000000",
+  held: "0.000000",
   credit_limit: "0.000000",
   currency: "CNY",
   balance: "0.412345",
