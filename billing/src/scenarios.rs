@@ -1,6 +1,7 @@
 //! The billing scenarios, by their numbers, on each database with a simulated clock.
 
 mod admission;
+mod any_order;
 mod gates;
 mod ledger;
 mod metering;

@@ -21,7 +21,7 @@ const STEPS: usize = 60;
 const PRICE: &str = "0.123456789";
 const DISK_PRICE: &str = "0.000000777";
 
-fn seeds() -> u64 {
+pub(super) fn seeds() -> u64 {
     std::env::var("OPSHAWK_SOAK_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS)
 }
 
