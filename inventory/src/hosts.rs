@@ -141,6 +141,15 @@ pub async fn set_state(conn: &mut Conn, id: HostId, state: HostState) -> Result<
     get(conn, id).await
 }
 
+/// Takes the host's row until the end of the transaction, and changes nothing.
+pub(crate) async fn lock(conn: &mut Conn, id: HostId) -> Result<()> {
+    sqlx::query("UPDATE hosts SET generation = generation WHERE id = $1")
+        .bind(id.to_string())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// What the host is to run has changed.
 pub async fn raise_generation(conn: &mut Conn, id: HostId) -> Result<()> {
     sqlx::query("UPDATE hosts SET generation = generation + 1 WHERE id = $1")

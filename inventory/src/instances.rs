@@ -452,6 +452,9 @@ async fn hold_one(
     }
     let after = effective(instance.wanted, hold, instance.locked);
     if after == instance.effective() {
+        // The host's row first here as well, or whoever changes the instance and we would wait for
+        // each other.
+        hosts::lock(&mut *conn, instance.host_id).await?;
         sqlx::query("UPDATE instances SET hold = $1 WHERE id = $2")
             .bind(hold.as_str())
             .bind(instance.id.to_string())

@@ -152,7 +152,10 @@ async fn of_tenants(conn: &mut Conn, now: Timestamp) -> Result<i64> {
 async fn trip(conn: &mut Conn, now: Timestamp, risk: Risk) -> Result<()> {
     let Risk { tenants, of_tenants } = risk;
     let reason = format!("{tenants} of {of_tenants} tenants would be stopped within an hour");
-    let number = append(&mut *conn, now, "paused", risk, "guard", &reason).await?;
+    // Another look may have done it at the same moment.
+    let Some(number) = append(&mut *conn, now, "paused", risk, "guard", &reason).await? else {
+        return Ok(());
+    };
     tracing::warn!(tenants, of_tenants, "automatic stops are paused");
     let notice = Notice {
         key: format!("standing:guard:{number}"),
@@ -177,11 +180,12 @@ async fn append(
     risk: Risk,
     actor: &str,
     reason: &str,
-) -> Result<i64> {
+) -> Result<Option<i64>> {
     Ok(sqlx::query_scalar(
         "INSERT INTO standing_guard (number, at_ms, state, tenants, of_tenants, actor, reason) \
          SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5, $6 FROM standing_guard \
-         RETURNING number",
+         HAVING COALESCE((SELECT state FROM standing_guard ORDER BY number DESC LIMIT 1), \
+         'running') <> $2 ON CONFLICT (number) DO NOTHING RETURNING number",
     )
     .bind(now.ms())
     .bind(state)
@@ -189,7 +193,7 @@ async fn append(
     .bind(risk.of_tenants)
     .bind(actor)
     .bind(reason)
-    .fetch_one(conn)
+    .fetch_optional(conn)
     .await?)
 }
 
