@@ -48,7 +48,7 @@ typed_ids! {
     ServerId,
     FlavorId, ImageId, InstanceId, OperationId, QuotaRequestId,
     PriceBookId, PriceVersionId, PriceDraftId, LedgerTransactionId, VoucherId, UsageEventId,
-    NoticeId, DeliveryId, AuditId, ExemptionId, FindingId, UsageGapId,
+    NoticeId, DeliveryId, AuditId, ExemptionId, FindingId, UsageGapId, CounterSeriesId,
     /// One episode of an alert, from pending to resolved.
     AlertId,
     /// One live console of an instance, from its request to its end.

@@ -6,6 +6,8 @@
 //! | `usage_quarantined` | `fact/ID` | a fact is dated in the future, and not counted |
 //! | `usage_parked` | `instance/ID` | a fact contradicts: its resource is rated no further |
 //! | `usage_gap` | `gap/ID` | facts were lost: the time is estimated until somebody answers |
+//! | `counter_drop` | `instance/ID/net_tx/PORT` | it read less within an epoch |
+//! | `counter_conflict` | `instance/ID/net_tx/PORT` | a reading came again with another value |
 //! | `usage_conflict` | `SOURCE/ID` | a source told the same fact with another content |
 
 use base::{

@@ -12,6 +12,7 @@
 //! | [`meter`] | what is counted, and how a bill words it |
 //! | [`kinds`] | kinds of resources as data: states, attributes, components |
 //! | [`usage`] | facts, and the spans that follow from them |
+//! | [`counters`] | readings of counters, and what was counted between them |
 //! | [`findings`] | what somebody should look at, until it is resolved |
 //! | [`prices`] | price books, immutable versions with effective dates; models, selectors, tax, timelines are pure |
 //! | [`rating`] | spans and prices to lines and ledger; `plan` and all under it is pure |
@@ -35,6 +36,7 @@ pub mod agenda;
 mod balance;
 pub mod bill;
 pub mod calendar;
+pub mod counters;
 pub mod findings;
 pub mod forecast;
 pub mod kinds;

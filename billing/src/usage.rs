@@ -46,6 +46,7 @@ pub mod spans;
 
 pub use crate::meter::ResourceState;
 pub use fact::{Fact, Recorded};
+pub(crate) use marks::counted;
 pub use record::{FACTS_MAX, record, record_all};
 pub use spans::{Quality, Span};
 

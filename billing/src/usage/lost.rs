@@ -108,7 +108,7 @@ fn fault(kind: &str, state: &str, attributes: &Attributes) -> Result<()> {
 }
 
 /// The accounts of all who had it, then its head. It must be known.
-pub(super) async fn lock(conn: &mut Conn, resource: &Resource) -> Result<()> {
+pub(crate) async fn lock(conn: &mut Conn, resource: &Resource) -> Result<()> {
     let mut tenants: BTreeSet<TenantId> = BTreeSet::new();
     for tenant in heads::tenants(&mut *conn, &[resource]).await? {
         tenants.insert(parse(&tenant)?);

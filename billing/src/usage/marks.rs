@@ -9,6 +9,7 @@ use base::{
         Conn,
         rows::{Cell, insert_rows},
     },
+    id::TenantId,
 };
 
 use super::{Resource, Span, project::FOREVER_MS};
@@ -103,4 +104,33 @@ pub async fn write(conn: &mut Conn, marks: &[Mark]) -> Result<()> {
         agenda::touch(&mut *conn, parse(tenant)?, Due::Both).await?;
     }
     Ok(())
+}
+
+/// What counters say of a tenant's resource is otherwise from `dirty_ms` on. The account's lock is
+/// held.
+pub async fn counted(
+    conn: &mut Conn,
+    tenant: TenantId,
+    resource: &Resource,
+    dirty_ms: i64,
+    changed_ms: i64,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO rating_resources (tenant_id, resource_kind, resource_id, rated_ms, dirty_ms, \
+         sequence, changed_ms, ends_ms) VALUES ($1, $2, $3, $4, $4, 0, $5, $5) \
+         ON CONFLICT (tenant_id, resource_kind, resource_id) DO UPDATE SET \
+           changed_ms = CASE WHEN rating_resources.changed_ms > excluded.changed_ms \
+             THEN rating_resources.changed_ms ELSE excluded.changed_ms END, \
+           dirty_ms = CASE WHEN rating_resources.dirty_ms IS NULL \
+             OR rating_resources.dirty_ms > excluded.dirty_ms THEN excluded.dirty_ms \
+             ELSE rating_resources.dirty_ms END",
+    )
+    .bind(tenant.to_string())
+    .bind(&resource.kind)
+    .bind(&resource.id)
+    .bind(dirty_ms)
+    .bind(changed_ms)
+    .execute(&mut *conn)
+    .await?;
+    agenda::touch(conn, tenant, Due::Both).await
 }

@@ -1,0 +1,23 @@
+//! Counters: what only ever rises, such as a port's bytes, read now and then. Between two readings
+//! lies what was used.
+//!
+//! ```text
+//! readings (as read, append-only) --delta--> what was counted between two of them
+//!                                 --split--> cut where the owner or his billing month changes
+//!                                            usage_deltas (projection) --> rating
+//! ```
+//!
+//! | Module | Holds |
+//! | --- | --- |
+//! | [`delta`] | readings to deltas, with epochs, resets and drops; exact splits. Pure |
+//! | [`readings`] | taking readings, and the deltas as rows |
+//!
+//! An **epoch** is a counter's life: a guest's port counts from zero each time it is started. All is
+//! in integers, and the sum of a counter's deltas is what it counted, however it was read and
+//! however its deltas are cut.
+
+pub mod delta;
+pub mod readings;
+
+pub use delta::{Delta, Reading};
+pub use readings::{Series, Taken, read};
