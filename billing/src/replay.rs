@@ -18,6 +18,7 @@
 //! | `world` | a database with what the file names, and its clocks |
 //! | `machines` | instances: their facts, what is wanted of them |
 //! | `host` | a simulated host, which does what is wanted and confirms it |
+//! | `usage` | gaps, rulings, readings |
 //! | `play` | the loop over instants |
 //! | `report` | what came out, by names |
 //! | [`compare`] | what was expected against it |
@@ -43,6 +44,7 @@ mod report;
 pub(crate) mod sound;
 mod steer;
 pub mod types;
+mod usage;
 mod world;
 
 pub use compare::Difference;

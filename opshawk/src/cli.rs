@@ -18,6 +18,7 @@ pub mod commands;
 pub mod doctor;
 pub mod exit;
 pub mod local;
+mod metering;
 pub mod output;
 pub mod wait;
 
@@ -57,16 +58,24 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         {
             local::create_token(create).await
         }
-        Command::Billing { command: args::BillingCommand::Replay(replay) } => {
-            commands::billing::replay(replay).await
-        }
-        Command::Billing { command: args::BillingCommand::Rebuild(rebuild) } => {
-            local::rebuild(rebuild).await
-        }
+        Command::Billing { command } => billing(command).await,
         Command::Bmc { command: args::BmcCommand::Probe(probe) } => {
             commands::bmc::probe(&probe, connection.output).await
         }
         other => commands::run(other, connection).await,
+    }
+}
+
+/// None of it asks a server.
+async fn billing(command: args::BillingCommand) -> Result<(), Failure> {
+    use args::BillingCommand;
+    match command {
+        BillingCommand::Replay(run) => commands::billing::replay(run).await,
+        BillingCommand::Rebuild(run) => metering::rebuild(run).await,
+        BillingCommand::Findings(run) => metering::findings(run).await,
+        BillingCommand::Rule(run) => metering::rule(run).await,
+        BillingCommand::Gaps(run) => metering::gaps(run).await,
+        BillingCommand::Answer(run) => metering::answer(run).await,
     }
 }
 

@@ -40,6 +40,8 @@ scenarios! {
     scenario_04: "04-a-fact-counts-once",
     scenario_05: "05-a-late-delete-is-one-adjustment",
     scenario_06: "06-an-outage-changes-nothing",
+    scenario_07: "07-facts-were-lost",
+    scenario_08: "08-counters-begin-anew",
     scenario_09: "09-the-future-is-put-aside",
     scenario_10: "10-a-clock-that-jumps-back",
     scenario_11: "11-a-moved-instance",

@@ -379,11 +379,7 @@ pub struct Counted {
 
 /// The tenant's deltas that end after `from`, by time. The one place from which rating learns what
 /// was counted.
-pub async fn of_tenant(
-    conn: &mut Conn,
-    tenant: TenantId,
-    from: Timestamp,
-) -> Result<Vec<Counted>> {
+pub async fn of_tenant(conn: &mut Conn, tenant: TenantId, from: Timestamp) -> Result<Vec<Counted>> {
     type Row = (String, String, String, i64, i64, i64, String, i64);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT s.kind, s.resource_id, s.component, d.from_ms, d.to_ms, d.quantity, d.quality, \

@@ -16,12 +16,14 @@ mod prices;
 mod settings;
 mod standing;
 mod steps;
+mod usage;
 
 pub use expect::Expect;
 pub use prices::{Component, Rate, Version};
 pub use settings::SettingsChange;
 pub use standing::Steer;
 pub use steps::{Action, Crash, Fact, KINDS_OF_ERROR, Publish, Recharge, Step, UserPower};
+pub use usage::{Confirm, Counter, Lost, Rule};
 
 use crate::Settings;
 

@@ -87,6 +87,7 @@ impl World<'_> {
                 source_id: UsageEventId::new().to_string(),
                 tenant: machine.tenant,
                 attributes: machine.attributes,
+                ordinal: 0,
             };
             self.report(report).await?;
             if let Some(machine) = self.machines.get_mut(name) {

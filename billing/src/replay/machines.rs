@@ -25,8 +25,8 @@ use crate::{
     usage::{self, Recorded, ResourceState},
 };
 
-const KIND: &str = "instance";
-const SOURCE: &str = "replay";
+pub const KIND: &str = "instance";
+pub const SOURCE: &str = "replay";
 
 /// A resource of the file, as it stands.
 #[derive(Debug, Clone)]
@@ -65,6 +65,8 @@ pub struct Report<'a> {
     pub source_id: String,
     pub tenant: String,
     pub attributes: Attributes,
+    /// Its place among the host's facts; 0: it comes in order.
+    pub ordinal: i64,
 }
 
 impl World<'_> {
@@ -78,6 +80,7 @@ impl World<'_> {
             source_id: fact.id.clone().unwrap_or_else(|| UsageEventId::new().to_string()),
             tenant: fact.tenant.clone().unwrap_or_else(|| machine.tenant.clone()),
             attributes: fact.attributes.clone().unwrap_or_else(|| machine.attributes.clone()),
+            ordinal: fact.ordinal,
         };
         self.report(report).await
     }
@@ -108,7 +111,7 @@ impl World<'_> {
                 report.attributes.disk_gib,
             ),
             at: report.at,
-            ordinal: 0,
+            ordinal: report.ordinal,
         };
         let recorded = usage::record(&mut tx, now, &event).await?;
         if let Recorded::Counted { .. } = recorded {

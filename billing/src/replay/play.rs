@@ -131,6 +131,10 @@ impl Player<'_> {
     async fn act(&mut self, path: &str, action: &Action) -> Result<()> {
         match action {
             Action::Fact(fact) => self.fact(path, fact).await,
+            Action::Lost(lost) => self.world.lost(path, lost).await,
+            Action::Confirm(confirm) => self.world.confirm_gap(confirm).await,
+            Action::Rule(rule) => self.world.rule(rule).await,
+            Action::Counter(counter) => self.world.counter(counter).await,
             Action::Recharge(recharge) => self.recharge(recharge).await,
             Action::Publish(publish) => {
                 let now = self.world.server_now();
@@ -184,10 +188,14 @@ impl Player<'_> {
 
     async fn fact(&mut self, path: &str, fact: &Fact) -> Result<()> {
         let recorded = self.world.fact(fact).await?;
-        let quarantined = recorded == Recorded::Quarantined;
-        if fact.quarantined.is_some_and(|wanted| wanted != quarantined) {
-            let (path, expected) = (format!("{path}.fact.quarantined"), !quarantined);
-            self.differ(path, expected.to_string(), quarantined.to_string());
+        for (key, wanted, found) in [
+            ("quarantined", fact.quarantined, recorded == Recorded::Quarantined),
+            ("parked", fact.parked, matches!(recorded, Recorded::Parked { .. })),
+        ] {
+            if wanted.is_some_and(|wanted| wanted != found) {
+                let (path, expected) = (format!("{path}.fact.{key}"), !found);
+                self.differ(path, expected.to_string(), found.to_string());
+            }
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ use sqlx::Row;
 use super::{file::VERSION, world::World};
 use crate::{accounts, ledger::Account, standing::Standing};
 
+mod usage;
+
 /// Rated lines of one report.
 pub const LINES_MAX: usize = crate::bill::LINES_MAX;
 
@@ -43,7 +45,8 @@ pub async fn report(
         "standing": standing(&mut conn, &names).await?,
         "notices": notices(&mut conn, &names, channels).await?,
         "actions": actions(&mut conn, &names).await?,
-        "findings": [],
+        "findings": usage::findings(&mut conn, &names).await?,
+        "counted": usage::counted(&mut conn, &names).await?,
         "invoices": [],
         "zero": super::sound::faults(&world.db).await?.is_empty(),
     }))

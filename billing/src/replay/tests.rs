@@ -57,7 +57,7 @@ fn an_unreadable_file_names_the_key_the_line_and_the_way_out() {
     for (tail, path, line, words) in [
         ("steps: []\nextra: 1\n", "extra", 13, "unknown; here are: about, currency, end"),
         ("", "", 2, "'steps' is missing"),
-        ("steps:\n- at: \"10:00\"\n", "steps[0]", 13, "one of fact, recharge"),
+        ("steps:\n- at: \"10:00\"\n", "steps[0]", 13, "one of fact, lost, confirm"),
         (
             "steps:\n- {at: \"10:00\", recharge: {tenant: acme, amount: 1.5}}\n",
             "steps[0].recharge.amount",
@@ -108,7 +108,6 @@ fn an_unreadable_file_names_the_key_the_line_and_the_way_out() {
             13,
             "not supported yet",
         ),
-        ("steps: []\nexpect: {findings: []}\n", "expect.findings", 13, "look for the notice"),
         (
             "steps: []\nexpect: {ledger: {acme: {sales: \"1\"}}}\n",
             "expect.ledger.acme.sales",
@@ -228,5 +227,31 @@ async fn a_database_with_something_in_it_is_left_as_it_is() {
         let error = open_empty(&place.url).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
         assert!(error.to_string().contains("name an empty one"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn facts_find_their_places_and_rulings_release_what_waits() {
+    let tail = r#"
+end: "14:00"
+steps:
+- {at: "10:00", fact: {resource: web-1, state: running, ordinal: 1}}
+- {at: "11:00", fact: {resource: web-1, state: running, ordinal: 3, at: "10:45"}}
+- {at: "11:01", fact: {resource: web-1, state: stopped, ordinal: 2, at: "10:15", parked: false}}
+- {at: "11:30", fact: {resource: web-1, state: stopped, ordinal: 3, id: odd, parked: true}}
+- {at: "11:31", rule: {fact: none, ruling: drop}, refused: not_found}
+- {at: "11:31", rule: {fact: odd, ruling: drop}}
+- {at: "11:31", rule: {fact: odd, ruling: take}, refused: conflict}
+- {at: "12:00", fact: {resource: web-1, state: stopped, ordinal: 4, at: "12:30", id: ahead, quarantined: true}}
+- {at: "12:40", rule: {fact: ahead, ruling: take, at: "12:30"}}
+- {at: "12:50", confirm: {resource: web-1, state: running, changed: "10:00"}, refused: not_found}
+expect:
+  sums: {acme/web-1: "0.72"}      # 15 + 105 minutes
+  findings:
+  - {kind: usage_parked, resource: web-1, at: "11:30", open: false}
+  - {kind: usage_quarantined, resource: web-1, at: "12:00", open: false}
+"#;
+    for played in played(tail).await {
+        assert_eq!(shown(&played.differences), Vec::<String>::new(), "{:#}", played.report);
     }
 }

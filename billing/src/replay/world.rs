@@ -6,7 +6,7 @@ use base::{
     Result,
     bus::Bus,
     db::{Conn, Db},
-    id::{FlavorId, ImageId, PriceBookId, TenantId},
+    id::{FlavorId, ImageId, PriceBookId, TenantId, UsageGapId},
     money::Micros,
     time::{ManualClock, SharedClock, Timestamp},
 };
@@ -47,6 +47,8 @@ pub struct World<'f> {
     pub image: ImageId,
     /// Whether usage is rated.
     pub rating: bool,
+    /// As they were told of, each with its resource.
+    pub gaps: Vec<(String, UsageGapId)>,
 }
 
 impl<'f> World<'f> {
@@ -92,6 +94,7 @@ impl<'f> World<'f> {
             machines: file.resources.iter().map(machine).collect(),
             image,
             rating: true,
+            gaps: Vec::new(),
         })
     }
 

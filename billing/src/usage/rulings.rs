@@ -8,6 +8,7 @@ use base::{
 };
 
 use super::{FUTURE_MAX_MS, Resource, lost, project, report, settle, sources};
+use crate::sql::parse;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -15,6 +16,17 @@ pub enum Verdict {
     Take { at: Option<Timestamp> },
     /// It never counts.
     Drop,
+}
+
+/// The fact that a source knows by that id.
+pub async fn find(conn: &mut Conn, source: &str, source_id: &str) -> Result<UsageEventId> {
+    let id: Option<String> =
+        sqlx::query_scalar("SELECT id FROM usage_facts WHERE source = $1 AND source_id = $2")
+            .bind(source)
+            .bind(source_id)
+            .fetch_optional(conn)
+            .await?;
+    parse(&found(id, format_args!("fact {source_id} of {source}"))?)
 }
 
 /// Decides, for good. The resource is rated by it, from the fact's instant on.

@@ -8,11 +8,13 @@ use super::output::Format;
 use crate::config::Flags;
 
 mod ledger;
+mod metering;
 mod nouns;
 mod quota;
 mod standing;
 
 pub use ledger::{LedgerCommand, VoucherCommand};
+pub use metering::{AnswerArgs, FindingsArgs, GapsArgs, RebuildArgs, RuleArgs, Ruling};
 pub use nouns::*;
 pub use quota::{Limits, QuotaCommand, RequestState};
 pub use standing::{ExemptArgs, SetArgs, StandingCommand};

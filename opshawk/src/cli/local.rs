@@ -10,7 +10,7 @@ use identity::{Access, Actor, audit, tokens};
 use serde_json::json;
 
 use super::{
-    args::{BackupArgs, LocalArgs, RebuildArgs, RestoreArgs, TokenCreate},
+    args::{BackupArgs, LocalArgs, RestoreArgs, TokenCreate},
     client::Client,
     exit::Failure,
     output,
@@ -38,7 +38,7 @@ impl LocalArgs {
 }
 
 /// The data directory's database, which must be there.
-async fn open(local: &LocalArgs) -> Result<Db, Failure> {
+pub async fn open(local: &LocalArgs) -> Result<Db, Failure> {
     let config = local.config()?;
     if config.database.is_none() && !config.data_dir.join("opshawk.db").exists() {
         return Err(Failure::failed(format!(
@@ -47,25 +47,6 @@ async fn open(local: &LocalArgs) -> Result<Db, Failure> {
         )));
     }
     Ok(Db::open(&config.database_url()).await?)
-}
-
-/// Makes the spans of usage again. The server may run.
-pub async fn rebuild(args: RebuildArgs) -> Result<(), Failure> {
-    use billing::usage::rebuild::{Mode, rebuild};
-    let db = open(&args.local).await?;
-    let mode = if args.write { Mode::Write } else { Mode::Check };
-    let done = rebuild(&db, SystemClock.now(), mode).await;
-    db.close().await;
-    let done = done?;
-    for difference in &done.differences {
-        eprintln!("opshawk: {difference}");
-    }
-    let of = format!("{} resources, {} facts, {} spans", done.resources, done.facts, done.spans);
-    match (mode, done.differing) {
-        (_, 0) => output::print(&format!("{of}: all spans follow from the facts\n")),
-        (Mode::Write, n) => output::print(&format!("{of}: written anew for {n} resources\n")),
-        (Mode::Check, n) => Err(Failure::failed(format!("{of}: {n} resources differ"))),
-    }
 }
 
 /// Prints an operator's token for the data directory's database. The server may run.

@@ -13,8 +13,12 @@ fn counted(readings: &[Reading], has_epochs: bool) -> Vec<(i64, i64, i64, bool, 
 
 #[test]
 fn scenario_08_an_epoch_begins_at_zero() {
-    let readings =
-        [reading(0, "1", 1_000), reading(10, "1", 1_500), reading(20, "2", 200), reading(30, "2", 700)];
+    let readings = [
+        reading(0, "1", 1_000),
+        reading(10, "1", 1_500),
+        reading(20, "2", 200),
+        reading(30, "2", 700),
+    ];
     assert_eq!(
         counted(&readings, true),
         [(0, 10, 500, false, false), (10, 20, 200, false, false), (20, 30, 500, false, false)]
@@ -75,8 +79,10 @@ fn a_long_time_between_readings_is_covered_in_part() {
 #[test]
 fn the_rest_of_a_split_is_the_later_parts() {
     let delta = Delta { from_ms: 0, to_ms: 3, quantity: 10, reset: false, dropped: false };
-    let parts: Vec<_> =
-        split(&delta, &[2, 1, 0, 3, 7, 1]).iter().map(|d| (d.from_ms, d.to_ms, d.quantity)).collect();
+    let parts: Vec<_> = split(&delta, &[2, 1, 0, 3, 7, 1])
+        .iter()
+        .map(|d| (d.from_ms, d.to_ms, d.quantity))
+        .collect();
     assert_eq!(parts, [(0, 1, 3), (1, 2, 3), (2, 3, 4)]);
     let most = Delta { quantity: i64::MAX, from_ms: i64::MIN, to_ms: i64::MAX, ..delta };
     let sum: i64 = split(&most, &[0, 5]).iter().map(|d| d.quantity).sum();

@@ -42,11 +42,7 @@ async fn readings_in_any_order_and_twice_count_the_same() {
         let span = |from: &str, to: &str, quantity| (at(from).ms(), at(to).ms(), quantity);
         assert_eq!(
             w.counted(w.tenant).await,
-            [
-                span("10:00", "10:10", 500),
-                span("10:10", "10:20", 200),
-                span("10:20", "10:30", 500)
-            ]
+            [span("10:00", "10:10", 500), span("10:10", "10:20", 200), span("10:20", "10:30", 500)]
         );
         let again = w.read_counter(&guest, &[reading("10:10", "1", 1_501)]).await.unwrap();
         assert_eq!(again, Taken { new: 0, conflicts: 1 });
@@ -84,11 +80,8 @@ async fn what_is_counted_over_a_months_end_or_a_move_is_each_ones_share() {
         let instant = |text: &str| text.parse::<Timestamp>().unwrap();
         let first = instant("2026-09-30T22:00:00+08:00");
         w.seen(&guest, ResourceState::Running, first).await;
-        let one = |at: &str, value| Reading {
-            at_ms: instant(at).ms(),
-            epoch: "1".to_owned(),
-            value,
-        };
+        let one =
+            |at: &str, value| Reading { at_ms: instant(at).ms(), epoch: "1".to_owned(), value };
         // Three hours over the month's end in Shanghai, at a third of them.
         let over = [one("2026-09-30T22:00:00+08:00", 0), one("2026-10-01T01:00:00+08:00", 10)];
         w.read_counter(&guest, &over).await.unwrap();

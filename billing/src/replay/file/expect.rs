@@ -21,7 +21,7 @@ pub struct Expect {
 }
 
 pub const LINE_KINDS: [&str; 2] = ["usage", "adjustment"];
-pub const QUALITIES: [&str; 2] = ["observed", "corrected"];
+pub const QUALITIES: [&str; 3] = ["observed", "estimated", "corrected"];
 pub const ACTIONS: [&str; 5] = ["stop", "start", "pause", "resume", "delete"];
 pub const ACTION_STATES: [&str; 4] = ["issued", "confirmed", "dropped", "failed"];
 
@@ -39,6 +39,7 @@ enum Kind {
     InstantOrNone,
     Amount,
     Count,
+    Flag,
 }
 
 type Keys = &'static [(&'static str, Kind)];
@@ -84,6 +85,13 @@ const ACTION: Keys = &[
     ("state", Kind::Word(&ACTION_STATES)),
     ("at", Kind::Instant),
 ];
+const FINDING: Keys = &[
+    ("kind", Kind::Text),
+    ("resource", Kind::Resource),
+    ("at", Kind::Instant),
+    ("seen", Kind::Count),
+    ("open", Kind::Flag),
+];
 const LATER_IN_LINES: [(&str, &str); 3] = [
     ("measure", "lines keep their quantity and time"),
     ("coverage", "there are no gaps"),
@@ -99,6 +107,7 @@ pub fn read(node: &Node<'_>, names: &Names<'_>) -> Parsed<Expect> {
         ("standing", STANDING, &[]),
         ("notices", NOTICE, &[]),
         ("actions", ACTION, &[]),
+        ("findings", FINDING, &[]),
     ] {
         if let Some(node) = map.take(key) {
             let items = node.list()?;
@@ -118,16 +127,16 @@ pub fn read(node: &Node<'_>, names: &Names<'_>) -> Parsed<Expect> {
     if let Some(node) = map.take("sums") {
         parts.insert("sums".to_owned(), sums(&node, names)?);
     }
+    if let Some(node) = map.take("counted") {
+        parts.insert("counted".to_owned(), counted(&node, names)?);
+    }
     if let Some(node) = map.take("zero") {
         if !node.flag()? {
             return Err(node.wrong("the ledger sums to zero at all times: zero is true"));
         }
         parts.insert("zero".to_owned(), json!(true));
     }
-    map.unsupported(&[
-        ("findings", "the product keeps none; look for the notice"),
-        ("invoices", "the product has none"),
-    ])?;
+    map.unsupported(&[("invoices", "the product has none")])?;
     map.finish()?;
     Ok(Expect { path: node.path(), parts })
 }
@@ -184,6 +193,7 @@ fn value(node: &Node<'_>, kind: Kind, names: &Names<'_>) -> Parsed<Value> {
         }
         Kind::Amount => json!(types::amount(node)?),
         Kind::Count => json!(node.count()?),
+        Kind::Flag => json!(node.flag()?),
     })
 }
 
@@ -226,6 +236,17 @@ fn sums(node: &Node<'_>, names: &Names<'_>) -> Parsed<Value> {
         let tenant = key.split('/').next().unwrap_or_default();
         check_tenant(&node, tenant, names)?;
         all.insert(key, json!(types::amount(&node)?));
+    }
+    Ok(Value::Object(all))
+}
+
+/// `tenant/resource/component`.
+fn counted(node: &Node<'_>, names: &Names<'_>) -> Parsed<Value> {
+    let mut all = Object::new();
+    for (key, node) in node.map()?.named() {
+        let tenant = key.split('/').next().unwrap_or_default();
+        check_tenant(&node, tenant, names)?;
+        all.insert(key, json!(node.count()?));
     }
     Ok(Value::Object(all))
 }

@@ -5,6 +5,7 @@ use base::{ErrorKind, money::Micros, time::Timestamp};
 use super::{
     Attributes, Expect, Names, REPEAT_MAX, Rate, STEPS_MAX, SettingsChange, Steer, attributes,
     credit_limit, expect, known, prices, standing,
+    usage::{self, Confirm, Counter, Lost, Rule},
 };
 use crate::{
     meter::ResourceState,
@@ -28,6 +29,10 @@ pub struct Step {
 #[derive(Debug)]
 pub enum Action {
     Fact(Fact),
+    Lost(Lost),
+    Confirm(Confirm),
+    Rule(Rule),
+    Counter(Counter),
     Recharge(Recharge),
     Publish(Publish),
     Assign {
@@ -72,6 +77,10 @@ pub struct Fact {
     pub tenant: Option<String>,
     /// Whether it must be put aside, where the file says so.
     pub quarantined: Option<bool>,
+    /// Its place among the host's facts of the resource; 0: it comes in order.
+    pub ordinal: i64,
+    /// Whether it must park its resource or find it parked, where the file says so.
+    pub parked: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -118,11 +127,7 @@ pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
     ("quota_exceeded", ErrorKind::QuotaExceeded),
 ];
 /// Steps of the format that come with later parts of the product.
-const LATER: [(&str, &str); 18] = [
-    ("lost", "there are no gaps"),
-    ("confirm", "there are no gaps"),
-    ("rule", "facts that are put aside stay so"),
-    ("counter", "nothing is rated from counters"),
+const LATER: [(&str, &str); 14] = [
     ("redeem", "the product has no vouchers"),
     ("refund", "the product has no refunds"),
     ("hold", "the ledger has no holds"),
@@ -174,8 +179,12 @@ fn step(node: &Node<'_>, before: Timestamp, names: &Names<'_>) -> Parsed<Step> {
 }
 
 type Reader = fn(&Node<'_>, Timestamp, &Names<'_>) -> Parsed<Action>;
-const ACTIONS: [(&str, Reader); 14] = [
+const ACTIONS: [(&str, Reader); 18] = [
     ("fact", fact),
+    ("lost", |node, _, names| usage::lost(node, names).map(Action::Lost)),
+    ("confirm", |node, _, names| usage::confirm(node, names).map(Action::Confirm)),
+    ("rule", |node, _, names| usage::rule(node, names).map(Action::Rule)),
+    ("counter", |node, _, names| usage::counter(node, names).map(Action::Counter)),
     ("recharge", recharge),
     ("publish", publish),
     ("assign", assign),
@@ -214,10 +223,6 @@ fn action(map: &mut Map<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Action>
 
 fn fact(node: &Node<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let mut map = node.map()?;
-    map.unsupported(&[
-        ("ordinal", "facts count in the order in which they come"),
-        ("parked", "no fact is parked"),
-    ])?;
     let resource = known(&map.require("resource")?, names.resources, "resources")?;
     let before = &names.resources[&resource].attributes;
     let fact = Fact {
@@ -232,7 +237,15 @@ fn fact(node: &Node<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Action> {
             .take("tenant")
             .map(|node| known(&node, names.tenants, "tenants"))
             .transpose()?,
+        ordinal: match map.take("ordinal") {
+            Some(node) => match node.count()? {
+                count if count >= 1 => count,
+                _ => return Err(node.wrong("ordinals begin with 1")),
+            },
+            None => 0,
+        },
         quarantined: map.take("quarantined").map(|node| node.flag()).transpose()?,
+        parked: map.take("parked").map(|node| node.flag()).transpose()?,
         resource,
     };
     map.finish()?;

@@ -344,20 +344,19 @@ pub enum BillingCommand {
     ///
     /// Works on the database, without a server (which may run). Exit code 1 with --check: some spans
     /// are not those that follow from the facts. docs/metering.md says what both are.
-    Rebuild(RebuildArgs),
-}
-
-#[derive(Debug, Args)]
-#[group(id = "mode", required = true, multiple = false, args = ["check", "write"])]
-pub struct RebuildArgs {
-    /// Change nothing; exit 1 where something differs
-    #[arg(long)]
-    pub check: bool,
-    /// Write what differs, and have it rated again
-    #[arg(long)]
-    pub write: bool,
-    #[command(flatten)]
-    pub local: super::LocalArgs,
+    Rebuild(super::RebuildArgs),
+    /// What somebody should look at: facts put aside, parked resources, gaps, drops
+    Findings(super::FindingsArgs),
+    /// Decide about a fact that was put aside or contradicts
+    ///
+    /// For good, and with a reason. The resource is rated by it, from the fact's instant on.
+    Rule(super::RuleArgs),
+    /// Times of which facts were lost
+    Gaps(super::GapsArgs),
+    /// Say what was in a gap
+    ///
+    /// For good, and with a reason: as before up to an instant, and so from there on.
+    Answer(super::AnswerArgs),
 }
 
 #[derive(Debug, Args)]

@@ -1,0 +1,97 @@
+//! Gaps, their answers, rulings and readings of a file, as the product takes them.
+
+use base::{Error, Result, id::UsageGapId};
+
+use super::{
+    file::{Attributes, Confirm, Counter, Lost, Rule},
+    machines::{KIND, SOURCE},
+    world::{ACTOR, World},
+};
+use crate::{
+    counters::{self, Reading, Series},
+    kinds, meter,
+    usage::{
+        Resource,
+        gaps::GapPolicy,
+        lost::{self, Answer},
+        rulings::{self, Verdict},
+    },
+};
+
+const REASON: &str = "as the file says";
+
+impl World<'_> {
+    /// Of a resource that a fact told of.
+    fn told(&self, name: &str) -> Result<Resource> {
+        let id = self.machines.get(name).and_then(|machine| machine.id);
+        let id = id.ok_or_else(|| {
+            Error::new(base::ErrorKind::NotFound, format!("no fact tells of {name}"))
+        })?;
+        Ok(Resource { kind: KIND.to_owned(), id: id.to_string() })
+    }
+
+    fn written(&self, attributes: &Attributes) -> kinds::Attributes {
+        meter::attributes(self.flavors[&attributes.flavor], attributes.disk_gib)
+    }
+
+    pub async fn lost(&mut self, step: &str, told: &Lost) -> Result<()> {
+        let lost = lost::Lost {
+            source: SOURCE.to_owned(),
+            source_id: step.to_owned(),
+            resource: self.told(&told.resource)?,
+            from: told.from,
+            to: told.to,
+            state: told.after.state.as_str().to_owned(),
+            attributes: self.written(&told.after.attributes),
+            policy: GapPolicy::default(),
+        };
+        let mut tx = self.db.begin_write().await?;
+        let id = lost::lost(&mut tx, self.server_now(), &lost).await?;
+        tx.commit().await?;
+        self.gaps.push((told.resource.clone(), id));
+        Ok(())
+    }
+
+    pub async fn confirm_gap(&self, told: &Confirm) -> Result<()> {
+        let mut of = self.gaps.iter().filter(|(resource, _)| *resource == told.resource);
+        let gap: Option<UsageGapId> = match told.gap {
+            Some(number) => {
+                usize::try_from(number - 1).ok().and_then(|before| of.nth(before)).map(|gap| gap.1)
+            }
+            None => of.next_back().map(|gap| gap.1),
+        };
+        let gap = gap.ok_or_else(|| {
+            Error::new(base::ErrorKind::NotFound, format!("{} has no such gap", told.resource))
+        })?;
+        let answer = Answer {
+            state: told.then.state.as_str().to_owned(),
+            attributes: self.written(&told.then.attributes),
+            changed_at: told.changed,
+        };
+        let mut tx = self.db.begin_write().await?;
+        lost::answer(&mut tx, self.server_now(), gap, &answer, ACTOR, REASON).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub async fn rule(&self, told: &Rule) -> Result<()> {
+        let mut tx = self.db.begin_write().await?;
+        let fact = rulings::find(&mut tx, SOURCE, &told.fact).await?;
+        let verdict = if told.take { Verdict::Take { at: told.at } } else { Verdict::Drop };
+        rulings::rule(&mut tx, self.server_now(), fact, verdict, ACTOR, REASON).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub async fn counter(&self, told: &Counter) -> Result<()> {
+        let series = Series {
+            resource: self.told(&told.resource)?,
+            component: told.component.clone(),
+            port: told.port.clone(),
+            has_epochs: !told.epoch.is_empty(),
+        };
+        let (at_ms, epoch, value) = (self.now.ms(), told.epoch.clone(), told.value);
+        let mut tx = self.db.begin_write().await?;
+        let readings = [Reading { at_ms, epoch, value }];
+        counters::read(&mut tx, self.server_now(), &series, &readings).await?;
+        Ok(tx.commit().await?)
+    }
+}
