@@ -3,6 +3,7 @@
 # make check          formatting, lints, types
 # make build          the program, with its console in it
 # make console        the console alone
+# make release        the program as it is released: optimised, with its console and PDF
 # make soak           the long tests: hundreds of kills, tens of thousands of generated cases
 # make fuzz [SECONDS=600]  each fuzz target for so long, from its corpus on; ends at the first finding
 # make bench          measurements beside Prometheus and VictoriaMetrics, for BENCHMARKS.md; 25 minutes
@@ -10,7 +11,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build console soak fuzz bench clean require
+.PHONY: help demo test check build release console soak fuzz bench clean require
 
 console_dir := dashboards/console
 console_modules := $(console_dir)/node_modules/.package-lock.json
@@ -41,6 +42,9 @@ console: $(console_built)
 build: require console
 	cargo build --workspace --bins
 
+release: require console
+	cargo build --release -p opshawk --features pdf
+
 demo: build
 	@target/debug/demo $(if $(ONCE),--once)
 
@@ -53,8 +57,10 @@ test: build
 	cd $(console_dir) && npm test
 ifneq ($(nextest),)
 	$(services) cargo nextest run --workspace
+	cargo nextest run -p billing --features pdf invoice::pdf
 else
 	$(services) cargo test --workspace --quiet -- --test-threads 2
+	cargo test -p billing --features pdf --quiet -- invoice::pdf
 endif
 
 soak: build

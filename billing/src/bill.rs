@@ -24,6 +24,7 @@ use crate::{
 mod export;
 
 pub use export::csv;
+pub(crate) use export::text;
 
 /// Rated lines that one bill may be made of (before they are joined).
 pub const LINES_MAX: usize = 1_000_000;

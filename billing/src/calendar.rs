@@ -20,7 +20,7 @@ impl Month {
         Self { year: local.year(), month: local.month() }
     }
 
-    fn next(self) -> Self {
+    pub fn next(self) -> Self {
         match self.month {
             12 => Self { year: self.year + 1, month: 1 },
             month => Self { year: self.year, month: month + 1 },
@@ -67,6 +67,11 @@ fn first_not_before(wanted: NaiveDateTime, at: Timestamp, zone: Tz) -> Timestamp
         if local < wanted { low = middle } else { high = middle }
     }
     Timestamp::from_ms(high)
+}
+
+/// The day in the zone, as `YYYY-MM-DD`.
+pub fn day(at: Timestamp, zone: Tz) -> String {
+    at.to_chrono().with_timezone(&zone).date_naive().to_string()
 }
 
 /// The end of the local day that `at` lies in.

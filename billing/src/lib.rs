@@ -23,7 +23,10 @@
 //! | [`forecast`] | when the money runs out, to the millisecond |
 //! | [`admission`] | whether something may start |
 //! | [`standing`] | active, warned, overdue, suspended, stopped |
-//! | [`bill`] | the lines of a period, and as CSV |
+//! | [`bill`] | the lines of a period that is open still, and as CSV |
+//! | [`close`] | closing months, when their grace for late facts is over |
+//! | [`invoice`] | what a closed month comes to: numbered, frozen, as HTML, PDF, FOCUS CSV, JSON |
+//! | [`reports`] | use and cost by resource, component, day and tenant |
 //! | [`replay`] | playing a file of all of this over a simulated clock |
 //!
 //! Billing never calls a hypervisor or a BMC: standing changes what is wanted, in the transaction
@@ -36,15 +39,18 @@ pub mod agenda;
 mod balance;
 pub mod bill;
 pub mod calendar;
+pub mod close;
 pub mod counters;
 pub mod findings;
 pub mod forecast;
+pub mod invoice;
 pub mod kinds;
 pub mod ledger;
 pub mod meter;
 pub mod prices;
 pub mod rating;
 pub mod replay;
+pub mod reports;
 pub mod settings;
 mod sql;
 pub mod standing;

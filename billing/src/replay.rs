@@ -16,6 +16,7 @@
 //! | [`types`] | instants, durations, amounts, prices |
 //! | [`file`] | the sections and keys; what today's product can't follow is refused by name |
 //! | `world` | a database with what the file names, and its clocks |
+//! | `months` | closing months, credit notes, names; the invoices |
 //! | `machines` | instances: their facts, what is wanted of them |
 //! | `host` | a simulated host, which does what is wanted and confirms it |
 //! | `usage` | gaps, rulings, readings |
@@ -38,6 +39,7 @@ pub mod compare;
 pub mod file;
 mod host;
 mod machines;
+mod months;
 pub mod node;
 mod play;
 mod report;

@@ -30,6 +30,10 @@ pub struct Settings {
     pub guard: Guard,
     /// IANA name; whose calendar makes the billing months of accounts opened from now on.
     pub timezone: String,
+    /// From a month's end to its closing: facts of the month that come in between are still its own.
+    pub close_grace_ms: i64,
+    /// What invoices say of who issues them.
+    pub invoice: crate::invoice::Settings,
 }
 
 /// What happens when a step that stops something is due.
@@ -96,6 +100,8 @@ impl Default for Settings {
             mode: Mode::Enforce,
             guard: Guard::default(),
             timezone: "Asia/Shanghai".to_owned(),
+            close_grace_ms: 72 * HOUR_MS,
+            invoice: crate::invoice::Settings::default(),
         }
     }
 }
@@ -109,6 +115,7 @@ impl Settings {
             ("suspend_to_stop", self.suspend_to_stop_ms),
             ("stop_to_notice", self.stop_to_notice_ms),
             ("notice_to_reclaim", self.notice_to_reclaim_ms),
+            ("close_grace", self.close_grace_ms),
         ] {
             if value < 0 {
                 return Err(Error::invalid(
@@ -125,6 +132,7 @@ impl Settings {
                 "the guard's tenants are not negative, and its percent is from 0 to 100",
             ));
         }
+        self.invoice.validate()?;
         zone(&self.timezone).map(|_| ())
     }
 }

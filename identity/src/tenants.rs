@@ -26,15 +26,7 @@ fn from_row(row: &AnyRow) -> Result<Tenant> {
 }
 
 pub async fn create(conn: &mut Conn, now: Timestamp, name: &str) -> Result<Tenant> {
-    let name = crate::checked_name("name", name, NAME_MAX_CHARS)?;
-    let taken = sqlx::query("SELECT 1 FROM tenants WHERE name = $1 AND deleted_ms IS NULL")
-        .bind(&name)
-        .fetch_optional(&mut *conn)
-        .await?;
-    if taken.is_some() {
-        return Err(Error::conflict(format!("a tenant is called '{name}' already"))
-            .remedy("choose another name"));
-    }
+    let name = free_name(conn, name).await?;
     let tenant = Tenant { id: TenantId::new(), name, created_at: now };
     sqlx::query("INSERT INTO tenants (id, name, created_ms) VALUES ($1, $2, $3)")
         .bind(tenant.id.to_string())
@@ -43,6 +35,35 @@ pub async fn create(conn: &mut Conn, now: Timestamp, name: &str) -> Result<Tenan
         .execute(conn)
         .await?;
     Ok(tenant)
+}
+
+/// A name that no tenant has.
+async fn free_name(conn: &mut Conn, name: &str) -> Result<String> {
+    let name = crate::checked_name("name", name, NAME_MAX_CHARS)?;
+    let taken = sqlx::query("SELECT 1 FROM tenants WHERE name = $1 AND deleted_ms IS NULL")
+        .bind(&name)
+        .fetch_optional(conn)
+        .await?;
+    match taken {
+        None => Ok(name),
+        Some(_) => Err(Error::conflict(format!("a tenant is called '{name}' already"))
+            .remedy("choose another name")),
+    }
+}
+
+/// Gives it another name. What was issued under the old one stays as it is.
+pub async fn rename(conn: &mut Conn, id: TenantId, name: &str) -> Result<Tenant> {
+    let tenant = get(conn, id).await?;
+    if tenant.name == name {
+        return Ok(tenant);
+    }
+    let name = free_name(conn, name).await?;
+    sqlx::query("UPDATE tenants SET name = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(&name)
+        .execute(conn)
+        .await?;
+    Ok(Tenant { name, ..tenant })
 }
 
 pub async fn get(conn: &mut Conn, id: TenantId) -> Result<Tenant> {

@@ -24,6 +24,7 @@ pub mod audit;
 pub mod auth;
 pub mod billing_settings;
 pub mod console;
+pub mod costs;
 pub mod events;
 pub mod extract;
 pub mod flavors;
@@ -32,6 +33,7 @@ pub mod holds;
 pub mod hosts;
 pub mod images;
 pub mod instances;
+pub mod invoices;
 pub mod ledger;
 pub mod metrics;
 pub mod money;
@@ -78,6 +80,14 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(standing::list_steps))
         .routes(routes!(standing::approve_step))
         .routes(routes!(standing::get_standing_settings, standing::put_standing_settings))
+        .routes(routes!(invoices::list_invoices))
+        .routes(routes!(invoices::get_invoice))
+        .routes(routes!(invoices::download_invoice))
+        .routes(routes!(invoices::create_credit_note))
+        .routes(routes!(invoices::list_months))
+        .routes(routes!(invoices::close_month))
+        .routes(routes!(costs::get_costs))
+        .routes(routes!(costs::get_costs_csv))
         .routes(routes!(quotas::get_quota, quotas::set_quota))
         .routes(routes!(quotas::recount_quota))
         .routes(routes!(quota_requests::list_quota_requests, quota_requests::create_quota_request))

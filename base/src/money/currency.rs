@@ -63,6 +63,17 @@ impl Currency {
         let unit = i128::from(self.smallest().0);
         decimal(div_half_even(i128::from(amount.0), unit), self.digits())
     }
+
+    /// All of it, with at least the currency's digits: `0.07`, `52.083333`, `3.5` yen.
+    pub fn show_exact(self, amount: Micros) -> String {
+        let mut digits = MICRO_DIGITS;
+        let mut scaled = i128::from(amount.0);
+        while digits > self.digits() && scaled % 10 == 0 {
+            scaled /= 10;
+            digits -= 1;
+        }
+        decimal(scaled, digits)
+    }
 }
 
 impl fmt::Display for Currency {

@@ -65,3 +65,18 @@ fn anniversaries_keep_the_original_day_and_time() {
     let order = at("2026-09-25T02:30:00+02:00");
     assert_eq!(anniversary(order, 1, berlin), at("2026-10-25T00:30:00Z"));
 }
+
+#[test]
+fn days_are_named_by_the_zone() {
+    let berlin = chrono_tz::Europe::Berlin;
+    assert_eq!(day(at("2026-10-24T22:30:00Z"), berlin), "2026-10-25");
+}
+
+#[test]
+fn a_month_is_a_year_and_two_digits() {
+    let month: Month = "2026-12".parse().unwrap();
+    assert_eq!((month.to_string(), month.next().to_string()), ("2026-12".into(), "2027-01".into()));
+    for bad in ["", "2026", "2026-13", "2026-00", "26-10", "2026-1", "2026-10-01", "+026-10"] {
+        assert!(bad.parse::<Month>().is_err(), "{bad}");
+    }
+}

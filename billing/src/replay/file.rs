@@ -12,6 +12,7 @@ use super::{
 };
 
 mod expect;
+mod months;
 mod prices;
 mod settings;
 mod standing;

@@ -15,7 +15,7 @@ use super::{
     Deliveries, Difference,
     compare::compare,
     file::{Action, Crash, Expect, Fact, File, KINDS_OF_ERROR, Recharge, Step},
-    report, sound,
+    months, report, sound,
     world::{ACTOR, World},
 };
 use crate::{
@@ -46,6 +46,7 @@ pub async fn play(db: &Db, file: &File, deliveries: &dyn Deliveries) -> Result<P
         channels: BTreeMap::new(),
         rating_at: None,
         standing_at: None,
+        months_at: None,
         crash: None,
         differences: Vec::new(),
     };
@@ -66,6 +67,7 @@ struct Player<'f> {
     /// When the reconcilers want to run again, by the server's clock.
     rating_at: Option<Timestamp>,
     standing_at: Option<Timestamp>,
+    months_at: Option<Timestamp>,
     crash: Option<Crash>,
     differences: Vec<Difference>,
 }
@@ -152,6 +154,8 @@ impl Player<'_> {
             }
             Action::Set { settings, tenant: None, .. } => {
                 settings.apply(&mut self.world.settings);
+                // The grace may be another one.
+                self.months_at = None;
                 let mut tx = self.world.db.begin_write().await?;
                 // As after a restart with another configuration.
                 agenda::make_stale(&mut tx).await?;
@@ -170,6 +174,11 @@ impl Player<'_> {
             Action::Steer(steer) => self.world.steer(steer).await,
             Action::Want { resource, power } => self.world.want(resource, *power).await,
             Action::Lock { resource, locked } => self.world.lock(resource, *locked).await,
+            Action::Close { tenant, month } => months::close(&self.world, tenant, *month).await,
+            Action::CreditNote { tenant, month, amount, reason } => {
+                months::credit(&self.world, tenant, *month, *amount, reason).await
+            }
+            Action::Rename { tenant, to } => months::rename(&self.world, tenant, to).await,
             Action::Rating { up } => {
                 self.world.rating = *up;
                 Ok(())
@@ -237,6 +246,10 @@ impl Player<'_> {
             if self.world.rating {
                 self.rating_at = self.rate().await?;
             }
+            // A closing rounds, which moves the balance: standing looks after it.
+            if self.world.rating && self.months_at.is_none_or(|at| at <= now) {
+                self.months_at = months::run(&self.world).await?;
+            }
             self.standing_at = self.stand().await?;
             self.world.look().await?;
             let confirmed = self.world.confirm().await?;
@@ -295,7 +308,8 @@ impl Player<'_> {
         let world = &self.world;
         let rating = self.rating_at.filter(|_| world.rating).map(|at| world.right(at));
         let standing = self.standing_at.map(|at| world.right(at));
-        let all = [step, rating, standing, world.next_confirmation(), Some(world.file.end)];
+        let months = self.months_at.filter(|_| world.rating).map(|at| world.right(at));
+        let all = [step, rating, standing, months, world.next_confirmation(), Some(world.file.end)];
         let next = all.into_iter().flatten().min().unwrap_or(world.file.end);
         // What is due now was done.
         next.max(world.now.saturating_add_ms(1))
@@ -334,7 +348,7 @@ fn word(kind: ErrorKind) -> Option<&'static str> {
 }
 
 /// A reconciler goes on past what failed for one tenant; a replay doesn't.
-fn sound_outcome(outcome: Outcome) -> Result<Outcome> {
+pub(super) fn sound_outcome(outcome: Outcome) -> Result<Outcome> {
     match outcome.status["failed"].as_array() {
         Some(failed) if !failed.is_empty() => {
             Err(Error::internal(format!("a tenant can't be worked on: {}", failed[0])))

@@ -47,7 +47,7 @@ pub async fn report(
         "actions": actions(&mut conn, &names).await?,
         "findings": usage::findings(&mut conn, &names).await?,
         "counted": usage::counted(&mut conn, &names).await?,
-        "invoices": [],
+        "invoices": super::months::report(&mut conn, world).await?,
         "zero": super::sound::faults(&world.db).await?.is_empty(),
     }))
 }

@@ -83,10 +83,10 @@ fn an_unreadable_file_names_the_key_the_line_and_the_way_out() {
             "'on' is not one of running, paused, stopped, absent",
         ),
         (
-            "steps:\n- {at: \"10:00\", close: {tenant: acme, month: 2026-10}}\n",
-            "steps[0].close",
+            "steps:\n- {at: \"10:00\", close: {tenant: acme, month: October}}\n",
+            "steps[0].close.month",
             13,
-            "not supported yet",
+            "not a month",
         ),
         (
             "steps:\n- {at: \"10:00\", rating: up}\n- {at: \"09:59\", rating: up}\n",

@@ -63,6 +63,9 @@ pub struct CreateTenant {
     pub currency: String,
     /// What it pays by; without one, nothing costs anything.
     pub price_book_id: Option<PriceBookId>,
+    /// IANA name; its calendar makes the tenant's billing months for good. As set for new accounts
+    /// where not given.
+    pub timezone: Option<String>,
 }
 
 fn default_currency() -> String {
@@ -72,8 +75,10 @@ fn default_currency() -> String {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchTenant {
+    /// Another name; invoices that were issued keep the old one.
+    pub name: Option<String>,
     /// What it pays by from now on.
-    pub price_book_id: PriceBookId,
+    pub price_book_id: Option<PriceBookId>,
 }
 
 /// All tenants; a member sees its own.
@@ -113,8 +118,15 @@ pub async fn create_tenant(
     let id = tenant.id;
     let limit_of = |resource| app.config.quotas.limit(resource);
     quotas::create(&mut unit.tx, id, limit_of).await?;
-    let CreateTenant { currency, price_book_id, .. } = body;
-    accounts::open_account(&mut unit.tx, now, &app.billing, id, &currency, price_book_id).await?;
+    let CreateTenant { currency, price_book_id, timezone, .. } = body;
+    let mut settings = app.billing.clone();
+    settings.timezone = timezone.unwrap_or(settings.timezone);
+    let opened =
+        accounts::open_account(&mut unit.tx, now, &settings, id, &currency, price_book_id).await;
+    opened.map_err(|e| match e.field.as_deref() {
+        Some("billing.timezone") => e.in_field("timezone"),
+        _ => e,
+    })?;
     unit.audit("tenant.create", ("tenant", id), Some(id), json!({ "name": tenant.name })).await?;
     unit.changes.add(Topic::Tenant, id, Some(id));
     let tenant = describe(&mut unit.tx, now, tenant).await?;
@@ -134,7 +146,7 @@ pub async fn get_tenant(
     Ok(Json(describe(&mut conn, app.clock.now(), tenant).await?))
 }
 
-/// Changes the price book that it pays by.
+/// Changes its name, or the price book that it pays by.
 #[utoipa::path(patch, path = "/v1/tenants/{id}", tag = "tenants",
     params(("id" = TenantId, Path)), request_body = PatchTenant,
     responses((status = 200, body = Tenant)))]
@@ -146,12 +158,19 @@ pub async fn patch_tenant(
 ) -> unit::Result<Response> {
     let mut unit = app.begin(&caller, None).await?;
     let now = unit.now;
-    let tenant = tenants::get(&mut unit.tx, id).await?;
-    let book = body.price_book_id;
-    accounts::assign_book(&mut unit.tx, now, id, book).await?;
-    let detail = json!({ "price_book_id": book });
-    unit.audit("tenant.assign_price_book", ("tenant", id), Some(id), detail).await?;
-    unit.changes.add(Topic::Money, id, Some(id));
+    let mut tenant = tenants::get(&mut unit.tx, id).await?;
+    if let Some(name) = &body.name {
+        let detail = json!({ "name": name, "was": tenant.name });
+        tenant = tenants::rename(&mut unit.tx, id, name).await?;
+        unit.audit("tenant.rename", ("tenant", id), Some(id), detail).await?;
+        unit.changes.add(Topic::Tenant, id, Some(id));
+    }
+    if let Some(book) = body.price_book_id {
+        accounts::assign_book(&mut unit.tx, now, id, book).await?;
+        let detail = json!({ "price_book_id": book });
+        unit.audit("tenant.assign_price_book", ("tenant", id), Some(id), detail).await?;
+        unit.changes.add(Topic::Money, id, Some(id));
+    }
     let tenant = describe(&mut unit.tx, now, tenant).await?;
     unit.finish(StatusCode::OK, &tenant).await
 }

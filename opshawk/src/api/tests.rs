@@ -8,6 +8,7 @@ mod deletion;
 mod description;
 mod history;
 mod hostile;
+mod invoices;
 mod killed;
 mod leaks;
 mod ledger;

@@ -7,12 +7,14 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Format;
 use crate::config::Flags;
 
+mod invoice;
 mod ledger;
 mod metering;
 mod nouns;
 mod quota;
 mod standing;
 
+pub use invoice::{CloseArgs, CostGroup, InvoiceCommand, InvoiceFormat};
 pub use ledger::{LedgerCommand, VoucherCommand};
 pub use metering::{AnswerArgs, FindingsArgs, GapsArgs, RebuildArgs, RuleArgs, Ruling};
 pub use nouns::*;
@@ -160,7 +162,12 @@ pub enum Command {
         #[command(subcommand)]
         command: BillCommand,
     },
-    /// Check how the product bills
+    /// What closed months came to
+    Invoice {
+        #[command(subcommand)]
+        command: InvoiceCommand,
+    },
+    /// Close months; check how the product bills
     Billing {
         #[command(subcommand)]
         command: BillingCommand,

@@ -1,7 +1,7 @@
 //! One file a noun: what it asks the server, and the columns it prints.
 
 use super::{
-    args::{Command, Connection, ListCommand, SystemCommand},
+    args::{BillingCommand, Command, Connection, ListCommand, SystemCommand},
     client::Client,
     exit::Failure,
     output::{Column, col, show_list, show_one, wide},
@@ -15,6 +15,7 @@ mod flavor;
 mod host;
 mod image;
 mod instance;
+mod invoice;
 mod ledger;
 mod metrics;
 pub mod operation;
@@ -72,6 +73,10 @@ pub async fn run(command: Command, mut connection: Connection) -> Result<(), Fai
         Command::Ledger { command } => ledger::run(&cx, command).await,
         Command::Voucher { command } => ledger::voucher(&cx, command).await,
         Command::Bill { command } => bill::run(&cx, command).await,
+        Command::Invoice { command } => invoice::run(&cx, command).await,
+        Command::Billing { command: BillingCommand::Close(close) } => {
+            invoice::close(&cx, close).await
+        }
         Command::Query(args) => query::run(&cx, args).await,
         Command::Metrics { command } => metrics::run(&cx, command).await,
         Command::Alert { command } => plain_list(&cx, command, "/v1/alerts", ALERT).await,
@@ -93,7 +98,7 @@ pub async fn run(command: Command, mut connection: Connection) -> Result<(), Fai
         | Command::Doctor(_)
         | Command::Restore(_)
         | Command::Openapi
-        | Command::Billing { .. }
+        | Command::Billing { command: BillingCommand::Replay(_) | BillingCommand::Rebuild(_) }
         | Command::Bmc { .. } => unreachable!("handled without a server"),
     }
 }

@@ -156,6 +156,9 @@ pub struct Billing {
     pub stop_grace_ms: u32,
     /// IANA name.
     pub timezone: String,
+    /// From a month's end to its closing.
+    pub close_grace_s: u32,
+    pub invoice: billing::invoice::Settings,
 }
 
 impl Default for Billing {
@@ -173,6 +176,8 @@ impl Default for Billing {
             guard: Guard::default(),
             stop_grace_ms: 30_000,
             timezone: "Asia/Shanghai".to_owned(),
+            close_grace_s: 72 * 3600,
+            invoice: billing::invoice::Settings::default(),
         }
     }
 }
@@ -190,6 +195,8 @@ impl Billing {
             mode: self.mode,
             guard: self.guard,
             timezone: self.timezone.clone(),
+            close_grace_ms: ms(self.close_grace_s),
+            invoice: self.invoice.clone(),
         }
     }
 }

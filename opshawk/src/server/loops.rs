@@ -10,7 +10,10 @@ use base::{
     secret::Sealer,
     time::SharedClock,
 };
-use billing::{ledger::LedgerReconciler, rating::RatingReconciler, standing::StandingReconciler};
+use billing::{
+    close::MonthReconciler, ledger::LedgerReconciler, rating::RatingReconciler,
+    standing::StandingReconciler,
+};
 use inventory::quotas::drift::QuotaDrift;
 use provisioner::{
     liveness::HostLiveness,
@@ -70,6 +73,8 @@ impl Loops {
         let standing = driver.spawn(Arc::new(standing.with_new_settings()));
         let rating = driver.spawn(Arc::new(RatingReconciler::new(db(), clock(), bus())));
         let ledger = driver.spawn(Arc::new(LedgerReconciler::new(db(), clock(), bus())));
+        let months = MonthReconciler::new(db(), clock(), bus(), needs.billing.clone());
+        driver.spawn(Arc::new(months));
         driver.spawn(Arc::new(HostLiveness { db: db(), clock: clock(), bus: bus() }));
         driver.spawn(Arc::new(QuotaDrift { db: db(), clock: clock(), bus: bus() }));
         let clients = Arc::new(BmcClients::default());

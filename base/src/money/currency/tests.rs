@@ -37,6 +37,21 @@ fn an_amount_is_written_with_its_currencys_digits() {
 }
 
 #[test]
+fn an_exact_amount_keeps_the_digits_that_it_has() {
+    for (code, amount, shown) in [
+        ("CNY", "52.083333", "52.083333"),
+        ("CNY", "0.07", "0.07"),
+        ("CNY", "-1.2", "-1.20"),
+        ("CNY", "0", "0.00"),
+        ("JPY", "3.5", "3.5"),
+        ("JPY", "700", "700"),
+        ("KWD", "0.7", "0.700"),
+    ] {
+        assert_eq!(currency(code).show_exact(micros(amount)), shown, "{amount} {code}");
+    }
+}
+
+#[test]
 fn what_has_more_digits_can_not_be_paid() {
     assert!(currency("CNY").is_payable(micros("0.01")) && !currency("CNY").is_payable(Micros(1)));
     assert!(currency("JPY").is_payable(micros("3")) && !currency("JPY").is_payable(micros("3.5")));

@@ -109,10 +109,7 @@ async fn each_broken_invariant_is_found() {
                     .to_owned(),
                 vec!["charge_is_lines", "totals_are_lines"],
             ),
-            (
-                "UPDATE rated_sums SET net = net + 1".to_owned(),
-                vec!["totals_are_lines"],
-            ),
+            ("UPDATE rated_sums SET net = net + 1".to_owned(), vec!["totals_are_lines"]),
             (
                 format!("INSERT INTO holds VALUES ('{recharge}', '{t}', 7, 0, 'p', 9, 9)"),
                 vec!["holds"],

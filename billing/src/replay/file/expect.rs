@@ -92,10 +92,21 @@ const FINDING: Keys = &[
     ("seen", Kind::Count),
     ("open", Kind::Flag),
 ];
+const INVOICE: Keys = &[
+    ("tenant", Kind::Tenant),
+    ("month", Kind::Text),
+    ("number", Kind::Text),
+    ("currency", Kind::Text),
+    ("net", Kind::Amount),
+    ("tax", Kind::Amount),
+    ("total", Kind::Amount),
+    ("rounding", Kind::Amount),
+    ("credited", Kind::Amount),
+];
 const LATER_IN_LINES: [(&str, &str); 3] = [
     ("measure", "lines keep their quantity and time"),
     ("coverage", "there are no gaps"),
-    ("posted_month", "months are not closed"),
+    ("posted_month", "an invoice says which lines are on it"),
 ];
 
 pub fn read(node: &Node<'_>, names: &Names<'_>) -> Parsed<Expect> {
@@ -108,6 +119,7 @@ pub fn read(node: &Node<'_>, names: &Names<'_>) -> Parsed<Expect> {
         ("notices", NOTICE, &[]),
         ("actions", ACTION, &[]),
         ("findings", FINDING, &[]),
+        ("invoices", INVOICE, &[]),
     ] {
         if let Some(node) = map.take(key) {
             let items = node.list()?;
@@ -136,7 +148,6 @@ pub fn read(node: &Node<'_>, names: &Names<'_>) -> Parsed<Expect> {
         }
         parts.insert("zero".to_owned(), json!(true));
     }
-    map.unsupported(&[("invoices", "the product has none")])?;
     map.finish()?;
     Ok(Expect { path: node.path(), parts })
 }

@@ -15,6 +15,7 @@ use crate::{
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct SettingsChange {
     min_runway_ms: Option<i64>,
+    close_grace_ms: Option<i64>,
     mode: Option<Mode>,
     guard_tenants: Option<i64>,
     guard_percent: Option<i64>,
@@ -32,6 +33,9 @@ impl SettingsChange {
     /// Leaves other keys to the caller.
     pub fn take(map: &mut Map<'_>) -> Parsed<Self> {
         let mut change = Self { rules: rules(map)?, ..Self::default() };
+        if let Some(node) = map.take("close_grace") {
+            change.close_grace_ms = Some(types::duration(&node)?);
+        }
         if let Some(node) = map.take("min_runway") {
             change.min_runway_ms = Some(types::duration(&node)?);
         }
@@ -52,7 +56,6 @@ impl SettingsChange {
             return Err(node.wrong("a settle time other than 1m is not supported yet"));
         }
         map.unsupported(&[
-            ("close_grace", "months are not closed"),
             ("gap_policy", "there are no gaps"),
             ("spend_order", "there is no bonus"),
         ])?;
@@ -74,6 +77,7 @@ impl SettingsChange {
             (stop_to_notice_ms, &mut settings.stop_to_notice_ms),
             (notice_to_reclaim_ms, &mut settings.notice_to_reclaim_ms),
             (self.min_runway_ms, &mut settings.min_runway_ms),
+            (self.close_grace_ms, &mut settings.close_grace_ms),
             (self.guard_tenants, &mut settings.guard.tenants),
             (self.guard_percent, &mut settings.guard.percent),
         ] {

@@ -4,10 +4,12 @@ use base::{ErrorKind, money::Micros, time::Timestamp};
 
 use super::{
     Attributes, Expect, Names, REPEAT_MAX, Rate, STEPS_MAX, SettingsChange, Steer, attributes,
-    credit_limit, expect, known, prices, standing,
+    credit_limit, expect, known, months, prices, standing,
     usage::{self, Confirm, Counter, Lost, Rule},
 };
 use crate::{
+    calendar::Month,
+    invoice::notes::Amount,
     meter::ResourceState,
     replay::{
         node::{Map, Node, Parsed},
@@ -53,6 +55,21 @@ pub enum Action {
     Lock {
         resource: String,
         locked: bool,
+    },
+    /// Without waiting for the month's grace.
+    Close {
+        tenant: String,
+        month: Month,
+    },
+    CreditNote {
+        tenant: String,
+        month: Month,
+        amount: Amount,
+        reason: String,
+    },
+    Rename {
+        tenant: String,
+        to: String,
     },
     /// Whether usage is rated from here on.
     Rating {
@@ -127,21 +144,18 @@ pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
     ("quota_exceeded", ErrorKind::QuotaExceeded),
 ];
 /// Steps of the format that come with later parts of the product.
-const LATER: [(&str, &str); 14] = [
+const LATER: [(&str, &str); 11] = [
     ("redeem", "the product has no vouchers"),
     ("refund", "the product has no refunds"),
     ("hold", "the ledger has no holds"),
     ("end_hold", "the ledger has no holds"),
     ("correct", "the ledger has no corrections by hand"),
-    ("credit_note", "the product has no invoices"),
     ("override", "prices are those of a book"),
     ("admit", "nothing is created by the API"),
     ("rerate", "facts that come late are rated again by themselves"),
-    ("close", "months are not closed"),
     ("leaks", "there is no leak finder"),
     ("order", "there are no packages"),
     ("cancel", "there are no packages"),
-    ("rename", "tenants and instances keep their names"),
 ];
 
 pub fn read(node: &Node<'_>, start: Timestamp, names: &Names<'_>) -> Parsed<Vec<Step>> {
@@ -179,7 +193,7 @@ fn step(node: &Node<'_>, before: Timestamp, names: &Names<'_>) -> Parsed<Step> {
 }
 
 type Reader = fn(&Node<'_>, Timestamp, &Names<'_>) -> Parsed<Action>;
-const ACTIONS: [(&str, Reader); 18] = [
+const ACTIONS: [(&str, Reader); 21] = [
     ("fact", fact),
     ("lost", |node, _, names| usage::lost(node, names).map(Action::Lost)),
     ("confirm", |node, _, names| usage::confirm(node, names).map(Action::Confirm)),
@@ -191,6 +205,9 @@ const ACTIONS: [(&str, Reader); 18] = [
     ("set", set),
     ("want", want),
     ("lock", lock),
+    ("close", months::close),
+    ("credit_note", months::credit_note),
+    ("rename", months::rename),
     ("rating", |node, _, _| {
         Ok(Action::Rating { up: node.one_of(&[("up", true), ("down", false)])? })
     }),

@@ -6,6 +6,9 @@ export const keys = {
   tenant: (id: string) => ["tenants", id],
   balance: (tenantId: string) => ["balance", tenantId],
   bill: (tenantId: string, from: string, to: string) => ["bill", tenantId, from, to],
+  costs: (tenantId: string, from: string, to: string, group: string) =>
+    ["costs", tenantId, from, to, group],
+  invoices: (tenantId: string) => ["invoices", tenantId],
   quota: (tenantId: string) => ["quota", tenantId],
   quotaRequests: ["quota-requests"],
   quotaRequestsOf: (tenantId: string) => ["quota-requests", tenantId],
@@ -41,7 +44,7 @@ export const TOPIC_KEYS: Readonly<Record<string, readonly (readonly string[])[]>
   host: [keys.hosts],
   server: [keys.servers],
   operation: [["operations"], keys.audit],
-  money: [["balance"], ["bill"], keys.tenants, keys.priceBooks, keys.cuts],
+  money: [["balance"], ["bill"], ["costs"], ["invoices"], keys.tenants, keys.priceBooks, keys.cuts],
   alert: [keys.alerts],
   notice: [keys.notices],
   image: [keys.images, keys.flavors],

@@ -5,7 +5,7 @@ import { client, unwrap } from "./client";
 import { keys } from "./keys";
 import { ApiError, fromAnswer, toApiError } from "./problem";
 import { queryInstant, queryRange, type Span } from "./prometheus";
-import type { Me, Page } from "./types";
+import type { CostGroup, Me, Page } from "./types";
 
 /** Lists that are choices in a form are read in one page of the API's largest size. */
 const CHOICES = 1000;
@@ -82,6 +82,22 @@ export const billQuery = (tenantId: string, from: string, to: string) =>
         }),
       ),
   });
+export const costsQuery = (tenantId: string, from: string, to: string, group: CostGroup) =>
+  queryOptions({
+    queryKey: keys.costs(tenantId, from, to, group),
+    queryFn: () =>
+      unwrap(
+        client.GET("/v1/costs", { params: { query: { tenant_id: tenantId, from, to, group } } }),
+      ),
+  });
+export const invoicesQuery = (tenantId: string) =>
+  paged(keys.invoices(tenantId), (cursor) =>
+    unwrap(
+      client.GET("/v1/invoices", {
+        params: { query: { tenant_id: tenantId, limit: PAGE, cursor } },
+      }),
+    ),
+  );
 export const quotaQuery = (tenantId: string) =>
   queryOptions({
     queryKey: keys.quota(tenantId),

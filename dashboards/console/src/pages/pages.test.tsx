@@ -2,9 +2,10 @@ import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test, vi } from "vitest";
 import { keys } from "../api/keys";
-import { flavors, images, instances, member, operator } from "../test/fake";
+import { flavors, images, instances, invoices, member, operator } from "../test/fake";
 import { fakeServer, renderApp, renderFor } from "../test/render";
 import { formatPrice } from "./billing/BillView";
+import { shares } from "./billing/CostsView";
 import { presetPeriod, readSearch, toPeriod } from "./billing/period";
 import { CreateInstanceForm } from "./instances/CreateInstance";
 import { goingTo } from "./instances/InstanceStatus";
@@ -246,6 +247,35 @@ describe("a bill", () => {
     expect(csv.getAttribute("href")).toMatch(
       /^\/v1\/tenants\/[0-9a-f-]+\/bill\.csv\?from=.+&to=.+$/,
     );
+  });
+
+  test("stands beside what it cost by day and resource", async () => {
+    fakeServer(member);
+    await renderApp("/billing");
+    await userEvent.click(await screen.findByRole("tab", { name: "Costs" }));
+    const days = await screen.findByRole("list", { name: "Costs by day" });
+    expect(within(days).getAllByRole("listitem")).toHaveLength(31);
+    const table = await screen.findByRole("table", { name: "Costs by resource" });
+    expect(within(table).getByRole("row", { name: /^web-1/ })).toHaveTextContent(
+      "510.25 h running5,102.50 GiB\u00b7h of disk183.690000CNY",
+    );
+    expect(shares(["-1", "0", "5.5", "11", "no number"])).toEqual([0, 0, 0.5, 1, 0]);
+  });
+
+  test("becomes an invoice, to be had in each form", async () => {
+    fakeServer(member);
+    await renderApp("/billing");
+    await userEvent.click(await screen.findByRole("tab", { name: "Invoices" }));
+    const table = await screen.findByRole("table", { name: "Invoices" });
+    const row = within(table).getByRole("row", { name: /^INV-000042/ });
+    expect(row).toHaveTextContent("241.66CNY41.66CNY");
+    for (const format of ["html", "pdf", "csv", "json"]) {
+      const name = `Invoice INV-000042 as ${format.toUpperCase()}`;
+      expect(within(row).getByRole("link", { name })).toHaveAttribute(
+        "href",
+        `/v1/invoices/${invoices[0]?.id}/files/${format}?language=en`,
+      );
+    }
   });
 
   test("is of the period in the address", () => {

@@ -5,10 +5,12 @@ import type {
   AuditEntry,
   Balance,
   Bill,
+  CostReport,
   Flavor,
   Host,
   Image,
   Instance,
+  Invoice,
   Me,
   Notice,
   Operation,
@@ -252,6 +254,18 @@ export const bill: Bill = {
   ],
 };
 
+export const invoices: Invoice[] = [
+  { id: id(601), number: "INV-000042", tenant_id: id(10), month: "2026-10", currency: "CNY", digits: 2, net: "193.330000", tax: "48.330000", total: "241.660000", rounding: "-0.003333", credited: "41.660000", issued_at: ago(9_000) },
+  { id: id(600), number: "INV-000007", tenant_id: id(10), month: "2026-09", currency: "CNY", digits: 2, net: "52.080000", tax: "0.000000", total: "52.080000", rounding: "0.000000", credited: "0.000000", issued_at: ago(2_700_000) },
+];
+
+export function costs(group: string): CostReport {
+  const day = (n: number, net: string) => ({ key: `2026-10-${String(n).padStart(2, "0")}`, name: `2026-10-${String(n).padStart(2, "0")}`, currency: "CNY", net, tax: "0.000000", usage: [{ component: "instance.compute", unit_hours: "24.000000" }] });
+  const resource = (n: number, name: string, net: string) => ({ key: id(n), name, currency: "CNY", net, tax: "0.000000", usage: [{ component: "instance.compute", unit_hours: "510.250000" }, { component: "instance.disk", unit_hours: "5102.500000" }] });
+  const rows = group === "day" ? Array.from({ length: 31 }, (_, i) => day(i + 1, (4 + 3 * Math.sin(i / 4)).toFixed(6))) : [resource(101, "web-1", "183.690000"), resource(102, "a-database-with-a-rather-long-name", "9.640000")];
+  return { from: ago(90_000), to: ago(0), group: group as CostReport["group"], rows, totals: [{ currency: "CNY", net: "193.330000", tax: "0.000000" }] };
+}
+
 const consoleTail = "\u001b[32mBooting\u001b[0m Linux\r\n[    0.000000] Linux version 6.1.0-cloud-amd64\r\n[    1.204411] virtio_net virtio0 eth0: renamed\r\n[    2.881020] EXT4-fs (vda1): mounted\r\n\r\nOPSHAWK GUEST READY\r\nweb-1 login: ";
 
 function matrix(query: string, start: number, end: number, step: number) {
@@ -317,6 +331,8 @@ export function fakeGet(url: URL, me: Me | null): FakeAnswer {
   if (kind === "tenants" && part === "balance") return ok(balance);
   if (kind === "tenants" && part === "quota") return ok(quota);
   if (kind === "tenants" && part === "bill") return ok(bill);
+  if (kind === "costs") return ok(costs(url.searchParams.get("group") ?? "resource"));
+  if (kind === "invoices" && key === undefined) return ok(page(invoices));
   if (part === "console-log") return ok({ tail: consoleTail, at: ago(4) });
   if (kind === "quota-requests" && url.searchParams.get("state") === "pending") {
     return ok(page(quotaRequests.filter(({ state }) => state === "pending")));

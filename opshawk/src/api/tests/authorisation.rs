@@ -9,7 +9,11 @@ use crate::api::{self, access};
 /// A path with parameters that name nothing.
 fn filled(path: &str) -> String {
     let id = base::id::InstanceId::new().to_string();
-    path.replace("{id}", &id).replace("{name}", "nothing").replace("{file}", "disk")
+    path.replace("{id}", &id)
+        .replace("{name}", "nothing")
+        .replace("{file}", "disk")
+        .replace("{month}", "2026-10")
+        .replace("{format}", "html")
 }
 
 async fn knock(caller: &Caller, method: &Method, path: &str) -> StatusCode {
@@ -71,6 +75,7 @@ async fn what_is_another_tenants_does_not_exist() {
             "/balance",
             "/bill",
             "/bill.csv",
+            "/months",
             "/quota",
             "/ledger",
             "/recharges",
@@ -88,7 +93,7 @@ async fn what_is_another_tenants_does_not_exist() {
         let all = member.get("/v1/tenants").await.expect(200);
         assert_eq!(all["items"].as_array().unwrap().len(), 1);
         assert_eq!(all["items"][0]["id"], acme.as_str());
-        for path in ["/v1/instances", "/v1/operations"] {
+        for path in ["/v1/instances", "/v1/operations", "/v1/invoices", "/v1/costs"] {
             member.get(&format!("{path}?tenant_id={other}")).await.problem(404, "not-found", None);
         }
         // A token of its own, never another's or an operator's.

@@ -89,6 +89,14 @@ pub enum TenantCommand {
         /// What it pays by
         #[arg(long)]
         price_book: Option<String>,
+        /// Whose calendar makes its billing months, such as Asia/Shanghai [default: the server's]
+        #[arg(long)]
+        timezone: Option<String>,
+    },
+    /// Give it another name; invoices that were issued keep the old one
+    Rename {
+        tenant: String,
+        name: String,
     },
     /// Change what it pays by, from now on
     SetPriceBook {
@@ -340,6 +348,8 @@ pub enum BillingCommand {
     /// What came out is printed as JSON. Exit code 1: something is otherwise than the file expects;
     /// 2: the file can't be read. docs/billing-replay.md describes it.
     Replay(ReplayArgs),
+    /// Close a tenant's month that has ended, without waiting for its grace, and issue its invoice
+    Close(super::CloseArgs),
     /// Make the spans of usage again from the facts, and compare or write them
     ///
     /// Works on the database, without a server (which may run). Exit code 1 with --check: some spans
@@ -375,6 +385,21 @@ pub enum BillCommand {
         /// Your own where not given
         #[arg(long)]
         tenant: Option<String>,
+        /// The beginning of this month where not given
+        #[arg(long, value_name = "RFC3339")]
+        from: Option<Timestamp>,
+        /// Now where not given
+        #[arg(long, value_name = "RFC3339")]
+        to: Option<Timestamp>,
+    },
+    /// What was used and what it cost, in groups; `-o csv` is a sheet
+    Cost {
+        /// Your own where not given
+        #[arg(long)]
+        tenant: Option<String>,
+        /// What makes a row; by tenant, an operator sees all of them
+        #[arg(long, value_enum, default_value_t = super::CostGroup::Resource)]
+        by: super::CostGroup,
         /// The beginning of this month where not given
         #[arg(long, value_name = "RFC3339")]
         from: Option<Timestamp>,

@@ -1,10 +1,11 @@
 //! `opshawk bill …`
 
+use base::time::Timestamp;
 use http::Method;
 
 use super::{Column, Context, Failure, col, tenant, wide};
 use crate::cli::{
-    args::BillCommand,
+    args::{BillCommand, CostGroup},
     output::{self, Format},
 };
 
@@ -19,22 +20,62 @@ const LINE: &[Column] = &[
     wide("RESOURCE", "/resource_id"),
 ];
 
-pub async fn run(
+const COST: &[Column] = &[
+    col("NAME", "/name"),
+    col("NET", "/net"),
+    col("TAX", "/tax"),
+    col("CURRENCY", "/currency"),
+    wide("USAGE", "/usage"),
+    wide("KEY", "/key"),
+];
+
+pub async fn run(cx: &Context, command: BillCommand) -> Result<(), Failure> {
+    match command {
+        BillCommand::Show { tenant, from, to } => {
+            show(cx, tenant.as_deref(), period(from, to)).await
+        }
+        BillCommand::Cost { tenant, by, from, to } => {
+            cost(cx, tenant.as_deref(), by, period(from, to)).await
+        }
+    }
+}
+
+type Query = Vec<(&'static str, String)>;
+
+fn period(from: Option<Timestamp>, to: Option<Timestamp>) -> Query {
+    let from = from.map(|at| ("from", at.to_string()));
+    from.into_iter().chain(to.map(|at| ("to", at.to_string()))).collect()
+}
+
+async fn cost(
     cx: &Context,
-    BillCommand::Show { tenant, from, to }: BillCommand,
+    tenant: Option<&str>,
+    by: CostGroup,
+    mut query: Query,
 ) -> Result<(), Failure> {
-    let id = cx.client.tenant(tenant.as_deref()).await?;
-    let mut query = Vec::new();
-    query.extend(from.map(|at| ("from", at.to_string())));
-    query.extend(to.map(|at| ("to", at.to_string())));
+    if by != CostGroup::Tenant || tenant.is_some() {
+        query.push(("tenant_id", cx.client.tenant(tenant).await?));
+    }
+    query.push(("group", by.as_str().to_owned()));
+    if cx.connection.output == Format::Csv {
+        return csv(cx, "/v1/costs.csv", &query).await;
+    }
+    let report = cx.client.get_with("/v1/costs", &query).await?;
+    cx.list(COST, report["rows"].as_array().map_or(&[], Vec::as_slice))
+}
+
+async fn csv(cx: &Context, path: &str, query: &Query) -> Result<(), Failure> {
+    let request = cx.client.request(Method::GET, path).query(query);
+    let answer = cx.client.send(request).await?;
+    let text = answer.text().await.map_err(|e| Failure::failed(e.to_string()))?;
+    output::print(&text)
+}
+
+async fn show(cx: &Context, tenant: Option<&str>, query: Query) -> Result<(), Failure> {
+    let id = cx.client.tenant(tenant).await?;
     let path = format!("{}/{id}/bill", tenant::PATH);
     match cx.connection.output {
-        Format::Csv => {
-            let request = cx.client.request(Method::GET, &format!("{path}.csv")).query(&query);
-            let answer = cx.client.send(request).await?;
-            let text = answer.text().await.map_err(|e| Failure::failed(e.to_string()))?;
-            output::print(&text)
-        }
+        Format::Csv => csv(cx, &format!("{path}.csv"), &query).await,
         Format::Json | Format::Yaml => cx.one(LINE, &cx.client.get_with(&path, &query).await?),
         Format::Table | Format::Wide => {
             let bill = cx.client.get_with(&path, &query).await?;

@@ -45,13 +45,21 @@ pub async fn run(cx: &Context, command: TenantCommand) -> Result<(), Failure> {
         TenantCommand::Show { tenant } => {
             cx.one(COLUMNS, &client.find("tenant", PATH, &tenant).await?)
         }
-        TenantCommand::Create { name, currency, price_book } => {
+        TenantCommand::Create { name, currency, price_book, timezone } => {
             let book = match price_book {
                 Some(book) => Some(client.id("price-book", super::price_book::PATH, &book).await?),
                 None => None,
             };
-            let body = json!({ "name": name, "currency": currency, "price_book_id": book });
+            let mut body = json!({ "name": name, "currency": currency, "price_book_id": book });
+            if let Some(timezone) = timezone {
+                body["timezone"] = timezone.into();
+            }
             cx.one(COLUMNS, &client.post(PATH, &body).await?)
+        }
+        TenantCommand::Rename { tenant, name } => {
+            let id = client.id("tenant", PATH, &tenant).await?;
+            let body = json!({ "name": name });
+            cx.one(COLUMNS, &client.patch(&format!("{PATH}/{id}"), &body).await?)
         }
         TenantCommand::SetPriceBook { tenant, price_book } => {
             let id = client.id("tenant", PATH, &tenant).await?;

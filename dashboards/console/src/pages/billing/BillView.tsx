@@ -71,7 +71,7 @@ export function BillView({ tenantId, search, onPeriod }: Props) {
   );
 }
 
-function PeriodPicker({ period, onPeriod }: { period: Period; onPeriod: (p: Period) => void }) {
+export function PeriodPicker({ period, onPeriod }: { period: Period; onPeriod: (p: Period) => void }) {
   const { t } = useTranslation();
   const [from, setFrom] = useState(toLocalInput(period.from));
   const [to, setTo] = useState(toLocalInput(period.to));

@@ -6,7 +6,7 @@ import { tenantQuery } from "../../api/queries";
 import { BalanceCard } from "../../components/BalanceCard";
 import { PageHeader } from "../../components/PageHeader";
 import { useMe } from "../../shell/me";
-import { BillView } from "./BillView";
+import { MoneyTabs } from "./MoneyTabs";
 import type { Period } from "./period";
 
 const toSearch = ({ from, to }: Period) => ({ from: from.toISOString(), to: to.toISOString() });
@@ -25,7 +25,7 @@ export function BillingPage() {
         <div className="no-print">
           <BalanceCard tenantId={tenant_id} />
         </div>
-        <BillView
+        <MoneyTabs
           tenantId={tenant_id}
           search={search}
           onPeriod={(period) => void navigate({ search: toSearch(period) })}
@@ -53,7 +53,7 @@ export function TenantBillPage() {
           render: (props) => <Link to="/tenants/$id" params={{ id }} {...props} />,
         }}
       />
-      <BillView
+      <MoneyTabs
         tenantId={id}
         search={search}
         onPeriod={(period) => void navigate({ search: toSearch(period) })}

@@ -1,0 +1,207 @@
+//! What a month is invoiced for: the one place that reads rated lines for
+//! closing, invoices and reports.
+
+use std::collections::HashMap;
+
+use base::{
+    Error, Result,
+    db::Conn,
+    id::TenantId,
+    money::{Micros, Nanos, div_half_even},
+    time::Timestamp,
+};
+use chrono_tz::Tz;
+use futures::TryStreamExt;
+
+use crate::{
+    calendar::Month,
+    rating::lines::{self, Line, Which},
+};
+
+/// Charges of one invoice, after those of adjoining hours were joined.
+pub const CHARGES_MAX: usize = 200_000;
+
+/// A stretch of use at one price, or a correction of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    pub resource_kind: String,
+    pub resource_id: String,
+    /// As it was called then.
+    pub resource_name: String,
+    /// "instance web-1, flavor small".
+    pub what: String,
+    /// `instance.compute`, `instance.compute_suspended`, `instance.disk`.
+    pub component: String,
+    /// By its name; empty where the component has none.
+    pub flavor: String,
+    /// What the price stands under in its version.
+    pub rate: String,
+    pub price_version: String,
+    /// Its own, `YYYY-MM`.
+    pub month: String,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// Per unit and hour.
+    pub unit_price: Nanos,
+    /// Units; below zero where it takes back.
+    pub quantity: i64,
+    pub net: Micros,
+    pub tax: Micros,
+    /// It corrects what was charged for a time that had passed already.
+    pub adjustment: bool,
+}
+
+/// Rated lines that one closing may cover: a hundred resources' hours of a month are 74,400.
+pub const LINES_MAX: usize = 2_000_000;
+
+/// All that closing `month` now covers: its own lines, and those of earlier months that were
+/// charged after the account's charge numbered `settled`. In order of month, resource and time; what
+/// adjoins at the same price is one charge.
+pub async fn charges(
+    conn: &mut Conn,
+    tenant: TenantId,
+    month: Month,
+    settled: i64,
+) -> Result<Vec<Charge>> {
+    let month = month.to_string();
+    let which = Which::Closing(&month, settled);
+    let mut rated = lines::lines(conn, tenant, which, LINES_MAX + 1).await?;
+    if rated.len() > LINES_MAX {
+        return Err(too_many(tenant, &month, LINES_MAX));
+    }
+    let flavors = lines::flavor_names(conn, &rated).await?;
+    rated.sort_by(|a, b| a.month.cmp(&b.month));
+    let mut all: Vec<Charge> = Vec::new();
+    for line in rated {
+        let next = charge(line, &flavors);
+        if all.last_mut().is_some_and(|last| last.join(&next)) {
+            continue;
+        }
+        if all.len() == CHARGES_MAX {
+            return Err(too_many(tenant, &month, CHARGES_MAX));
+        }
+        all.push(next);
+    }
+    Ok(all)
+}
+
+fn too_many(tenant: TenantId, month: &str, max: usize) -> Error {
+    Error::internal(format!("{month} of tenant {tenant} has more than {max} charges"))
+}
+
+fn charge(line: Line, flavors: &HashMap<String, String>) -> Charge {
+    Charge {
+        what: line.what(flavors),
+        flavor: flavors.get(&line.flavor).unwrap_or(&line.flavor).clone(),
+        adjustment: line.is_adjustment(),
+        resource_kind: line.resource_kind,
+        resource_id: line.resource_id,
+        resource_name: line.resource_name,
+        component: line.component,
+        rate: line.rate,
+        price_version: line.version.to_string(),
+        month: line.month,
+        from: line.from,
+        to: line.to,
+        unit_price: line.unit_price,
+        quantity: line.quantity,
+        net: line.net,
+        tax: line.tax,
+    }
+}
+
+/// A part of a line, for reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    pub resource_id: String,
+    pub resource_name: String,
+    pub component: String,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub quantity: i64,
+    pub net: Micros,
+    pub tax: Micros,
+}
+
+impl Used {
+    /// What lies before the instant, and what lies after, each with its share of the amounts.
+    pub fn cut(mut self, at: Timestamp) -> (Self, Option<Self>) {
+        if at <= self.from || self.to <= at {
+            return (self, None);
+        }
+        let share = |amount: Micros| {
+            let whole = i128::from(self.to.since_ms(self.from));
+            let part = i128::from(at.since_ms(self.from));
+            let share = div_half_even(i128::from(amount.0) * part, whole);
+            // A part is no larger than the whole.
+            Micros(i64::try_from(share).unwrap_or(amount.0))
+        };
+        let (net, tax) = (share(self.net), share(self.tax));
+        let mut later = self.clone();
+        (later.from, self.to) = (at, at);
+        (later.net, later.tax) = (Micros(self.net.0 - net.0), Micros(self.tax.0 - tax.0));
+        (self.net, self.tax) = (net, tax);
+        (self, Some(later))
+    }
+}
+
+/// Tells `each` of what the tenant's rated lines have between two instants, in no order.
+pub(crate) async fn used(
+    conn: &mut Conn,
+    tenant: TenantId,
+    zone: Tz,
+    from: Timestamp,
+    to: Timestamp,
+    each: &mut (dyn FnMut(Used) -> Result<()> + Send),
+) -> Result<()> {
+    type Row = (String, String, String, i64, i64, i64, i64, i64);
+    let mut rows = sqlx::query_as::<_, Row>(
+        "SELECT k.resource_id, k.resource_name, k.component, c.from_ms, c.to_ms, c.quantity, c.net, \
+         c.tax FROM charges c \
+         JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
+         WHERE c.tenant_id = $1 AND k.month >= $2 AND k.month <= $3 \
+           AND c.from_ms < $4 AND c.to_ms > $5",
+    )
+    .bind(tenant.to_string())
+    .bind(Month::of(from, zone).to_string())
+    .bind(Month::of(to, zone).to_string())
+    .bind(to.ms())
+    .bind(from.ms())
+    .fetch(conn);
+    while let Some((id, name, component, start, end, quantity, net, tax)) = rows.try_next().await? {
+        let line = Used {
+            resource_id: id,
+            resource_name: name,
+            component,
+            from: Timestamp::from_ms(start),
+            to: Timestamp::from_ms(end),
+            quantity,
+            net: Micros(net),
+            tax: Micros(tax),
+        };
+        let (before, inside) = line.cut(from);
+        let (inside, _) = inside.unwrap_or(before).cut(to);
+        each(inside)?;
+    }
+    Ok(())
+}
+
+impl Charge {
+    /// Takes the one that goes on where this ends; false where it is another thing.
+    fn join(&mut self, next: &Self) -> bool {
+        let like = self.to == next.from
+            && self.month == next.month
+            && self.resource_kind == next.resource_kind
+            && self.resource_id == next.resource_id
+            && self.what == next.what
+            && self.rate == next.rate
+            && self.price_version == next.price_version
+            && self.unit_price == next.unit_price
+            && self.quantity == next.quantity
+            && self.adjustment == next.adjustment;
+        let sums = (self.net.checked_add(next.net), self.tax.checked_add(next.tax));
+        let (true, (Ok(net), Ok(tax))) = (like, sums) else { return false };
+        (self.to, self.net, self.tax) = (next.to, net, tax);
+        true
+    }
+}

@@ -1,0 +1,126 @@
+//! What an invoice says. It is frozen as JSON when it is issued, and is all that any of its forms
+//! is made from.
+
+use base::{
+    Result,
+    id::{InvoiceId, TenantId},
+    money::{Currency, Micros, Nanos},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Language, too_large};
+
+/// Of the content's shape; raised when a key changes its meaning.
+pub const VERSION: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Content {
+    /// Of this shape: 1.
+    pub version: u32,
+    pub id: InvoiceId,
+    /// As printed: `INV-000042`.
+    pub number: String,
+    pub issuer: Issuer,
+    pub party: Party,
+    /// `YYYY-MM` in `timezone`.
+    pub month: String,
+    pub period_from: Timestamp,
+    pub period_to: Timestamp,
+    /// IANA name, whose calendar makes the months.
+    pub timezone: String,
+    pub issued_at: Timestamp,
+    /// ISO 4217.
+    #[schema(value_type = String)]
+    pub currency: Currency,
+    /// The currency's digits after the point.
+    pub digits: u32,
+    /// Of the printed forms, where nobody asks for another.
+    pub language: Language,
+    /// In order of month, resource and time.
+    pub lines: Vec<Line>,
+    pub sums: Sums,
+}
+
+/// Who bills.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Issuer {
+    pub name: String,
+    pub address: String,
+    pub tax_id: String,
+}
+
+/// Who is billed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Party {
+    pub tenant_id: TenantId,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Line {
+    /// `instance`.
+    pub resource_kind: String,
+    pub resource_id: String,
+    pub resource_name: String,
+    /// What of the resource: `instance.compute`, `instance.disk`.
+    pub component: String,
+    /// By its name; empty where the component has none.
+    pub flavor: String,
+    /// "instance web-1, flavor small".
+    pub what: String,
+    /// What the price stands under in its version.
+    pub rate: String,
+    pub price_version_id: String,
+    /// `YYYY-MM`: an earlier month than the invoice's came late, and is settled here.
+    pub month: String,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// Per unit and hour.
+    pub unit_price: Nanos,
+    /// Units; below zero where it takes back.
+    pub quantity: i64,
+    pub net: Micros,
+    pub tax: Micros,
+    /// It corrects what was charged for a time that had passed already.
+    pub adjustment: bool,
+}
+
+/// In the ledger's micro-units where not said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Sums {
+    /// Of the lines.
+    pub lines_net: Micros,
+    pub lines_tax: Micros,
+    /// `total` minus `tax`, in the currency's digits as they are.
+    pub net: Micros,
+    pub tax: Micros,
+    pub total: Micros,
+    /// `total` minus the lines.
+    pub rounding: Micros,
+}
+
+impl Sums {
+    /// Total and tax are rounded half-even to the currency's digits; net is the rest, so that the
+    /// three add up as printed.
+    pub fn of<'a>(currency: Currency, lines: impl IntoIterator<Item = &'a Line>) -> Result<Self> {
+        let (mut net, mut tax) = (0i128, 0i128);
+        for line in lines {
+            net += i128::from(line.net.0);
+            tax += i128::from(line.tax.0);
+        }
+        let micros = |sum: i128| i64::try_from(sum).map(Micros).map_err(|_| too_large());
+        let (lines_net, lines_tax) = (micros(net)?, micros(tax)?);
+        let exact = micros(net + tax)?;
+        let (total, tax) = (currency.round(exact)?, currency.round(lines_tax)?);
+        Ok(Self {
+            lines_net,
+            lines_tax,
+            net: total.checked_sub(tax)?,
+            tax,
+            total,
+            rounding: total.checked_sub(exact)?,
+        })
+    }
+}

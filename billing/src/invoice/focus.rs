@@ -1,0 +1,256 @@
+//! An invoice as CSV in the columns of FOCUS 1.2 (FinOps Open Cost and Usage Specification,
+//! focus.finops.org), one row a line; `BilledCost` adds up to the invoice's total.
+//!
+//! Columns that would always be empty because OpsHawk has no such thing (capacity reservations,
+//! commitment discounts, sub-accounts, virtual currencies) are left out, as the specification lets
+//! conditional columns be. Nulls are empty cells. Times are UTC in whole seconds; the exact
+//! milliseconds stand in `x_` columns. Texts that a spreadsheet would take for a formula are made
+//! harmless; figures that we wrote are not touched, so that they can be summed.
+
+use base::{
+    Error, Result,
+    money::{MS_PER_HOUR, Micros, Nanos, div_half_even},
+    time::Timestamp,
+};
+use chrono::SecondsFormat;
+
+use super::{Content, content::Line, sheet};
+use crate::bill::text;
+
+/// In the order of the specification's list, our own last.
+pub const COLUMNS: [&str; 46] = [
+    "AvailabilityZone",
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingAccountType",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "InvoiceId",
+    "InvoiceIssuerName",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingCategory",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "RegionId",
+    "RegionName",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
+    "ServiceCategory",
+    "ServiceName",
+    "ServiceSubcategory",
+    "SkuId",
+    "SkuMeter",
+    "SkuPriceDetails",
+    "SkuPriceId",
+    "Tags",
+    "x_Adjustment",
+    "x_ChargePeriodEndMs",
+    "x_ChargePeriodStartMs",
+    "x_InvoiceMonth",
+    "x_Month",
+];
+
+/// Digits of quantities and of costs that are not the ledger's.
+const DIGITS: u32 = 12;
+/// Nano-units of a price in a whole one.
+const NANOS: i128 = 1_000_000_000;
+
+pub fn csv(content: &Content) -> Result<String> {
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![]);
+    let failed = |e: csv::Error| Error::internal("the CSV can't be written").source(e);
+    writer.write_record(COLUMNS).map_err(failed)?;
+    let mut write = |row: Row| writer.write_record(row.cells()).map_err(failed);
+    for line in &content.lines {
+        write(Row::of_line(content, line))?;
+    }
+    let sums = &content.sums;
+    if sums.tax != Micros::ZERO {
+        write(Row::of_invoice(content, "Tax", "Tax of the invoice", sums.tax))?;
+    }
+    let rounding = sums.net.checked_sub(sums.lines_net)?;
+    if rounding != Micros::ZERO {
+        let what = "Rounding to the currency's digits";
+        write(Row::of_invoice(content, "Adjustment", what, rounding))?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(|e| Error::internal("the CSV can't be written").source(e.into_error()))?;
+    String::from_utf8(bytes).map_err(|e| Error::internal("the CSV is not UTF-8").source(e))
+}
+
+/// What differs between rows; the rest is the invoice's.
+struct Row<'a> {
+    content: &'a Content,
+    line: Option<&'a Line>,
+    category: &'static str,
+    description: String,
+    from: Timestamp,
+    to: Timestamp,
+    billed: Micros,
+}
+
+impl<'a> Row<'a> {
+    fn of_line(content: &'a Content, line: &'a Line) -> Self {
+        Self {
+            content,
+            line: Some(line),
+            category: "Usage",
+            description: line.what.clone(),
+            from: line.from,
+            to: line.to,
+            billed: line.net,
+        }
+    }
+
+    fn of_invoice(
+        content: &'a Content,
+        category: &'static str,
+        description: &str,
+        billed: Micros,
+    ) -> Self {
+        Self {
+            content,
+            line: None,
+            category,
+            description: description.to_owned(),
+            from: content.period_from,
+            to: content.period_to,
+            billed,
+        }
+    }
+
+    /// In the order of [`COLUMNS`].
+    fn cells(&self) -> [String; COLUMNS.len()] {
+        let (content, line) = (self.content, self.line);
+        let of_line = |f: &dyn Fn(&Line) -> String| line.map(f).unwrap_or_default();
+        let billed = plain(self.billed.to_string());
+        let used = line.map(used);
+        let quantity = used.map(|(scaled, _)| decimal(scaled)).unwrap_or_default();
+        let unit = used.map_or("", |(_, unit)| unit).to_owned();
+        // Models other than the standard one have no price of a unit.
+        let priced = line.filter(|l| l.unit_price > Nanos(0) || l.net == Micros::ZERO);
+        let price = priced.map(|line| plain(line.unit_price.to_string())).unwrap_or_default();
+        let cost = match (priced, used) {
+            (Some(line), Some((scaled, _))) => decimal(cost(line.unit_price, scaled)),
+            _ => billed.clone(),
+        };
+        let late = line.is_some_and(|line| line.month != content.month);
+        let service = line.map_or(OTHER, |line| service(&line.component));
+        let issuer = text(&content.issuer.name);
+        [
+            String::new(),
+            billed.clone(),
+            content.party.tenant_id.to_string(),
+            text(&content.party.name),
+            "Tenant".to_owned(),
+            content.currency.code().to_owned(),
+            instant(content.period_to),
+            instant(content.period_from),
+            self.category.to_owned(),
+            if late { "Correction" } else { "" }.to_owned(),
+            text(&self.description),
+            if line.is_some() { "Usage-Based" } else { "One-Time" }.to_owned(),
+            instant(self.to),
+            instant(self.from),
+            quantity.clone(),
+            unit.clone(),
+            cost.clone(),
+            price.clone(),
+            billed,
+            text(&content.number),
+            issuer.clone(),
+            cost,
+            price,
+            if line.is_some() { "Standard" } else { "" }.to_owned(),
+            quantity,
+            unit,
+            issuer.clone(),
+            issuer,
+            String::new(),
+            String::new(),
+            of_line(&|line| text(&line.resource_id)),
+            of_line(&|line| text(&line.resource_name)),
+            of_line(&|line| text(&line.resource_kind)),
+            service[0].to_owned(),
+            service[1].to_owned(),
+            service[2].to_owned(),
+            of_line(&|line| text(&line.rate)),
+            of_line(&|line| text(&line.component)),
+            of_line(&details),
+            of_line(&|line| format!("{}/{}", line.price_version_id, line.rate)),
+            String::new(),
+            of_line(&|line| line.adjustment.to_string()),
+            self.to.ms().to_string(),
+            self.from.ms().to_string(),
+            content.month.clone(),
+            of_line(&|line| line.month.clone()),
+        ]
+    }
+}
+
+/// Category, name and subcategory of a service, in the specification's words.
+type Service = [&'static str; 3];
+const OTHER: Service = ["Other", "OpsHawk", "Other (Other)"];
+
+fn service(component: &str) -> Service {
+    match component {
+        "instance.disk" => ["Storage", "OpsHawk Disks", "Block Storage"],
+        c if c.starts_with("instance.") => ["Compute", "OpsHawk Instances", "Virtual Machines"],
+        _ => OTHER,
+    }
+}
+
+/// The quantity, scaled by [`DIGITS`], and its unit.
+fn used(line: &Line) -> (i128, &'static str) {
+    let ms = i128::from(line.to.since_ms(line.from)) * i128::from(line.quantity);
+    let scaled = div_half_even(ms * 10i128.pow(DIGITS), i128::from(MS_PER_HOUR));
+    (scaled, if line.component == "instance.disk" { "GiB-Hours" } else { "Hours" })
+}
+
+/// Price times quantity as it is written, scaled alike.
+fn cost(price: Nanos, quantity: i128) -> i128 {
+    div_half_even(i128::from(price.0).saturating_mul(quantity), NANOS)
+}
+
+fn decimal(scaled: i128) -> String {
+    let unit = 10u128.pow(DIGITS);
+    let size = scaled.unsigned_abs();
+    let sign = if scaled < 0 { "-" } else { "" };
+    let width = usize::try_from(DIGITS).unwrap_or_default();
+    plain(format!("{sign}{}.{:0width$}", size / unit, size % unit))
+}
+
+/// Without zeros at the end.
+fn plain(decimal: String) -> String {
+    sheet::trimmed(&decimal)
+}
+
+fn instant(at: Timestamp) -> String {
+    at.to_chrono().to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A flat JSON object; empty where there is nothing to say.
+fn details(line: &Line) -> String {
+    match line.flavor.as_str() {
+        "" => String::new(),
+        flavor => serde_json::json!({ "x_Flavor": flavor }).to_string(),
+    }
+}

@@ -1,0 +1,182 @@
+//! What invoices say, in each of their forms.
+
+use base::money::Micros;
+
+use super::{
+    Language,
+    content::{Content, Sums},
+    focus, html,
+    samples::{at, content, line},
+    sheet,
+};
+use crate::testing::micros;
+
+fn csv_rows(content: &Content) -> Vec<std::collections::BTreeMap<String, String>> {
+    let text = focus::csv(content).unwrap();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let row = |record: csv::StringRecord| {
+        headers.iter().zip(&record).map(|(h, c)| (h.to_owned(), c.to_owned())).collect()
+    };
+    reader.records().map(|record| row(record.unwrap())).collect()
+}
+
+fn billed(content: &Content) -> Micros {
+    let sum = csv_rows(content).iter().map(|row| micros(&row["BilledCost"]).0).sum();
+    Micros(sum)
+}
+
+#[test]
+fn the_total_has_the_currencys_digits_and_the_csv_adds_up_to_it() {
+    for (currency, net, tax, total, shown) in [
+        ("CNY", "193.333333", "48.333333", "241.67", "241.67 CNY"),
+        ("USD", "193.33", "48.33", "241.66", "241.66 USD"),
+        ("JPY", "1234.5", "0", "1234", "1234 JPY"),
+        ("KWD", "1.2345", "0.1235", "1.358", "1.358 KWD"),
+    ] {
+        let mut one = line("web-1", "0.07", net);
+        one.tax = micros(tax);
+        let content = content(currency, vec![one]);
+        let sums = content.sums;
+        assert_eq!(sums.total, micros(total), "{currency}");
+        assert_eq!(sums.net.0 + sums.tax.0, sums.total.0);
+        assert_eq!(sums.lines_net.0 + sums.lines_tax.0 + sums.rounding.0, sums.total.0);
+        assert!(content.currency.is_payable(sums.net) && content.currency.is_payable(sums.tax));
+        assert_eq!(billed(&content), sums.total, "{currency}");
+        for language in Language::ALL {
+            let page = html::page(&content, language).unwrap();
+            assert!(page.contains(&format!("<td>{shown}</td>")), "{page}");
+        }
+    }
+}
+
+/// Scenario 30.
+#[test]
+fn scenario_30_a_formula_for_a_name_is_text_in_every_export() {
+    for name in [
+        "=HYPERLINK(\"x\")",
+        " =HYPERLINK(\"x\")",
+        "＝HYPERLINK(\"x\")",
+        "@SUM(A1)",
+        "+1",
+        "-1",
+        "\t=1",
+    ] {
+        let mut content = content("CNY", vec![line(name, "0.07", "52.083333")]);
+        content.party.name = name.to_owned();
+        content.issuer.name = name.to_owned();
+        for row in csv_rows(&content) {
+            for (column, cell) in row {
+                let figure =
+                    cell.parse::<Micros>().is_ok() || cell.parse::<base::money::Nanos>().is_ok();
+                let start = cell.trim_start().chars().next();
+                let formula = start.is_some_and(|c| "=+-@＝＋－＠".contains(c));
+                assert!(figure || !formula, "{column}: {cell}");
+            }
+        }
+        assert_eq!(billed(&content), micros("52.08"));
+        let page = html::page(&content, Language::English).unwrap();
+        assert!(!page.contains("HYPERLINK(\""), "{page}");
+    }
+    let evil = content("CNY", vec![line("<script>alert(1)</script>", "0.07", "1")]);
+    assert!(!html::page(&evil, Language::English).unwrap().contains("<script"));
+}
+
+#[test]
+fn the_csv_has_the_specifications_columns() {
+    let mut late = line("db-1", "0.36", "-0.5");
+    (late.month, late.adjustment, late.quantity) = ("2026-09".to_owned(), true, -1);
+    (late.from, late.to) = (at("2026-09-30T22:40"), at("2026-10-01T00:00"));
+    let mut disk = line("web-1", "0.001", "0.125");
+    (disk.component, disk.flavor) = ("instance.disk".to_owned(), String::new());
+    disk.quantity = 50;
+    (disk.from, disk.to) = (at("2026-10-15T10:00"), at("2026-10-15T12:30"));
+    let mut taxed = line("web-1", "0.07", "52.08");
+    taxed.tax = micros("3.1248");
+    let content = content("CNY", vec![late, disk, taxed]);
+    let rows = csv_rows(&content);
+    assert_eq!(rows.len(), 5, "three lines, tax and rounding");
+    let mandatory = [
+        "BilledCost",
+        "BillingAccountId",
+        "BillingCurrency",
+        "BillingPeriodEnd",
+        "BillingPeriodStart",
+        "ChargeCategory",
+        "ChargePeriodEnd",
+        "ChargePeriodStart",
+        "ContractedCost",
+        "EffectiveCost",
+        "InvoiceIssuerName",
+        "ListCost",
+        "ProviderName",
+        "PublisherName",
+        "ServiceCategory",
+        "ServiceName",
+    ];
+    for row in &rows {
+        for column in mandatory {
+            assert!(!row[column].is_empty(), "{column} is empty in {row:?}");
+        }
+    }
+    let categories: Vec<&str> = rows.iter().map(|r| r["ChargeCategory"].as_str()).collect();
+    assert_eq!(categories, ["Usage", "Usage", "Usage", "Tax", "Adjustment"]);
+    assert_eq!(
+        (rows[0]["ChargeClass"].as_str(), rows[0]["x_Month"].as_str()),
+        ("Correction", "2026-09")
+    );
+    assert_eq!(rows[0]["ConsumedQuantity"], "-1.333333333333");
+    assert_eq!(rows[0]["ContractedCost"], "-0.48");
+    assert_eq!(rows[1]["ChargeClass"], "");
+    assert_eq!(
+        (rows[1]["ConsumedQuantity"].as_str(), rows[1]["ConsumedUnit"].as_str()),
+        ("125", "GiB-Hours")
+    );
+    assert_eq!(
+        (rows[1]["ContractedCost"].as_str(), rows[1]["ServiceCategory"].as_str()),
+        ("0.125", "Storage")
+    );
+    assert_eq!(rows[2]["SkuPriceDetails"], "{\"x_Flavor\":\"small\"}");
+    assert_eq!(rows[2]["BillingPeriodStart"], "2026-09-30T16:00:00Z");
+    assert_eq!((rows[3]["BilledCost"].as_str(), rows[3]["PricingQuantity"].as_str()), ("3.12", ""));
+    assert_eq!(billed(&content), content.sums.total);
+}
+
+#[test]
+fn late_lines_stand_under_their_own_month() {
+    let mut late = line("db-1", "0.36", "-0.36");
+    (late.month, late.adjustment) = ("2026-09".to_owned(), true);
+    let content = content("CNY", vec![late, line("web-1", "0.07", "52.08")]);
+    let english = sheet::sheet(&content, Language::English).unwrap();
+    let headings: Vec<&str> = english.sections.iter().map(|s| s.heading.as_str()).collect();
+    assert_eq!(headings, ["Use in 2026-10", "Adjustments of 2026-09"]);
+    assert_eq!(english.sections[1].subtotal.1, "-0.36");
+    let item = &english.sections[0].rows[0];
+    assert_eq!(
+        item.each_ref().map(String::as_str),
+        [
+            "Instance web-1, flavor small",
+            "2026-10-01 00:00 – 2026-11-01 00:00",
+            "744 h",
+            "0.07 / h",
+            "52.08"
+        ]
+    );
+    let chinese = sheet::sheet(&content, Language::Chinese).unwrap();
+    assert_eq!(chinese.sections[1].heading, "2026-09 调整");
+    assert_eq!(chinese.sections[0].rows[0][0], "云主机 web-1，规格 small");
+    if let Some(dir) = std::env::var_os("OPSHAWK_KEEP_HTML") {
+        for language in Language::ALL {
+            let path =
+                std::path::Path::new(&dir).join(format!("invoice-{}.html", language.as_str()));
+            std::fs::write(path, html::page(&content, language).unwrap()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_sum_that_does_not_fit_is_an_error() {
+    let mut one = line("web-1", "0.07", "1");
+    one.net = Micros(i64::MAX);
+    assert!(Sums::of("CNY".parse().unwrap(), &[one.clone(), one]).is_err());
+}

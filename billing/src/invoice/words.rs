@@ -1,0 +1,139 @@
+//! The words of printed forms. Numbers and dates are written alike in all languages.
+
+use super::{Language, content::Line};
+
+/// The fixed words of one language.
+#[derive(Debug)]
+pub struct Words {
+    pub invoice: &'static str,
+    pub credit_note: &'static str,
+    pub number: &'static str,
+    pub issued: &'static str,
+    pub month: &'static str,
+    pub period: &'static str,
+    pub zone: &'static str,
+    pub currency: &'static str,
+    pub from: &'static str,
+    pub to: &'static str,
+    pub tax_id: &'static str,
+    pub customer: &'static str,
+    pub item: &'static str,
+    pub time: &'static str,
+    pub quantity: &'static str,
+    pub price: &'static str,
+    pub amount: &'static str,
+    pub subtotal: &'static str,
+    pub net: &'static str,
+    pub tax: &'static str,
+    pub rounding: &'static str,
+    pub total: &'static str,
+    pub hours: &'static str,
+    pub per_hour: &'static str,
+    pub correction: &'static str,
+    pub exact: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    invoice: "Invoice",
+    credit_note: "Credit note",
+    number: "Number",
+    issued: "Issued",
+    month: "Month",
+    period: "Period",
+    zone: "Time zone",
+    currency: "Currency",
+    from: "From",
+    to: "Bill to",
+    tax_id: "Tax ID",
+    customer: "Customer ID",
+    item: "Item",
+    time: "Time",
+    quantity: "Quantity",
+    price: "Price",
+    amount: "Amount",
+    subtotal: "Subtotal",
+    net: "Net",
+    tax: "Tax",
+    rounding: "Rounding",
+    total: "Total",
+    hours: "h",
+    per_hour: "/ h",
+    correction: "correction",
+    exact: "Amounts of items are exact to a millionth; the total is rounded half to even.",
+};
+
+const CHINESE: Words = Words {
+    invoice: "账单",
+    credit_note: "贷记单",
+    number: "编号",
+    issued: "开具时间",
+    month: "账期",
+    period: "计费区间",
+    zone: "时区",
+    currency: "币种",
+    from: "开具方",
+    to: "客户",
+    tax_id: "税号",
+    customer: "客户编号",
+    item: "项目",
+    time: "时间",
+    quantity: "用量",
+    price: "单价",
+    amount: "金额",
+    subtotal: "小计",
+    net: "不含税金额",
+    tax: "税额",
+    rounding: "舍入",
+    total: "合计",
+    hours: "小时",
+    per_hour: "/ 小时",
+    correction: "更正",
+    exact: "各项金额精确到百万分之一；合计按四舍六入五成双取整。",
+};
+
+pub fn words(language: Language) -> &'static Words {
+    match language {
+        Language::English => &ENGLISH,
+        Language::Chinese => &CHINESE,
+    }
+}
+
+/// Over the items of one month.
+pub fn heading(language: Language, month: &str, late: bool) -> String {
+    match (language, late) {
+        (Language::English, false) => format!("Use in {month}"),
+        (Language::English, true) => format!("Adjustments of {month}"),
+        (Language::Chinese, false) => format!("{month} 用量"),
+        (Language::Chinese, true) => format!("{month} 调整"),
+    }
+}
+
+/// At the foot of each page.
+pub fn page_of(language: Language, page: usize, pages: usize) -> String {
+    match language {
+        Language::English => format!("Page {page} of {pages}"),
+        Language::Chinese => format!("第 {page} 页，共 {pages} 页"),
+    }
+}
+
+/// What was used.
+pub fn item(language: Language, line: &Line) -> String {
+    let (name, flavor) = (&line.resource_name, &line.flavor);
+    let text = match (language, line.component.as_str()) {
+        (Language::English, "instance.compute") => format!("Instance {name}, flavor {flavor}"),
+        (Language::English, "instance.compute_suspended") => {
+            format!("Instance {name}, flavor {flavor}, paused")
+        }
+        (Language::English, "instance.disk") => format!("Disk of {name}"),
+        (Language::Chinese, "instance.compute") => format!("云主机 {name}，规格 {flavor}"),
+        (Language::Chinese, "instance.compute_suspended") => {
+            format!("云主机 {name}，规格 {flavor}，已暂停")
+        }
+        (Language::Chinese, "instance.disk") => format!("{name} 的磁盘"),
+        _ => line.what.clone(),
+    };
+    match line.adjustment {
+        true => format!("{text} ({})", words(language).correction),
+        false => text,
+    }
+}

@@ -1,0 +1,253 @@
+//! Use and cost of a period in groups, from the lines that were rated.
+//!
+//! A line that reaches beyond the period, or over midnight, is cut in proportion to time, and its
+//! parts add up to it: groups of adjoining periods, or of days, sum to what was charged.
+
+use std::collections::BTreeMap;
+
+use base::{
+    Error, Result,
+    db::Conn,
+    id::TenantId,
+    money::{MS_PER_HOUR, Micros, div_half_even},
+    time::Timestamp,
+};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    accounts,
+    calendar::{self, Month},
+    close::charges::{self, Used},
+    sql::parse,
+};
+
+mod export;
+
+pub use export::csv;
+
+/// Of one report.
+pub const ROWS_MAX: usize = 10_000;
+/// A little more than a year.
+pub const PERIOD_MAX_DAYS: i64 = 400;
+const DAY_MS: i64 = 24 * MS_PER_HOUR;
+
+/// What makes a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    #[default]
+    Resource,
+    Component,
+    /// Of the tenant's billing zone.
+    Day,
+    Tenant,
+}
+
+/// From the beginning of the month, and up to now, where not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Period {
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CostReport {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub group: Group,
+    /// By day in order of time, otherwise the dearest first.
+    pub rows: Vec<CostRow>,
+    /// One a currency.
+    pub totals: Vec<CostTotal>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CostRow {
+    /// The resource's or tenant's id, the component, or the day as `YYYY-MM-DD`.
+    pub key: String,
+    /// As it was called last; the key where it has no name.
+    pub name: String,
+    /// ISO 4217.
+    pub currency: String,
+    pub net: Micros,
+    pub tax: Micros,
+    pub usage: Vec<Usage>,
+}
+
+/// How much of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Usage {
+    /// `instance.compute`, `instance.disk`.
+    pub component: String,
+    /// Units times hours, with up to six decimals.
+    pub unit_hours: Micros,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CostTotal {
+    pub currency: String,
+    pub net: Micros,
+    pub tax: Micros,
+}
+
+/// The report of a tenant; of all of them by tenant.
+pub async fn cost(
+    conn: &mut Conn,
+    now: Timestamp,
+    tenant: Option<TenantId>,
+    period: Period,
+    group: Group,
+) -> Result<CostReport> {
+    let tenants = match (tenant, group) {
+        (Some(tenant), _) => vec![tenant],
+        (None, Group::Tenant) => all_tenants(conn).await?,
+        (None, _) => {
+            return Err(Error::invalid("tenant_id", "whose costs? name a tenant")
+                .remedy("give tenant_id, or group=tenant for all"));
+        }
+    };
+    let to = period.to.unwrap_or(now);
+    let mut from = period.from.unwrap_or(to);
+    let mut rows: BTreeMap<(String, String), Sum> = BTreeMap::new();
+    for tenant in tenants {
+        let account = accounts::get(conn, tenant).await?;
+        let zone = account.timezone;
+        let start = period.from.unwrap_or_else(|| Month::of(to, zone).start(zone));
+        check(start, to)?;
+        from = from.min(start);
+        let name = name(conn, tenant).await?;
+        let mut add = |used: Used| {
+            let whose = (tenant, name.as_str(), account.currency.as_str());
+            add(&mut rows, group, whose, zone, used)
+        };
+        charges::used(conn, tenant, zone, start, to, &mut add).await?;
+    }
+    report(rows, from, to, group)
+}
+
+fn check(from: Timestamp, to: Timestamp) -> Result<()> {
+    if from >= to {
+        return Err(Error::invalid("to", "a period must end after it begins"));
+    }
+    if to.since_ms(from) > PERIOD_MAX_DAYS * DAY_MS {
+        let message = format!("a report covers at most {PERIOD_MAX_DAYS} days");
+        return Err(Error::invalid("from", message).remedy("ask for a shorter period"));
+    }
+    Ok(())
+}
+
+async fn all_tenants(conn: &mut Conn) -> Result<Vec<TenantId>> {
+    let ids: Vec<String> =
+        sqlx::query_scalar("SELECT tenant_id FROM accounts ORDER BY tenant_id LIMIT $1")
+            .bind(i64::try_from(ROWS_MAX).unwrap_or(i64::MAX))
+            .fetch_all(conn)
+            .await?;
+    ids.iter().map(|id| parse(id)).collect()
+}
+
+async fn name(conn: &mut Conn, tenant: TenantId) -> Result<String> {
+    let name = sqlx::query_scalar("SELECT name FROM tenants WHERE id = $1")
+        .bind(tenant.to_string())
+        .fetch_one(conn)
+        .await?;
+    Ok(name)
+}
+
+#[derive(Debug, Default)]
+struct Sum {
+    name: String,
+    /// Of the line that named it.
+    named: Timestamp,
+    net: i128,
+    tax: i128,
+    /// Units times milliseconds.
+    usage: BTreeMap<String, i128>,
+}
+
+/// Adds a line's part, cut by days where they are asked for.
+fn add(
+    rows: &mut BTreeMap<(String, String), Sum>,
+    group: Group,
+    (tenant, tenant_name, currency): (TenantId, &str, &str),
+    zone: Tz,
+    used: Used,
+) -> Result<()> {
+    let mut rest = Some(used);
+    while let Some(used) = rest.take() {
+        let used = match group {
+            Group::Day => {
+                let midnight = calendar::day_end(used.from, zone);
+                let (first, later) = used.cut(midnight);
+                rest = later;
+                first
+            }
+            _ => used,
+        };
+        let (key, name) = match group {
+            Group::Resource => (used.resource_id.clone(), used.resource_name.clone()),
+            Group::Component => (used.component.clone(), used.component.clone()),
+            Group::Day => {
+                let day = calendar::day(used.from, zone);
+                (day.clone(), day)
+            }
+            Group::Tenant => (tenant.to_string(), tenant_name.to_owned()),
+        };
+        let sum = rows.entry((currency.to_owned(), key)).or_default();
+        if sum.named <= used.to {
+            (sum.named, sum.name) = (used.to, name);
+        }
+        sum.net += i128::from(used.net.0);
+        sum.tax += i128::from(used.tax.0);
+        let ms = i128::from(used.to.since_ms(used.from)) * i128::from(used.quantity);
+        *sum.usage.entry(used.component).or_default() += ms;
+        if rows.len() > ROWS_MAX {
+            return Err(Error::invalid("group", format!("the report has over {ROWS_MAX} rows"))
+                .remedy("ask for a shorter period"));
+        }
+    }
+    Ok(())
+}
+
+fn report(
+    rows: BTreeMap<(String, String), Sum>,
+    from: Timestamp,
+    to: Timestamp,
+    group: Group,
+) -> Result<CostReport> {
+    let mut totals: BTreeMap<String, (i128, i128)> = BTreeMap::new();
+    let mut all = Vec::with_capacity(rows.len());
+    for ((currency, key), sum) in rows {
+        let total = totals.entry(currency.clone()).or_default();
+        *total = (total.0 + sum.net, total.1 + sum.tax);
+        let usage = sum.usage.into_iter().map(|(component, ms)| {
+            let unit_hours = micros(div_half_even(ms * 1_000_000, i128::from(MS_PER_HOUR)))?;
+            Ok(Usage { component, unit_hours })
+        });
+        all.push(CostRow {
+            key,
+            name: sum.name,
+            currency,
+            net: micros(sum.net)?,
+            tax: micros(sum.tax)?,
+            usage: usage.collect::<Result<_>>()?,
+        });
+    }
+    if group != Group::Day {
+        all.sort_by(|a, b| (b.net, &a.name, &a.key).cmp(&(a.net, &b.name, &b.key)));
+    }
+    let totals = totals.into_iter().map(|(currency, (net, tax))| {
+        Ok(CostTotal { currency, net: micros(net)?, tax: micros(tax)? })
+    });
+    Ok(CostReport { from, to, group, rows: all, totals: totals.collect::<Result<_>>()? })
+}
+
+fn micros(sum: i128) -> Result<Micros> {
+    i64::try_from(sum)
+        .map(Micros)
+        .map_err(|_| Error::internal("a report's sum is beyond what can be shown"))
+}
+
+#[cfg(test)]
+mod tests;
