@@ -42,6 +42,7 @@ mod machines;
 mod months;
 pub mod node;
 mod play;
+mod pricing;
 mod report;
 pub(crate) mod sound;
 mod steer;

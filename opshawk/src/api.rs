@@ -41,6 +41,8 @@ pub mod operations;
 pub mod outer;
 pub mod page;
 pub mod price_books;
+pub mod price_drafts;
+pub mod price_overrides;
 pub mod problem;
 pub mod prometheus;
 pub mod quota_requests;
@@ -110,6 +112,19 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(servers::set_server_power))
         .routes(routes!(price_books::list_price_books, price_books::create_price_book))
         .routes(routes!(price_books::create_price_version))
+        .routes(routes!(price_drafts::list_price_drafts, price_drafts::create_price_draft))
+        .routes(routes!(
+            price_drafts::get_price_draft,
+            price_drafts::replace_price_draft,
+            price_drafts::discard_price_draft
+        ))
+        .routes(routes!(price_drafts::check_price_draft))
+        .routes(routes!(price_drafts::publish_price_draft))
+        .routes(routes!(
+            price_overrides::list_price_overrides,
+            price_overrides::create_price_override
+        ))
+        .routes(routes!(price_overrides::end_price_override))
         .routes(routes!(instances::list_instances, instances::create_instance))
         .routes(routes!(instances::get_instance, instances::delete_instance))
         .routes(routes!(instances::start_instance))

@@ -58,6 +58,16 @@ pub enum Scope {
     Tenant,
 }
 
+impl Scope {
+    /// Where a rate does not say: what is counted over a month is the tenant's.
+    pub fn usual(model: &Model, free: Option<i64>) -> Self {
+        match (model, free) {
+            (Model::Standard(_), None) => Self::Resource,
+            _ => Self::Tenant,
+        }
+    }
+}
+
 /// What a month costs at least where anything of it was used; the rest is charged when the month
 /// closes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -189,13 +199,6 @@ pub struct Block {
     pub price: Nanos,
 }
 
-fn usual_scope(model: &Model, free: Option<i64>) -> Scope {
-    match (model, free) {
-        (Model::Standard(_), None) => Scope::Resource,
-        _ => Scope::Tenant,
-    }
-}
-
 impl TryFrom<RateText> for Rate {
     type Error = String;
 
@@ -215,7 +218,7 @@ impl TryFrom<RateText> for Rate {
             ));
         };
         Ok(Self {
-            scope: text.scope.unwrap_or_else(|| usual_scope(&model, text.free)),
+            scope: text.scope.unwrap_or_else(|| Scope::usual(&model, text.free)),
             id: text.id,
             component: text.component,
             r#where: text.selector,
@@ -229,7 +232,7 @@ impl TryFrom<RateText> for Rate {
 
 impl From<Rate> for RateText {
     fn from(rate: Rate) -> Self {
-        let usual = usual_scope(&rate.model, rate.free);
+        let usual = Scope::usual(&rate.model, rate.free);
         let mut text = Self {
             id: rate.id,
             component: rate.component,

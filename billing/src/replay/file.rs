@@ -20,10 +20,10 @@ mod steps;
 mod usage;
 
 pub use expect::Expect;
-pub use prices::{Component, Rate, Version};
+pub use prices::{Override, Publish, Version};
 pub use settings::SettingsChange;
 pub use standing::Steer;
-pub use steps::{Action, Crash, Fact, KINDS_OF_ERROR, Publish, Recharge, Step, UserPower};
+pub use steps::{Action, Crash, Fact, KINDS_OF_ERROR, Recharge, Step, UserPower};
 pub use usage::{Confirm, Counter, Lost, Rule};
 
 use crate::Settings;
@@ -64,6 +64,8 @@ pub struct Flavor {
 #[derive(Debug)]
 pub struct Book {
     pub currency: String,
+    /// Whose alone it is.
+    pub tenant: Option<String>,
     pub versions: Vec<Version>,
 }
 
@@ -156,6 +158,13 @@ fn read(root: Node<'_>) -> Parsed<File> {
     let books =
         section(map.take("price_books"), |node| prices::book(node, &currency, times, &flavors))?;
     let tenants = section(map.take("tenants"), |node| tenant(node, zone, &currency, &books))?;
+    if let Some((_, book)) = books
+        .iter()
+        .find(|(_, book)| book.tenant.as_ref().is_some_and(|tenant| !tenants.contains_key(tenant)))
+    {
+        let owner = book.tenant.as_deref().unwrap_or_default();
+        return Err(root.wrong(format!("a price book's tenant '{owner}' is not in tenants")));
+    }
     let resources = section(map.take("resources"), |node| resource(node, &tenants, &flavors))?;
     let names =
         Names { times, flavors: &flavors, books: &books, tenants: &tenants, resources: &resources };

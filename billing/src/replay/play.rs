@@ -19,7 +19,8 @@ use super::{
     world::{ACTOR, World},
 };
 use crate::{
-    accounts, agenda, ledger, prices,
+    accounts, agenda, ledger,
+    prices::assign,
     rating::{self, RatingReconciler},
     standing::StandingReconciler,
     usage::Recorded,
@@ -138,18 +139,12 @@ impl Player<'_> {
             Action::Rule(rule) => self.world.rule(rule).await,
             Action::Counter(counter) => self.world.counter(counter).await,
             Action::Recharge(recharge) => self.recharge(recharge).await,
-            Action::Publish(publish) => {
-                let now = self.world.server_now();
-                let prices = self.world.prices(&publish.rates);
-                let book = self.world.books[&publish.book];
-                let mut tx = self.world.db.begin_write().await?;
-                prices::publish_version(&mut tx, now, book, publish.from, &prices).await?;
-                Ok(tx.commit().await?)
-            }
-            Action::Assign { tenant, book } => {
+            Action::Publish(publish) => self.world.publish(publish).await,
+            Action::Override(given) => self.world.give(given).await,
+            Action::Assign { tenant, book, from } => {
                 let (tenant, book) = (self.world.tenants[tenant], self.world.books[book]);
                 let mut tx = self.world.db.begin_write().await?;
-                accounts::assign_book(&mut tx, self.world.server_now(), tenant, book).await?;
+                assign::assign(&mut tx, self.world.server_now(), tenant, book, *from).await?;
                 Ok(tx.commit().await?)
             }
             Action::Set { settings, tenant: None, .. } => {

@@ -120,12 +120,11 @@ fn an_unreadable_file_names_the_key_the_line_and_the_way_out() {
         assert_eq!((error.path.as_str(), error.line), (path, Some(line)), "{tail}: {error}");
         assert!(error.message.contains(words), "{tail}: {error}");
     }
-    let tax = HEAD.replace("from: \"00:00\"", "from: \"00:00\"\n      tax: {mode: on_top}");
+    let tax = HEAD.replace("from: \"00:00\"", "from: \"00:00\"\n      tax: {mode: above}");
     let error = parse(&tax).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "line 8: price_books.standard.versions[0].tax: 'tax' is not supported yet: the product has \
-         no tax; prices include it"
+        "line 8: price_books.standard.versions[0].tax.mode: 'above' is not one of included, on_top"
     );
     let error = parse("a: [1,").unwrap_err();
     assert!(error.line.is_some() && error.message.contains("not YAML"), "{error}");
@@ -215,6 +214,55 @@ expect:
         "{acme: {book: standard}, beta: {book: standard, credit_limit: \"100\"}}",
     );
     for played in played_from(&two, steps).await {
+        assert_eq!(shown(&played.differences), [""; 0]);
+    }
+}
+
+/// A book of its own from 11:00, an override from 12:00 to 13:00, and a price of the past corrected.
+#[tokio::test]
+async fn a_tenant_has_prices_of_its_own() {
+    let steps = r#"
+end: "14:05"
+steps:
+- {at: "10:00", fact: {resource: web-1, state: running}}
+- {at: "10:30", assign: {tenant: acme, book: own, from: "11:00"}}
+- at: "11:30"
+  override:
+    tenant: acme
+    from: "12:00"
+    to: "13:00"
+    reason: a pilot
+    rates: [{id: pilot, component: instance.compute, where: {flavor: small}, price: "0.06"}]
+- at: "13:30"
+  publish:
+    book: standard
+    from: "10:30"
+    rates: [{id: small, component: instance.compute, price: "0.72"}]
+  refused: invalid
+- at: "13:30"
+  publish:
+    book: standard
+    from: "10:30"
+    correction: a typing error
+    rates: [{id: small, component: instance.compute, price: "0.72"}]
+- at: "13:40"
+  override:
+    tenant: acme
+    from: "11:30"
+    reason: too late
+    rates: [{id: pilot, component: instance.compute, price: "0.06"}]
+  refused: invalid
+expect:
+  # 0.18 + 0.36, 0.12, 0.06, 0.12.
+  sums: {acme: "0.84"}
+  lines_include:
+  - {from: "10:30", to: "11:00", net: "0.36", kind: adjustment, version: standard@2}
+  - {from: "11:00", to: "12:00", net: "0.12", version: own@1}
+  - {from: "12:00", to: "13:00", net: "0.06", version: overrides@1}
+"#;
+    let own = "price_books:\n  own:\n    tenant: acme\n    versions:\n    - from: \"00:00\"\n      \
+               rates: [{id: small, component: instance.compute, price: \"0.12\"}]\n";
+    for played in played_from(&HEAD.replace("price_books:\n", own), steps).await {
         assert_eq!(shown(&played.differences), [""; 0]);
     }
 }

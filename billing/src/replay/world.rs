@@ -16,14 +16,8 @@ use inventory::{
     quotas::{self, Resource},
 };
 
-use super::{
-    file::{Component, File, Rate},
-    machines::Machine,
-};
-use crate::{
-    Settings, accounts, meter,
-    prices::{self, Price},
-};
+use super::{file::File, machines::Machine, pricing};
+use crate::{Settings, accounts};
 
 /// Of the simulated host and of each quota: no replay is refused for want of room.
 const ROOM: i64 = 1_000_000_000;
@@ -63,12 +57,13 @@ impl<'f> World<'f> {
                 inventory::flavors::create(&mut tx, start, name, vcpus, memory, disk).await?;
             flavors.insert(name.clone(), flavor.id);
         }
-        let books = books(&mut tx, file, &flavors).await?;
+        let mut books = pricing::books(&mut tx, file, &flavors).await?;
         let mut tenants = BTreeMap::new();
         for (index, name) in file.tenants.keys().enumerate() {
             let tenant = tenant(&mut tx, file, name, index, &books).await?;
             tenants.insert(name.clone(), tenant);
         }
+        books.extend(pricing::own_books(&mut tx, file, &flavors, &tenants).await?);
         host(&mut tx, start).await?;
         let new = images::NewImage {
             name: "replay",
@@ -113,47 +108,6 @@ impl<'f> World<'f> {
         self.clock.set(self.server_now());
         self.clock.shared()
     }
-
-    pub fn prices(&self, rates: &[Rate]) -> Vec<Price> {
-        meters(rates, &self.flavors)
-    }
-}
-
-/// Meters with their prices.
-fn meters(rates: &[Rate], flavors: &BTreeMap<String, FlavorId>) -> Vec<Price> {
-    let flavor = |rate: &Rate| rate.flavor.as_ref().and_then(|name| flavors.get(name)).copied();
-    rates
-        .iter()
-        .filter_map(|rate| {
-            let meter = match (rate.component, flavor(rate)) {
-                (Component::Disk, _) => meter::DISK_GIB.to_owned(),
-                (Component::Compute, Some(flavor)) => meter::instance(flavor),
-                (Component::ComputeSuspended, Some(flavor)) => meter::instance_paused(flavor),
-                // The format wants a flavor for both.
-                (_, None) => return None,
-            };
-            Some(Price { meter, unit_price: rate.price })
-        })
-        .collect()
-}
-
-/// Each version is published when it comes into force or at the start, whichever is earlier.
-async fn books(
-    conn: &mut Conn,
-    file: &File,
-    flavors: &BTreeMap<String, FlavorId>,
-) -> Result<BTreeMap<String, PriceBookId>> {
-    let mut books = BTreeMap::new();
-    for (name, book) in &file.books {
-        let id = prices::create_book(&mut *conn, file.start, name, &book.currency).await?.id;
-        for version in &book.versions {
-            let now = version.from.min(file.start);
-            let prices = meters(&version.rates, flavors);
-            prices::publish_version(&mut *conn, now, id, Some(version.from), &prices).await?;
-        }
-        books.insert(name.clone(), id);
-    }
-    Ok(books)
 }
 
 /// With an account, and one user who gets mail.
@@ -173,7 +127,8 @@ async fn tenant(
         quotas::set_limit(&mut *conn, id, resource, ROOM).await?;
     }
     let settings = Settings { timezone: wanted.zone.name().to_owned(), ..file.settings.clone() };
-    let book = wanted.book.as_ref().map(|name| books[name]);
+    // One of its own comes later.
+    let book = wanted.book.as_ref().and_then(|name| books.get(name)).copied();
     let currency = &wanted.currency;
     accounts::open_account(&mut *conn, file.start, &settings, id, currency, book).await?;
     if wanted.credit_limit > Micros::ZERO {

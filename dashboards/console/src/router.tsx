@@ -45,6 +45,9 @@ const topologyPage = lazy(() => import("./pages/topology/TopologyPage"), "Topolo
 const tenantsPage = lazy(() => import("./pages/tenants/TenantsPage"), "TenantsPage");
 const tenantPage = lazy(() => import("./pages/tenants/TenantPage"), "TenantPage");
 const tenantBillPage = lazy(() => import("./pages/billing/BillingPage"), "TenantBillPage");
+const pricesPage = lazy(() => import("./pages/prices/PricesPage"), "PricesPage");
+const priceBookPage = lazy(() => import("./pages/prices/BookPage"), "BookPage");
+const priceDraftPage = lazy(() => import("./pages/prices/DraftPage"), "DraftPage");
 const auditPage = lazy(() => import("./pages/AuditPage"), "AuditPage");
 const systemPage = lazy(() => import("./pages/SystemPage"), "SystemPage");
 
@@ -115,6 +118,13 @@ const tenantBill = createRoute({
   path: "/tenants/$id/bill",
   component: tenantBillPage,
 });
+const prices = createRoute({ ...operatorPage, path: "/prices", component: pricesPage });
+const priceBook = createRoute({ ...operatorPage, path: "/prices/$id", component: priceBookPage });
+const priceDraft = createRoute({
+  ...operatorPage,
+  path: "/prices/drafts/$id",
+  component: priceDraftPage,
+});
 const audit = createRoute({ ...operatorPage, path: "/audit", component: auditPage });
 const system = createRoute({ ...operatorPage, path: "/system", component: systemPage });
 
@@ -137,6 +147,9 @@ const routes = root.addChildren([
     tenants,
     tenant,
     tenantBill,
+    prices,
+    priceBook,
+    priceDraft,
     audit,
     system,
   ]),

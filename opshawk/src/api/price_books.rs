@@ -1,10 +1,14 @@
 //! Price books: versions of prices, immutable once published.
 
 use axum::{extract::State, response::Response};
-use base::{bus::Topic, id::PriceBookId, time::Timestamp};
+use base::{
+    bus::Topic,
+    id::{PriceBookId, TenantId},
+    time::Timestamp,
+};
 use billing::{
     accounts,
-    prices::{self, Price, PriceBook},
+    prices::{self, Price, PriceBook, books::create_own_book},
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -15,7 +19,7 @@ use super::{
     auth::Caller,
     extract::{Json, Keyed, Path, Query},
     page::{Page, PageQuery},
-    problem::Result,
+    problem::{Problem, Result},
     state::App,
     unit::{self, Unit},
 };
@@ -26,6 +30,11 @@ pub struct CreatePriceBook {
     pub name: String,
     /// ISO 4217.
     pub currency: String,
+    /// Whose alone it is; without one, any tenant may be assigned to it.
+    pub tenant_id: Option<TenantId>,
+    /// Of its first version: standard prices. Without any the book begins empty, to be filled by a
+    /// draft.
+    #[serde(default)]
     pub prices: Vec<Price>,
     /// Now where not given; never in the past.
     pub effective_at: Option<Timestamp>,
@@ -61,7 +70,7 @@ pub async fn list_price_books(
     Ok(Json(span.page(rest.collect(), |b| b.id.to_string(), |b| b)))
 }
 
-/// Makes a book with its first version.
+/// Makes a book, with its first version where prices are given.
 #[utoipa::path(post, path = "/v1/price-books", tag = "money", request_body = CreatePriceBook,
     responses((status = 201, body = PriceBook)))]
 pub async fn create_price_book(
@@ -71,11 +80,21 @@ pub async fn create_price_book(
 ) -> unit::Result<Response> {
     let mut unit = app.begin(&caller, key).await?;
     let now = unit.now;
-    let book = prices::create_book(&mut unit.tx, now, &body.name, &body.currency).await?;
-    publish(&mut unit, book.id, body.effective_at, &body.prices).await?;
+    let (name, currency) = (&body.name, &body.currency);
+    let book = match body.tenant_id {
+        None => prices::create_book(&mut unit.tx, now, name, currency).await?,
+        Some(tenant) => create_own_book(&mut unit.tx, now, name, tenant).await?,
+    };
+    if book.currency != *currency {
+        let message = format!("the tenant's account is in {}, not in {currency}", book.currency);
+        return Err(Problem::invalid("currency", message).into());
+    }
+    if !body.prices.is_empty() {
+        publish(&mut unit, book.id, body.effective_at, &body.prices).await?;
+    }
     let book = prices::get(&mut unit.tx, book.id).await?;
     let detail = json!({ "name": book.name, "prices": body.prices });
-    unit.audit("price_book.create", ("price_book", book.id), None, detail).await?;
+    unit.audit("price_book.create", ("price_book", book.id), body.tenant_id, detail).await?;
     unit.finish(StatusCode::CREATED, &book).await
 }
 

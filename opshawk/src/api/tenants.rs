@@ -8,7 +8,7 @@ use base::{
     money::Micros,
     time::Timestamp,
 };
-use billing::{accounts, standing::Standing};
+use billing::{accounts, prices::assign::assign, standing::Standing};
 use http::StatusCode;
 use identity::tenants;
 use inventory::quotas;
@@ -77,8 +77,10 @@ fn default_currency() -> String {
 pub struct PatchTenant {
     /// Another name; invoices that were issued keep the old one.
     pub name: Option<String>,
-    /// What it pays by from now on.
+    /// What it pays by.
     pub price_book_id: Option<PriceBookId>,
+    /// From when on it pays by that book: now where not given; never in the past.
+    pub effective_at: Option<Timestamp>,
 }
 
 /// All tenants; a member sees its own.
@@ -166,8 +168,8 @@ pub async fn patch_tenant(
         unit.changes.add(Topic::Tenant, id, Some(id));
     }
     if let Some(book) = body.price_book_id {
-        accounts::assign_book(&mut unit.tx, now, id, book).await?;
-        let detail = json!({ "price_book_id": book });
+        assign(&mut unit.tx, now, id, book, body.effective_at).await?;
+        let detail = json!({ "price_book_id": book, "effective_at": body.effective_at });
         unit.audit("tenant.assign_price_book", ("tenant", id), Some(id), detail).await?;
         unit.changes.add(Topic::Money, id, Some(id));
     }

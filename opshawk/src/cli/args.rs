@@ -11,6 +11,7 @@ mod invoice;
 mod ledger;
 mod metering;
 mod nouns;
+mod price;
 mod quota;
 mod standing;
 
@@ -18,6 +19,7 @@ pub use invoice::{CloseArgs, CostGroup, InvoiceCommand, InvoiceFormat};
 pub use ledger::{LedgerCommand, VoucherCommand};
 pub use metering::{AnswerArgs, FindingsArgs, GapsArgs, RebuildArgs, RuleArgs, Ruling};
 pub use nouns::*;
+pub use price::{DraftCommand, OverrideCommand, PriceCommand};
 pub use quota::{Limits, QuotaCommand, RequestState};
 pub use standing::{ExemptArgs, SetArgs, StandingCommand};
 
@@ -107,7 +109,12 @@ pub enum Command {
         #[command(subcommand)]
         command: ImageCommand,
     },
-    /// Prices
+    /// Prices: drafts, versions, and tenants' own
+    Price {
+        #[command(subcommand)]
+        command: PriceCommand,
+    },
+    /// Price books with standard prices, in one step
     PriceBook {
         #[command(subcommand)]
         command: PriceBookCommand,

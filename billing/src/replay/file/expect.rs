@@ -2,7 +2,7 @@
 
 use serde_json::{Map as Object, Value, json};
 
-use super::{Names, known, prices::COMPONENTS};
+use super::{Names, known, prices};
 use crate::{
     ledger::Account,
     replay::{
@@ -188,10 +188,7 @@ fn value(node: &Node<'_>, kind: Kind, names: &Names<'_>) -> Parsed<Value> {
             let pairs: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
             json!(node.one_of(&pairs)?)
         }
-        Kind::Component => {
-            node.one_of(&COMPONENTS)?;
-            json!(node.text()?)
-        }
+        Kind::Component => json!(prices::component(node)?),
         Kind::Standing => {
             let standing: Standing = node.text()?.parse().map_err(|_| {
                 node.wrong("a standing is active, warned, overdue, suspended or stopped")

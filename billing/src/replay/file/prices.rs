@@ -1,52 +1,52 @@
-//! Price books: the standard model, for instances and their disks.
+//! Price books, and what changes them: the documents of the product, with flavors by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::{money::Nanos, time::Timestamp};
+use base::{money::Micros, time::Timestamp};
 
-use super::{Book, Flavor, known};
-use crate::replay::{
-    node::{Map, Node, Parsed},
-    types::{self, Times},
+use super::{Book, Flavor, Names, known};
+use crate::{
+    prices::{
+        document::{Document, Minimum, Rate, Scope},
+        model::{Model, Tier},
+        select::Selector,
+        tax::{Tax, TaxMode},
+    },
+    replay::{
+        node::{Map, Node, Parsed},
+        types::{self, Times},
+    },
 };
-
-/// What of an instance is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Component {
-    /// While it runs, each.
-    Compute,
-    /// While it is paused, each; without a price of its own at that of `Compute`.
-    ComputeSuspended,
-    /// From its first state until it is gone, per GiB.
-    Disk,
-}
-
-pub const COMPONENTS: [(&str, Component); 3] = [
-    ("instance.compute", Component::Compute),
-    ("instance.compute_suspended", Component::ComputeSuspended),
-    ("instance.disk", Component::Disk),
-];
-
-/// Those that the format has besides.
-const LATER: &str = "compute_stopped, net_rx and net_tx of instances and all other kinds are not \
-                     supported yet";
-
-#[derive(Debug, Clone)]
-pub struct Rate {
-    pub component: Component,
-    /// None for disks.
-    pub flavor: Option<String>,
-    /// Per unit and hour.
-    pub price: Nanos,
-}
 
 #[derive(Debug)]
 pub struct Version {
     pub from: Timestamp,
-    pub rates: Vec<Rate>,
+    /// Its flavors by name.
+    pub document: Document,
 }
 
-const TAX: (&str, &str) = ("tax", "the product has no tax; prices include it");
+#[derive(Debug)]
+pub struct Publish {
+    pub book: String,
+    pub from: Option<Timestamp>,
+    pub correction: Option<String>,
+    pub document: Document,
+}
+
+#[derive(Debug)]
+pub struct Override {
+    pub tenant: String,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+    pub tax: Option<Tax>,
+    pub rates: Vec<Rate>,
+    pub reason: String,
+    pub is_correction: bool,
+}
+
+const SCOPES: [(&str, Scope); 2] = [("resource", Scope::Resource), ("tenant", Scope::Tenant)];
+const TAX_MODES: [(&str, TaxMode); 2] =
+    [("included", TaxMode::Included), ("on_top", TaxMode::OnTop)];
 
 pub fn book(
     node: &Node<'_>,
@@ -57,7 +57,7 @@ pub fn book(
     let mut map = node.map()?;
     let currency =
         map.take("currency").map_or(Ok(currency.to_owned()), |node| types::currency(&node))?;
-    map.unsupported(&[("tenant", "the product has no books of one tenant; assign one")])?;
+    let tenant = map.take("tenant").map(|node| node.name()).transpose()?;
     let mut versions: Vec<Version> = Vec::new();
     for node in map.require("versions")?.list()? {
         let mut map = node.map()?;
@@ -66,30 +66,74 @@ pub fn book(
         if versions.last().is_some_and(|last| from < last.from) {
             return Err(from_node.wrong("versions stand in the order of their instants"));
         }
-        map.unsupported(&[TAX])?;
-        let rates = rates(&map.require("rates")?, flavors)?;
+        let document = document(&mut map, flavors)?;
         map.finish()?;
-        versions.push(Version { from, rates });
+        versions.push(Version { from, document });
     }
     map.finish()?;
-    Ok(Book { currency, versions })
+    Ok(Book { currency, tenant, versions })
 }
 
-pub fn rates(node: &Node<'_>, flavors: &BTreeMap<String, Flavor>) -> Parsed<Vec<Rate>> {
-    let (mut ids, mut priced) = (BTreeSet::new(), BTreeSet::new());
+pub fn publish(node: &Node<'_>, names: &Names<'_>) -> Parsed<Publish> {
+    let mut map = node.map()?;
+    let publish = Publish {
+        book: known(&map.require("book")?, names.books, "price_books")?,
+        from: instant(&mut map, "from", names)?,
+        correction: map.take("correction").map(|node| node.name()).transpose()?,
+        document: document(&mut map, names.flavors)?,
+    };
+    map.finish()?;
+    Ok(publish)
+}
+
+pub fn price_override(node: &Node<'_>, names: &Names<'_>) -> Parsed<Override> {
+    let mut map = node.map()?;
+    let made = Override {
+        tenant: known(&map.require("tenant")?, names.tenants, "tenants")?,
+        from: instant(&mut map, "from", names)?,
+        to: instant(&mut map, "to", names)?,
+        tax: map.take("tax").map(|node| tax(&node)).transpose()?,
+        rates: rates(&map.require("rates")?, names.flavors)?,
+        reason: map.require("reason")?.name()?,
+        is_correction: map.take("correction").map_or(Ok(false), |node| node.flag())?,
+    };
+    map.finish()?;
+    Ok(made)
+}
+
+fn instant(map: &mut Map<'_>, key: &'static str, names: &Names<'_>) -> Parsed<Option<Timestamp>> {
+    map.take(key).map(|node| names.times.instant(&node)).transpose()
+}
+
+fn document(map: &mut Map<'_>, flavors: &BTreeMap<String, Flavor>) -> Parsed<Document> {
+    let tax = map.take("tax").map_or(Ok(Tax::default()), |node| tax(&node))?;
+    Ok(Document { tax, rates: rates(&map.require("rates")?, flavors)? })
+}
+
+fn tax(node: &Node<'_>) -> Parsed<Tax> {
+    let mut map = node.map()?;
+    let mode = map.require("mode")?.one_of(&TAX_MODES)?;
+    let rate_node = map.require("rate")?;
+    let rate: Micros = rate_node
+        .quoted("a tax rate", "0.06")?
+        .parse()
+        .map_err(|why: String| rate_node.wrong(why))?;
+    map.finish()?;
+    Ok(Tax { mode, rate })
+}
+
+fn rates(node: &Node<'_>, flavors: &BTreeMap<String, Flavor>) -> Parsed<Vec<Rate>> {
+    let mut ids = BTreeSet::new();
     let mut rates = Vec::new();
     for node in node.list()? {
         let mut map = node.map()?;
         let id = map.require("id")?;
-        if !ids.insert(id.name()?) {
-            return Err(id.wrong(format!("the id '{}' stands twice in this version", id.text()?)));
+        let name = id.name()?;
+        if !ids.insert(name.clone()) {
+            return Err(id.wrong(format!("the id '{name}' stands twice in this version")));
         }
-        let rate = rate(&mut map, flavors)?;
+        rates.push(rate(&mut map, name, flavors)?);
         map.finish()?;
-        if !priced.insert((rate.component, rate.flavor.clone())) {
-            return Err(node.wrong("this version prices the same thing twice"));
-        }
-        rates.push(rate);
     }
     match rates.is_empty() {
         true => Err(node.wrong("a version has at least one rate")),
@@ -97,47 +141,77 @@ pub fn rates(node: &Node<'_>, flavors: &BTreeMap<String, Flavor>) -> Parsed<Vec<
     }
 }
 
-fn rate(map: &mut Map<'_>, flavors: &BTreeMap<String, Flavor>) -> Parsed<Rate> {
-    const STANDARD: &str = "prices are standard ones, per unit and hour";
-    map.unsupported(&[
-        ("graduated", STANDARD),
-        ("volume", STANDARD),
-        ("package", STANDARD),
-        ("free", STANDARD),
-        ("minimum", STANDARD),
-        ("scope", STANDARD),
-    ])?;
-    if let Some(unit) = map.take("unit")
-        && unit.count()? != 1
-    {
-        return Err(unit.wrong("a unit other than 1 is not supported yet"));
-    }
-    let component_node = map.require("component")?;
-    let component = component_node.one_of(&COMPONENTS).map_err(|wrong| wrong.and(LATER))?;
-    let flavor = flavor(map, component, flavors)?;
-    Ok(Rate { component, flavor, price: types::price(&map.require("price")?)? })
+fn rate(map: &mut Map<'_>, id: String, flavors: &BTreeMap<String, Flavor>) -> Parsed<Rate> {
+    let component = component(&map.require("component")?)?;
+    let selector =
+        map.take("where").map_or(Ok(Selector::default()), |node| selector(&node, flavors))?;
+    let unit = map.take("unit").map_or(Ok(1), |node| node.count())?;
+    let model = model(map)?;
+    let free = map.take("free").map(|node| node.count()).transpose()?;
+    let minimum = map.take("minimum").map(|node| minimum(&node)).transpose()?;
+    let usual = Scope::usual(&model, free);
+    let scope = map.take("scope").map_or(Ok(usual), |node| node.one_of(&SCOPES))?;
+    Ok(Rate { id, component, r#where: selector, unit, model, free, minimum, scope })
 }
 
-fn flavor(
-    map: &mut Map<'_>,
-    component: Component,
-    flavors: &BTreeMap<String, Flavor>,
-) -> Parsed<Option<String>> {
-    let Some(node) = map.take("where") else {
-        return match component {
-            Component::Disk => Ok(None),
-            _ => Err(map.node.wrong("instances are priced by flavor: add where: {flavor: NAME}")),
-        };
-    };
-    let mut selector = node.map()?;
-    selector.unsupported(&[
-        ("region", "the product has no regions"),
-        ("labels", "prices don't look at labels"),
-    ])?;
-    let flavor = selector.require("flavor")?;
-    selector.finish()?;
-    if component == Component::Disk {
-        return Err(flavor.wrong("disks have one price, whatever their flavor"));
+/// The name of something that can be priced.
+pub fn component(node: &Node<'_>) -> Parsed<String> {
+    let words: Vec<(&str, &str)> = crate::prices::components::COMPONENTS
+        .iter()
+        .map(|component| (component.name, component.name))
+        .collect();
+    node.one_of(&words).map(str::to_owned)
+}
+
+fn selector(node: &Node<'_>, flavors: &BTreeMap<String, Flavor>) -> Parsed<Selector> {
+    let mut map = node.map()?;
+    let flavor = map.take("flavor").map(|node| known(&node, flavors, "flavors")).transpose()?;
+    let region = map.take("region").map(|node| node.name()).transpose()?;
+    let mut labels = BTreeMap::new();
+    if let Some(node) = map.take("labels") {
+        for (name, node) in node.map()?.named() {
+            labels.insert(name, node.name()?);
+        }
     }
-    known(&flavor, flavors, "flavors").map(Some)
+    map.finish()?;
+    Ok(Selector { flavor, region, labels })
+}
+
+fn model(map: &mut Map<'_>) -> Parsed<Model> {
+    let price = map.take("price").map(|node| types::price(&node).map(Model::Standard));
+    let graduated = map.take("graduated").map(|node| tiers(&node).map(Model::Graduated));
+    let volume = map.take("volume").map(|node| tiers(&node).map(Model::Volume));
+    let package = map.take("package").map(|node| package(&node));
+    let mut models = [price, graduated, volume, package].into_iter().flatten();
+    match (models.next(), models.next()) {
+        (Some(model), None) => model,
+        _ => Err(map.node.wrong("a rate has one of price, graduated, volume and package")),
+    }
+}
+
+fn tiers(node: &Node<'_>) -> Parsed<Vec<Tier>> {
+    let tier = |node: Node<'_>| {
+        let mut map = node.map()?;
+        let up_to = map.take("up_to").map(|node| node.count()).transpose()?;
+        let tier = Tier { up_to, price: types::price(&map.require("price")?)? };
+        map.finish()?;
+        Ok(tier)
+    };
+    node.list()?.into_iter().map(tier).collect()
+}
+
+fn package(node: &Node<'_>) -> Parsed<Model> {
+    let mut map = node.map()?;
+    let size = map.require("size")?.count()?;
+    let model = Model::Package { size, price: types::price(&map.require("price")?)? };
+    map.finish()?;
+    Ok(model)
+}
+
+fn minimum(node: &Node<'_>) -> Parsed<Minimum> {
+    let mut map = node.map()?;
+    let amount = types::amount(&map.require("amount")?)?;
+    let minimum = Minimum { amount, per: map.require("per")?.one_of(&SCOPES)? };
+    map.finish()?;
+    Ok(minimum)
 }

@@ -3,8 +3,8 @@
 use base::{ErrorKind, money::Micros, time::Timestamp};
 
 use super::{
-    Attributes, Expect, Names, REPEAT_MAX, Rate, STEPS_MAX, SettingsChange, Steer, attributes,
-    credit_limit, expect, known, months, prices, standing,
+    Attributes, Expect, Names, Override, Publish, REPEAT_MAX, STEPS_MAX, SettingsChange, Steer,
+    attributes, credit_limit, expect, known, months, prices, standing,
     usage::{self, Confirm, Counter, Lost, Rule},
 };
 use crate::{
@@ -37,9 +37,11 @@ pub enum Action {
     Counter(Counter),
     Recharge(Recharge),
     Publish(Publish),
+    Override(Override),
     Assign {
         tenant: String,
         book: String,
+        from: Option<Timestamp>,
     },
     Set {
         settings: SettingsChange,
@@ -108,13 +110,6 @@ pub struct Recharge {
     pub id: Option<String>,
 }
 
-#[derive(Debug)]
-pub struct Publish {
-    pub book: String,
-    pub from: Option<Timestamp>,
-    pub rates: Vec<Rate>,
-}
-
 /// What a tenant's user wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserPower {
@@ -144,13 +139,12 @@ pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
     ("quota_exceeded", ErrorKind::QuotaExceeded),
 ];
 /// Steps of the format that come with later parts of the product.
-const LATER: [(&str, &str); 11] = [
+const LATER: [(&str, &str); 10] = [
     ("redeem", "the product has no vouchers"),
     ("refund", "the product has no refunds"),
     ("hold", "the ledger has no holds"),
     ("end_hold", "the ledger has no holds"),
     ("correct", "the ledger has no corrections by hand"),
-    ("override", "prices are those of a book"),
     ("admit", "nothing is created by the API"),
     ("rerate", "facts that come late are rated again by themselves"),
     ("leaks", "there is no leak finder"),
@@ -193,7 +187,6 @@ fn step(node: &Node<'_>, before: Timestamp, names: &Names<'_>) -> Parsed<Step> {
 }
 
 type Reader = fn(&Node<'_>, Timestamp, &Names<'_>) -> Parsed<Action>;
-const ACTIONS: [(&str, Reader); 21] = [
     ("fact", fact),
     ("lost", |node, _, names| usage::lost(node, names).map(Action::Lost)),
     ("confirm", |node, _, names| usage::confirm(node, names).map(Action::Confirm)),
@@ -202,6 +195,7 @@ const ACTIONS: [(&str, Reader); 21] = [
     ("recharge", recharge),
     ("publish", publish),
     ("assign", assign),
+    ("override", price_override),
     ("set", set),
     ("want", want),
     ("lock", lock),
@@ -286,27 +280,20 @@ fn recharge(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> 
 }
 
 fn publish(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
-    let mut map = node.map()?;
-    map.unsupported(&[
-        ("correction", "prices can't be changed in the past"),
-        ("tax", "the product has no tax; prices include it"),
-    ])?;
-    let publish = Publish {
-        book: known(&map.require("book")?, names.books, "price_books")?,
-        from: map.take("from").map(|node| names.times.instant(&node)).transpose()?,
-        rates: prices::rates(&map.require("rates")?, names.flavors)?,
-    };
-    map.finish()?;
-    Ok(Action::Publish(publish))
+    prices::publish(node, names).map(Action::Publish)
+}
+
+fn price_override(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    prices::price_override(node, names).map(Action::Override)
 }
 
 fn assign(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let mut map = node.map()?;
-    map.unsupported(&[("from", "a book counts from the instant of the step")])?;
     let tenant = known(&map.require("tenant")?, names.tenants, "tenants")?;
     let book = known(&map.require("book")?, names.books, "price_books")?;
+    let from = map.take("from").map(|node| names.times.instant(&node)).transpose()?;
     map.finish()?;
-    Ok(Action::Assign { tenant, book })
+    Ok(Action::Assign { tenant, book, from })
 }
 
 fn set(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {

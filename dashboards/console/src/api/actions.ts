@@ -147,6 +147,80 @@ export const useWithdrawQuota = () =>
     [keys.quotaRequests],
   );
 
+export const useCreatePriceBook = () =>
+  useAction(
+    (body: Schemas["CreatePriceBook"]) =>
+      once(["create-price-book", body], (header) =>
+        client.POST("/v1/price-books", { body, params: { header } }),
+      ),
+    [keys.priceBooks],
+  );
+
+/** A copy of what is in force. */
+export const useCreatePriceDraft = (bookId: string) =>
+  useAction(
+    (_: undefined) =>
+      once(["create-price-draft", bookId], (header) =>
+        client.POST("/v1/price-books/{id}/drafts", {
+          body: {},
+          params: { ...path(bookId), header },
+        }),
+      ),
+    [keys.priceDrafts(bookId)],
+  );
+
+export const useReplacePriceDraft = (id: string, bookId: string) =>
+  useAction(
+    (body: Schemas["ReplacePriceDraft"]) =>
+      unwrap(client.PUT("/v1/price-drafts/{id}", { body, params: path(id) })),
+    [keys.priceDraft(id), keys.priceDrafts(bookId)],
+  );
+
+export const useCheckPriceDraft = (id: string, bookId: string) =>
+  useAction(
+    (_: undefined) => unwrap(client.POST("/v1/price-drafts/{id}/check", { params: path(id) })),
+    [keys.priceDraft(id), keys.priceDrafts(bookId)],
+  );
+
+export const usePublishPriceDraft = (id: string, bookId: string) =>
+  useAction(
+    (body: Schemas["PublishPriceDraft"]) =>
+      once(["publish-price-draft", id, body], (header) =>
+        client.POST("/v1/price-drafts/{id}/publish", { body, params: { ...path(id), header } }),
+      ),
+    [keys.priceBooks, keys.priceDrafts(bookId)],
+  );
+
+export const useDiscardPriceDraft = (bookId: string) =>
+  useAction(
+    (id: string) => unwrap(client.DELETE("/v1/price-drafts/{id}", { params: path(id) })),
+    [keys.priceDrafts(bookId)],
+  );
+
+export const useCreatePriceOverride = (tenantId: string) =>
+  useAction(
+    (body: Schemas["CreatePriceOverride"]) =>
+      once(["create-price-override", tenantId, body], (header) =>
+        client.POST("/v1/tenants/{id}/price-overrides", {
+          body,
+          params: { ...path(tenantId), header },
+        }),
+      ),
+    [keys.priceOverrides(tenantId), ["balance"]],
+  );
+
+export const useEndPriceOverride = (tenantId: string, number: number) =>
+  useAction(
+    (body: Schemas["EndPriceOverride"]) =>
+      unwrap(
+        client.POST("/v1/tenants/{id}/price-overrides/{number}/end", {
+          body,
+          params: { path: { id: tenantId, number } },
+        }),
+      ),
+    [keys.priceOverrides(tenantId), ["balance"]],
+  );
+
 export const useCreateUser = () =>
   useAction(
     (body: Schemas["CreateUser"]) =>

@@ -34,6 +34,9 @@ export const keys = {
   reconcilers: ["reconcilers"],
   systemInfo: ["system-info"],
   priceBooks: ["price-books"],
+  priceDrafts: (bookId: string) => ["price-drafts", "of", bookId],
+  priceDraft: (id: string) => ["price-drafts", id],
+  priceOverrides: (tenantId: string) => ["price-overrides", tenantId],
 } as const;
 
 /** What to read again when the server says that a topic changed. */
@@ -44,7 +47,16 @@ export const TOPIC_KEYS: Readonly<Record<string, readonly (readonly string[])[]>
   host: [keys.hosts],
   server: [keys.servers],
   operation: [["operations"], keys.audit],
-  money: [["balance"], ["bill"], ["costs"], ["invoices"], keys.tenants, keys.priceBooks, keys.cuts],
+  money: [
+    ["balance"],
+    ["bill"],
+    ["costs"],
+    ["invoices"],
+    keys.tenants,
+    keys.priceBooks,
+    ["price-overrides"],
+    keys.cuts,
+  ],
   alert: [keys.alerts],
   notice: [keys.notices],
   image: [keys.images, keys.flavors],

@@ -123,6 +123,19 @@ export const usersQuery = list(keys.users, () => unwrap(client.GET("/v1/users", 
 export const priceBooksQuery = list(keys.priceBooks, () =>
   unwrap(client.GET("/v1/price-books", all)),
 );
+export const priceDraftsQuery = (bookId: string) =>
+  list(keys.priceDrafts(bookId), () =>
+    unwrap(client.GET("/v1/price-books/{id}/drafts", byId(bookId))),
+  );
+export const priceDraftQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.priceDraft(id),
+    queryFn: () => unwrap(client.GET("/v1/price-drafts/{id}", byId(id))),
+  });
+export const priceOverridesQuery = (tenantId: string) =>
+  list(keys.priceOverrides(tenantId), () =>
+    unwrap(client.GET("/v1/tenants/{id}/price-overrides", byId(tenantId))),
+  );
 
 export const flavorsQuery = list(keys.flavors, () => unwrap(client.GET("/v1/flavors", all)));
 export const imagesQuery = list(keys.images, () => unwrap(client.GET("/v1/images", all)));

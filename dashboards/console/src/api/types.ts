@@ -38,6 +38,13 @@ export type AuditEntry = Schemas["AuditEntry"];
 export type Reconciler = Schemas["ReconcilerStatus"];
 export type SystemInfo = Schemas["SystemInfo"];
 export type PriceBook = Schemas["PriceBook"];
+export type PriceVersion = Schemas["PriceVersion"];
+export type PriceDocument = Schemas["PriceDocument"];
+export type PriceRate = Schemas["PriceRate"];
+export type PriceTax = Schemas["PriceTax"];
+export type PriceDraft = Schemas["PriceDraft"];
+export type PriceCheck = Schemas["PriceCheck"];
+export type PriceOverride = Schemas["PriceOverride"];
 export type Change = Schemas["ChangeEvent"];
 export type ProblemDetails = Schemas["Problem"];
 

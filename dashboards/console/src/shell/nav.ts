@@ -11,6 +11,7 @@ import {
   IconReceipt2,
   IconServer2,
   IconServerBolt,
+  IconTags,
   IconTopologyStar3,
   type Icon,
 } from "@tabler/icons-react";
@@ -47,7 +48,10 @@ export const OPERATOR_NAV: readonly NavGroup[] = [
   { key: "watch", items: [alerts, query, operations] },
   {
     key: "customers",
-    items: [{ to: "/tenants", key: "tenants", icon: IconBuildingCommunity }],
+    items: [
+      { to: "/tenants", key: "tenants", icon: IconBuildingCommunity },
+      { to: "/prices", key: "prices", icon: IconTags },
+    ],
   },
   {
     key: "installation",

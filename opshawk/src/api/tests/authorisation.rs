@@ -14,6 +14,7 @@ fn filled(path: &str) -> String {
         .replace("{file}", "disk")
         .replace("{month}", "2026-10")
         .replace("{format}", "html")
+        .replace("{number}", "1")
 }
 
 async fn knock(caller: &Caller, method: &Method, path: &str) -> StatusCode {
@@ -77,6 +78,7 @@ async fn what_is_another_tenants_does_not_exist() {
             "/bill.csv",
             "/months",
             "/quota",
+            "/price-overrides",
             "/ledger",
             "/recharges",
             "/holds",

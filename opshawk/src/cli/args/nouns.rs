@@ -98,10 +98,13 @@ pub enum TenantCommand {
         tenant: String,
         name: String,
     },
-    /// Change what it pays by, from now on
+    /// Change what it pays by, from now or later on
     SetPriceBook {
         tenant: String,
         price_book: String,
+        /// From when on; now where not given
+        #[arg(long, value_name = "RFC3339")]
+        effective_at: Option<Timestamp>,
     },
     /// Put money on its account
     Topup {
@@ -231,8 +234,11 @@ pub enum PriceBookCommand {
         name: String,
         #[arg(long, default_value = "CNY")]
         currency: String,
+        /// Whose alone it is
+        #[arg(long)]
+        tenant: Option<String>,
         #[command(flatten)]
-        prices: Prices,
+        prices: FirstPrices,
     },
     /// Publish a new version with all its prices
     Publish {
@@ -249,6 +255,18 @@ pub struct Prices {
     pub prices: Vec<(String, Nanos)>,
     /// From when on; now where not given
     #[arg(long, value_name = "RFC3339")]
+    pub effective_at: Option<Timestamp>,
+}
+
+/// As [`Prices`], where there may be none yet.
+#[derive(Debug, Args)]
+pub struct FirstPrices {
+    /// Per unit and hour: instance:FLAVOR=PRICE, instance-paused:FLAVOR=PRICE, disk_gib=PRICE.
+    /// Without any, the book begins empty, to be filled by opshawk price draft
+    #[arg(long = "price", value_name = "METER=PRICE", value_parser = parse_price)]
+    pub prices: Vec<(String, Nanos)>,
+    /// From when on; now where not given
+    #[arg(long, value_name = "RFC3339", requires = "prices")]
     pub effective_at: Option<Timestamp>,
 }
 

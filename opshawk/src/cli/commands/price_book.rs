@@ -1,9 +1,10 @@
 //! `opshawk price-book …`
 
+use base::money::Nanos;
 use serde_json::{Value, json};
 
-use super::{Column, Context, Failure, col, flavor, wide};
-use crate::cli::args::{PriceBookCommand, Prices};
+use super::{Column, Context, Failure, col, flavor, tenant, wide};
+use crate::cli::args::PriceBookCommand;
 
 pub const PATH: &str = "/v1/price-books";
 
@@ -26,9 +27,14 @@ pub async fn run(cx: &Context, command: PriceBookCommand) -> Result<(), Failure>
             let book = client.find("price-book", PATH, &price_book).await?;
             cx.list(PRICE, &flatten(&book))
         }
-        PriceBookCommand::Create { name, currency, prices } => {
+        PriceBookCommand::Create { name, currency, tenant, prices } => {
+            let owner = match &tenant {
+                Some(tenant) => Some(client.id("tenant", tenant::PATH, tenant).await?),
+                None => None,
+            };
             let body = json!({
-                "name": name, "currency": currency, "prices": resolve(cx, &prices).await?,
+                "name": name, "currency": currency, "tenant_id": owner,
+                "prices": resolve(cx, &prices.prices).await?,
                 "effective_at": prices.effective_at,
             });
             cx.one(COLUMNS, &client.post(PATH, &body).await?)
@@ -36,7 +42,7 @@ pub async fn run(cx: &Context, command: PriceBookCommand) -> Result<(), Failure>
         PriceBookCommand::Publish { price_book, prices } => {
             let id = client.id("price-book", PATH, &price_book).await?;
             let body = json!({
-                "prices": resolve(cx, &prices).await?, "effective_at": prices.effective_at,
+                "prices": resolve(cx, &prices.prices).await?, "effective_at": prices.effective_at,
             });
             let book = client.post(&format!("{PATH}/{id}/versions"), &body).await?;
             cx.list(PRICE, &flatten(&book))
@@ -58,9 +64,9 @@ fn flatten(book: &Value) -> Vec<Value> {
 }
 
 /// Meters with flavors by name become meters with flavors by id.
-async fn resolve(cx: &Context, prices: &Prices) -> Result<Vec<Value>, Failure> {
+async fn resolve(cx: &Context, prices: &[(String, Nanos)]) -> Result<Vec<Value>, Failure> {
     let mut resolved = Vec::new();
-    for (meter, price) in &prices.prices {
+    for (meter, price) in prices {
         let meter = match meter.split_once(':') {
             Some((kind, flavor)) => {
                 let id = cx.client.id("flavor", flavor::PATH, flavor).await?;

@@ -61,10 +61,10 @@ pub async fn run(cx: &Context, command: TenantCommand) -> Result<(), Failure> {
             let body = json!({ "name": name });
             cx.one(COLUMNS, &client.patch(&format!("{PATH}/{id}"), &body).await?)
         }
-        TenantCommand::SetPriceBook { tenant, price_book } => {
+        TenantCommand::SetPriceBook { tenant, price_book, effective_at } => {
             let id = client.id("tenant", PATH, &tenant).await?;
             let book = client.id("price-book", super::price_book::PATH, &price_book).await?;
-            let body = json!({ "price_book_id": book });
+            let body = json!({ "price_book_id": book, "effective_at": effective_at });
             cx.one(COLUMNS, &client.patch(&format!("{PATH}/{id}"), &body).await?)
         }
         TenantCommand::Topup { tenant, amount, memo } => {

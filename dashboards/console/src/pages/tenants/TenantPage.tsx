@@ -17,6 +17,7 @@ import { QueryView } from "../../components/QueryView";
 import { QuotaList } from "../../components/QuotaList";
 import { StatusBadge } from "../../components/StatusBadge";
 import { Instant, Nothing } from "../../components/When";
+import { OverridesPanel } from "../prices/Overrides";
 import { TenantRequests } from "../quota/Panels";
 import { QuotaForm } from "./QuotaForm";
 import { TopupDialog } from "./Topup";
@@ -59,6 +60,7 @@ function Details({ tenant }: { tenant: Tenant }) {
           <QuotaPanel tenantId={tenant.id} />
         </SimpleGrid>
         <TenantRequests tenantId={tenant.id} />
+        <OverridesPanel tenantId={tenant.id} />
         <TenantUsers tenant={tenant} />
         <Panel title={t("field.details")}>
           <TenantFacts tenant={tenant} />
