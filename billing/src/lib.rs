@@ -27,6 +27,7 @@
 //! | [`close`] | closing months, when their grace for late facts is over |
 //! | [`invoice`] | what a closed month comes to: numbered, frozen, as HTML, PDF, FOCUS CSV, JSON |
 //! | [`reports`] | use and cost by resource, component, day and tenant |
+//! | [`simulate`] | what the past would have cost under a draft |
 //! | [`replay`] | playing a file of all of this over a simulated clock |
 //!
 //! Billing never calls a hypervisor or a BMC: standing changes what is wanted, in the transaction
@@ -52,6 +53,7 @@ pub mod rating;
 pub mod replay;
 pub mod reports;
 pub mod settings;
+pub mod simulate;
 mod sql;
 pub mod standing;
 pub mod usage;

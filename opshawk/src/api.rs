@@ -120,6 +120,7 @@ pub fn endpoints() -> OpenApiRouter<App> {
         ))
         .routes(routes!(price_drafts::check_price_draft))
         .routes(routes!(price_drafts::publish_price_draft))
+        .routes(routes!(price_drafts::simulate_prices))
         .routes(routes!(
             price_overrides::list_price_overrides,
             price_overrides::create_price_override

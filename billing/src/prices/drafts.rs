@@ -161,11 +161,22 @@ fn stale(draft: &PriceDraft) -> Error {
         .remedy(format!("read it again and make the change on its revision {}", draft.revision))
 }
 
+/// What is found in a document as the book's next version, and the book's currency.
+pub(crate) async fn found_in(
+    conn: &mut Conn,
+    now: Timestamp,
+    book: PriceBookId,
+    document: &Document,
+) -> Result<(String, Vec<Check>)> {
+    let book = books::head(conn, book).await?;
+    let checks = publish::checks(conn, now, &book, document).await?;
+    Ok((book.currency, checks))
+}
+
 /// Looks for errors and warnings, and keeps what was found.
 pub async fn check(conn: &mut Conn, now: Timestamp, id: PriceDraftId) -> Result<PriceDraft> {
     let draft = get(conn, id).await?;
-    let book = books::head(conn, draft.price_book_id).await?;
-    let checks = publish::checks(conn, now, &book, &draft.document).await?;
+    let (_, checks) = found_in(conn, now, draft.price_book_id, &draft.document).await?;
     let text = serde_json::to_string(&checks)
         .map_err(|e| Error::internal("findings are no JSON").source(e))?;
     // The revision stays: what the draft says is the same.

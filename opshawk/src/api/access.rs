@@ -147,6 +147,7 @@ pub const RULES: &[Rule] = &[
     rule(DELETE, "/v1/price-drafts/{id}", Operators),
     rule(POST, "/v1/price-drafts/{id}/check", Operators),
     keyed("/v1/price-drafts/{id}/publish", Operators),
+    rule(POST, "/v1/prices/simulate", Operators),
     rule(GET, "/v1/tenants/{id}/price-overrides", Users),
     keyed("/v1/tenants/{id}/price-overrides", Operators),
     rule(POST, "/v1/tenants/{id}/price-overrides/{number}/end", Operators),

@@ -3,14 +3,17 @@
 use axum::{extract::State, response::Response};
 use base::{
     bus::Topic,
-    id::{PriceBookId, PriceDraftId},
+    id::{PriceBookId, PriceDraftId, TenantId},
     time::Timestamp,
 };
-use billing::prices::{
-    PriceVersion,
-    document::Document,
-    drafts::{self, PriceDraft},
-    publish::Terms,
+use billing::{
+    prices::{
+        PriceVersion,
+        document::Document,
+        drafts::{self, PriceDraft},
+        publish::Terms,
+    },
+    simulate::{self, Ask, Simulation},
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -155,4 +158,36 @@ pub async fn publish_price_draft(
     // Whoever pays by it may run out at another time now.
     unit.changes.add(Topic::Money, book, None);
     unit.finish(StatusCode::CREATED, &version).await
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SimulatePrices {
+    pub draft_id: PriceDraftId,
+    pub from: Timestamp,
+    /// At most 366 days after `from`, and not in the future.
+    pub until: Timestamp,
+    /// From when on the draft would count; from `from` where not given.
+    pub effective_at: Option<Timestamp>,
+    /// All that pay by the draft's book where not given.
+    #[schema(max_items = 10_000)]
+    pub tenant_ids: Option<Vec<TenantId>>,
+}
+
+/// What a past period costs each tenant as prices are, and under a draft. Nothing is posted.
+#[utoipa::path(post, path = "/v1/prices/simulate", tag = "money",
+    request_body = SimulatePrices, responses((status = 200, body = Simulation)))]
+pub async fn simulate_prices(
+    State(app): State<App>,
+    Json(body): Json<SimulatePrices>,
+) -> Result<Json<Simulation>> {
+    let ask = Ask {
+        draft: body.draft_id,
+        from: body.from,
+        until: body.until,
+        effective_at: body.effective_at,
+        tenants: body.tenant_ids,
+    };
+    let mut conn = app.read().await?;
+    Ok(Json(simulate::simulate(&mut conn, app.clock.now(), &ask).await?))
 }

@@ -59,10 +59,20 @@ async fn a_draft_becomes_a_version_once_it_was_checked() {
         op.get(&path).await.problem(404, "not-found", None);
 
         let past = json!({ "effective_at": "2020-01-01T00:00:00Z", "correction": "a mistake" });
+        let (acme, _) = test.tenant("acme").await;
+        let assign = json!({ "price_book_id": prices.book });
+        op.patch(&format!("/v1/tenants/{acme}"), &assign).await.expect(200);
         let copy = op.post(&drafts, &json!({})).await.expect(201);
         assert_eq!(copy["document"]["rates"], version["rates"], "of what is in force");
         let path = format!("/v1/price-drafts/{}", copy["id"].as_str().unwrap());
         op.post(&format!("{path}/check"), &json!({})).await.expect(200);
+        let ask = json!({ "draft_id": copy["id"], "from": "2020-01-01T00:00:00Z", "until": "2020-01-02T00:00:00Z" });
+        let found = op.post("/v1/prices/simulate", &ask).await.expect(200);
+        assert_eq!(found["tenants"], json!([]), "acme does not pay by it then");
+        let ask = json!({ "draft_id": copy["id"], "from": "2020-01-01T00:00:00Z",
+            "until": "2020-01-02T00:00:00Z", "tenant_ids": [acme] });
+        let found = op.post("/v1/prices/simulate", &ask).await.expect(200);
+        assert_eq!(found["tenants"][0]["difference"], "0.000000");
         let corrected = op.post(&format!("{path}/publish"), &past).await.expect(201);
         assert_eq!(
             (&corrected["kind"], &corrected["reason"]),

@@ -32,6 +32,22 @@ pub enum PriceCommand {
         #[arg(long, value_name = "REASON", requires = "effective_at")]
         correction: Option<String>,
     },
+    /// What a past period would have cost under a draft, by tenant; nothing is posted
+    Simulate {
+        /// The draft's id
+        draft: String,
+        #[arg(long, value_name = "RFC3339")]
+        from: Timestamp,
+        /// At most 366 days later; now where not given
+        #[arg(long, value_name = "RFC3339")]
+        until: Option<Timestamp>,
+        /// From when on the draft would count; from --from where not given
+        #[arg(long, value_name = "RFC3339")]
+        effective_at: Option<Timestamp>,
+        /// These only, in place of all that pay by the draft's book
+        #[arg(long = "tenant", value_name = "TENANT")]
+        tenants: Vec<String>,
+    },
     /// Prices of one tenant that go before its book's
     Override {
         #[command(subcommand)]

@@ -2,6 +2,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use base::{
+    id::PriceDraftId,
+    time::{Clock, SystemClock, Timestamp},
+};
 use serde_json::{Value, json};
 
 use super::{Column, Context, Failure, col, flavor, price_book, tenant, wide};
@@ -58,6 +62,14 @@ const VERSION: &[Column] = &[
     col("ID", "/id"),
 ];
 
+const SIMULATED: &[Column] = &[
+    col("TENANT", "/tenant"),
+    col("CHARGED", "/charged"),
+    col("SIMULATED", "/simulated"),
+    col("DIFFERENCE", "/difference"),
+    wide("TENANT ID", "/tenant_id"),
+];
+
 const OVERRIDE: &[Column] = &[
     col("NUMBER", "/number"),
     col("FROM", "/from"),
@@ -92,6 +104,10 @@ pub async fn run(cx: &Context, command: PriceCommand) -> Result<(), Failure> {
             let path = format!("{}/publish", draft_path(&draft)?);
             cx.one(VERSION, &client.post(&path, &body).await?)
         }
+        PriceCommand::Simulate { draft, from, until, effective_at, tenants } => {
+            let period = (from, until.unwrap_or_else(now), effective_at);
+            simulate(cx, &draft, period, &tenants).await
+        }
         PriceCommand::Override { command } => overrides(cx, command).await,
     }
 }
@@ -102,10 +118,10 @@ fn is_text(cx: &Context) -> bool {
 }
 
 fn with_in_force(mut book: Value) -> Value {
-    let now = base::time::Clock::now(&base::time::SystemClock);
+    let now = now();
     let began = |version: &&Value| {
         let at = version["effective_at"].as_str().and_then(|at| at.parse().ok());
-        at.is_some_and(|at: base::time::Timestamp| at <= now)
+        at.is_some_and(|at: Timestamp| at <= now)
     };
     let versions = book["versions"].as_array().map_or(&[][..], Vec::as_slice);
     // Of equal instants the last: it was published later.
@@ -206,14 +222,52 @@ async fn overrides(cx: &Context, command: OverrideCommand) -> Result<(), Failure
     }
 }
 
+async fn simulate(
+    cx: &Context,
+    draft: &str,
+    (from, until, effective_at): (Timestamp, Timestamp, Option<Timestamp>),
+    tenants: &[String],
+) -> Result<(), Failure> {
+    let known = cx.client.list(tenant::PATH, &[], None).await?;
+    let mut ids = Vec::new();
+    for name in tenants {
+        ids.push(cx.client.id("tenant", tenant::PATH, name).await?);
+    }
+    let body = json!({
+        "draft_id": draft_id(draft)?, "from": from, "until": until, "effective_at": effective_at,
+        "tenant_ids": (!ids.is_empty()).then_some(ids),
+    });
+    let mut found = cx.client.post("/v1/prices/simulate", &body).await?;
+    if let Some(all) = found["tenants"].as_array_mut() {
+        for one in all {
+            let name = known.iter().find(|tenant| tenant["id"] == one["tenant_id"]);
+            one["tenant"] = name.map_or(Value::Null, |tenant| tenant["name"].clone());
+        }
+    }
+    if !is_text(cx) {
+        return cx.one(SIMULATED, &found);
+    }
+    cx.list(SIMULATED, items(&found, "tenants"))?;
+    let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
+    println!("all together: {} {}", text("difference"), text("currency"));
+    Ok(())
+}
+
 /// A draft has no name, and whatever else is typed must not become another path.
-fn draft_path(draft: &str) -> Result<String, Failure> {
-    let id: base::id::PriceDraftId = draft.parse().map_err(|_| {
+fn draft_id(draft: &str) -> Result<PriceDraftId, Failure> {
+    draft.parse().map_err(|_| {
         Failure::usage(format!(
             "'{draft}' is no draft's id (list them with opshawk price draft list BOOK)"
         ))
-    })?;
-    Ok(format!("{DRAFTS}/{id}"))
+    })
+}
+
+fn draft_path(draft: &str) -> Result<String, Failure> {
+    Ok(format!("{DRAFTS}/{}", draft_id(draft)?))
+}
+
+fn now() -> Timestamp {
+    SystemClock.now()
 }
 
 fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {

@@ -1,0 +1,109 @@
+use super::*;
+use crate::{
+    meter::ResourceState::*,
+    prices::{self, document::Document, publish::Terms},
+    testing::{World, at},
+};
+
+fn document(w: &World, price: &str) -> Document {
+    let text = format!(
+        r#"{{"rates":[{{"id":"small","component":"instance.compute",
+            "where":{{"flavor":"{}"}},"price":"{price}"}}]}}"#,
+        w.small
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+async fn draft(w: &World, price: &str) -> PriceDraftId {
+    let document = document(w, price);
+    w.write(async |tx| drafts::create(tx, at("00:00"), "ann", w.book, Some(document)).await)
+        .await
+        .unwrap()
+        .id
+}
+
+fn ask(draft: PriceDraftId, from: &str, until: &str) -> Ask {
+    Ask { draft, from: at(from), until: at(until), effective_at: None, tenants: None }
+}
+
+async fn run(w: &World, ask: &Ask) -> Result<Simulation> {
+    let mut conn = w.db.read().await?;
+    simulate(&mut conn, at("14:00"), ask).await
+}
+
+/// What it says is charged is what was posted; what it simulates is what a correction then posts.
+#[tokio::test]
+async fn a_simulation_is_what_publishing_comes_to() {
+    for w in World::each().await {
+        let first = document(&w, "0.07");
+        w.write(async |tx| {
+            prices::publish::publish(tx, at("00:00"), w.book, Terms::default(), &first).await
+        })
+        .await
+        .unwrap();
+        let (a, b) = (w.guest("a"), w.guest("b"));
+        w.seen(&a, Running, at("10:00")).await;
+        w.seen(&b, Running, at("10:10")).await;
+        w.seen(&a, Paused, at("11:00")).await;
+        w.seen(&b, Absent, at("12:20")).await;
+        w.seen(&a, Absent, at("13:00")).await;
+        w.rate(at("13:05")).await;
+        let posted = "SELECT CAST(SUM(amount_micros) AS BIGINT) FROM rated_lines";
+        let was = w.scalar(posted).await;
+        let draft = draft(&w, "0.13").await;
+        let mut asked = ask(draft, "09:00", "14:00");
+        asked.effective_at = Some(at("10:45"));
+        let found = run(&w, &asked).await.unwrap();
+        assert_eq!(found.tenants.len(), 1);
+        assert_eq!((found.tenants[0].tenant_id, found.tenants[0].charged.0), (w.tenant, was));
+        assert_eq!(w.scalar(posted).await, was, "nothing is posted");
+
+        w.write(async |tx| drafts::check(tx, at("13:06"), draft).await).await.unwrap();
+        let terms = Terms { effective_at: Some(at("10:45")), correction: Some("too cheap") };
+        w.write(async |tx| drafts::publish(tx, at("13:06"), draft, terms).await).await.unwrap();
+        w.rate(at("13:07")).await;
+        assert_eq!(w.scalar(posted).await, found.tenants[0].simulated.0);
+        assert_eq!(w.scalar(posted).await - was, found.difference.0);
+        assert!(found.difference.0 > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_the_past_is_what_it_added() {
+    for w in World::each().await {
+        let first = document(&w, "0.36");
+        w.write(async |tx| {
+            prices::publish::publish(tx, at("00:00"), w.book, Terms::default(), &first).await
+        })
+        .await
+        .unwrap();
+        w.seen(&w.guest("a"), Running, at("10:00")).await;
+        let draft = draft(&w, "0.72").await;
+        let found = run(&w, &ask(draft, "11:00", "12:30")).await.unwrap();
+        let amounts = [found.tenants[0].charged, found.tenants[0].simulated, found.difference];
+        assert_eq!(amounts.map(|amount| amount.0), [540_000, 1_080_000, 540_000]);
+        let mut later = ask(draft, "11:00", "12:30");
+        later.effective_at = Some(at("12:00"));
+        assert_eq!(run(&w, &later).await.unwrap().difference.0, 180_000);
+        let mut named = ask(draft, "11:00", "12:30");
+        named.tenants = Some(vec![]);
+        assert_eq!(run(&w, &named).await.unwrap().tenants, []);
+    }
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    for w in World::each().await {
+        let draft = draft(&w, "0.36").await;
+        let field = async |ask: Ask| run(&w, &ask).await.unwrap_err().field.unwrap_or_default();
+        assert_eq!(field(ask(draft, "10:00", "10:00")).await, "until");
+        assert_eq!(field(ask(draft, "10:00", "14:01")).await, "until");
+        let ages = Ask { from: Timestamp::from_ms(0), ..ask(draft, "10:00", "11:00") };
+        assert_eq!(field(ages).await, "until");
+        let stranger = Ask { tenants: Some(vec![TenantId::new()]), ..ask(draft, "10:00", "11:00") };
+        assert_eq!(field(stranger).await, "tenants");
+        assert_eq!(field(ask(PriceDraftId::new(), "10:00", "11:00")).await, "draft_id");
+        let wrong = self::draft(&w, "-1").await;
+        assert_eq!(field(ask(wrong, "10:00", "11:00")).await, "rates");
+    }
+}
