@@ -43,6 +43,7 @@ pub struct Ask {
 
 /// Amounts with tax.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PriceSimulated)]
 pub struct Simulated {
     pub tenant_id: TenantId,
     /// What the period's use costs as prices are.
@@ -54,6 +55,7 @@ pub struct Simulated {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PriceSimulation)]
 pub struct Simulation {
     pub draft_id: PriceDraftId,
     pub price_book_id: PriceBookId,

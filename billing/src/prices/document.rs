@@ -51,6 +51,7 @@ impl Document {
 /// Over what tiers, blocks and the free allowance of a month are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PriceScope)]
 pub enum Scope {
     /// Each resource for itself.
     Resource,
@@ -72,6 +73,7 @@ impl Scope {
 /// closes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PriceMinimum)]
 pub struct Minimum {
     pub amount: Micros,
     pub per: Scope,

@@ -22,6 +22,7 @@ use utoipa::ToSchema;
 /// A part of a month's measure, in what the price is per (hours of use, GiB, …).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PriceTier)]
 pub struct Tier {
     /// Including; none in the last tier only.
     #[serde(default, skip_serializing_if = "Option::is_none")]

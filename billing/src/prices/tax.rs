@@ -10,6 +10,7 @@ const MILLION: i128 = 1_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PriceTaxMode)]
 pub enum TaxMode {
     /// Prices are gross: what is charged is the price, and tax is a part of it.
     #[default]
@@ -30,6 +31,7 @@ impl TaxMode {
 /// None by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PriceTax)]
 pub struct Tax {
     pub mode: TaxMode,
     /// Of the net amount: "0.06" is 6 %.

@@ -159,7 +159,7 @@ export const useCreatePriceBook = () =>
 /** A copy of what is in force. */
 export const useCreatePriceDraft = (bookId: string) =>
   useAction(
-    (_: undefined) =>
+    () =>
       once(["create-price-draft", bookId], (header) =>
         client.POST("/v1/price-books/{id}/drafts", {
           body: {},
@@ -178,7 +178,7 @@ export const useReplacePriceDraft = (id: string, bookId: string) =>
 
 export const useCheckPriceDraft = (id: string, bookId: string) =>
   useAction(
-    (_: undefined) => unwrap(client.POST("/v1/price-drafts/{id}/check", { params: path(id) })),
+    () => unwrap(client.POST("/v1/price-drafts/{id}/check", { params: path(id) })),
     [keys.priceDraft(id), keys.priceDrafts(bookId)],
   );
 
@@ -195,6 +195,13 @@ export const useDiscardPriceDraft = (bookId: string) =>
   useAction(
     (id: string) => unwrap(client.DELETE("/v1/price-drafts/{id}", { params: path(id) })),
     [keys.priceDrafts(bookId)],
+  );
+
+/** Changes nothing. */
+export const useSimulatePrices = () =>
+  useAction(
+    (body: Schemas["SimulatePrices"]) => unwrap(client.POST("/v1/prices/simulate", { body })),
+    [],
   );
 
 export const useCreatePriceOverride = (tenantId: string) =>

@@ -44,6 +44,7 @@ export type PriceRate = Schemas["PriceRate"];
 export type PriceTax = Schemas["PriceTax"];
 export type PriceDraft = Schemas["PriceDraft"];
 export type PriceCheck = Schemas["PriceCheck"];
+export type PriceSimulation = Schemas["PriceSimulation"];
 export type PriceOverride = Schemas["PriceOverride"];
 export type Change = Schemas["ChangeEvent"];
 export type ProblemDetails = Schemas["Problem"];

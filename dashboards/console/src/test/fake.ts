@@ -15,6 +15,10 @@ import type {
   Notice,
   Operation,
   PriceBook,
+  PriceDraft,
+  PriceOverride,
+  PriceRate,
+  PriceVersion,
   Quota,
   QuotaRequest,
   Reconciler,
@@ -224,8 +228,45 @@ export const users: User[] = [
   { id: id(2), login: "ada@acme.example", role: "member", tenant_id: id(10), created_at: ago(88_000), has_password: true },
 ];
 
+const rates: PriceRate[] = [
+  { id: "small", component: "instance.compute", where: { flavor: id(20) }, price: "0.360000000" },
+  { id: "gold", component: "instance.compute", where: { labels: { tier: "gold" }, region: "north" }, price: "0.720000000" },
+  { id: "out", component: "instance.net_tx", unit: 1_073_741_824, free: 10, graduated: [{ up_to: 90, price: "0.800000000" }, { price: "0.500000000" }], minimum: { amount: "5.000000", per: "tenant" } },
+];
+
+const version = (n: number, since_s: number, over: Partial<PriceVersion> = {}): PriceVersion => ({
+  id: id(600 + n),
+  number: n,
+  effective_at: ago(since_s),
+  published_at: ago(since_s + 60),
+  kind: "regular",
+  reason: "",
+  tax: { mode: "on_top", rate: "0.060000" },
+  rates,
+  prices: [],
+  ...over,
+});
+
 export const priceBooks: PriceBook[] = [
-  { id: id(60), name: "standard", currency: "CNY", created_at: ago(900_000), versions: [] },
+  { id: id(60), name: "standard", currency: "CNY", tenant_id: null, created_at: ago(900_000), versions: [version(1, 900_000), version(2, -86_400), version(3, 450_000, { kind: "correction", reason: "the price of small was typed wrong" })] },
+  { id: id(61), name: "acme's own", currency: "CNY", tenant_id: id(10), created_at: ago(9_000), versions: [] },
+];
+
+export const priceDrafts: PriceDraft[] = [
+  {
+    id: id(610), price_book_id: id(60), revision: 3, is_checked: true, actor: "operator", updated_at: ago(300),
+    document: { tax: { mode: "included", rate: "0.000000" }, rates },
+    checks: [
+      { severity: "error", code: "negative", rate: "small", message: "the price of small is negative" },
+      { severity: "warning", code: "no_price", rate: null, message: "instances of flavor m1.large have no price: they are free" },
+    ],
+  },
+  { id: id(611), price_book_id: id(60), revision: 1, is_checked: true, actor: "operator", updated_at: ago(30), document: { tax: { mode: "included", rate: "0.000000" }, rates }, checks: [] },
+];
+
+export const priceOverrides: PriceOverride[] = [
+  { tenant_id: id(10), number: 1, price_version_id: id(620), from: ago(800_000), to: ago(400_000), tax: { mode: "included", rate: "0.000000" }, rates: rates.slice(0, 1), reason: "a trial", actor: "operator", created_at: ago(800_000) },
+  { tenant_id: id(10), number: 2, price_version_id: id(621), from: ago(300_000), to: null, tax: { mode: "included", rate: "0.000000" }, rates: rates.slice(0, 2), reason: "a pilot, until the contract is signed", actor: "operator", created_at: ago(300_000) },
 ];
 
 // The description leaves it open, which the generator takes for "empty".
@@ -307,6 +348,7 @@ export const notFound: FakeAnswer = {
 const LISTS: Record<string, unknown[]> = {
   tenants, flavors, images, hosts, servers, instances, operations, alerts, notices, users, audit,
   "quota-requests": quotaRequests, "rule-groups": ruleGroups, "price-books": priceBooks,
+  "price-drafts": priceDrafts,
 };
 
 /** What the server would answer to a GET; who asks decides what is there. */
@@ -333,6 +375,10 @@ export function fakeGet(url: URL, me: Me | null): FakeAnswer {
   if (kind === "tenants" && part === "bill") return ok(bill);
   if (kind === "costs") return ok(costs(url.searchParams.get("group") ?? "resource"));
   if (kind === "invoices" && key === undefined) return ok(page(invoices));
+  if (kind === "tenants" && part === "price-overrides") return ok(page(priceOverrides));
+  if (kind === "price-books" && part === "drafts") {
+    return ok(page(priceDrafts.filter(({ price_book_id }) => price_book_id === key)));
+  }
   if (part === "console-log") return ok({ tail: consoleTail, at: ago(4) });
   if (kind === "quota-requests" && url.searchParams.get("state") === "pending") {
     return ok(page(quotaRequests.filter(({ state }) => state === "pending")));

@@ -28,6 +28,7 @@ import { useConfirm } from "../../components/useConfirm";
 import { checkedAs } from "./checks";
 import { fromText, toText } from "./document";
 import { RateTable } from "./RateTable";
+import { SimulatePanel } from "./SimulatePanel";
 import { TaxLine } from "./TaxLine";
 
 const Editor = lazy(() => import("../../components/editor/YamlEditor"));
@@ -68,6 +69,7 @@ function Details({ draft, flavors }: { draft: PriceDraft; flavors: readonly Flav
       <Stack gap="lg">
         <Checks draft={draft} />
         <EditorPanel key={draft.revision} draft={draft} flavors={flavors} />
+        <SimulatePanel draftId={draft.id} />
         <Panel
           title={t("price.rates")}
           aside={<TaxLine tax={draft.document.tax} />}

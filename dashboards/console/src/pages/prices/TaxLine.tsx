@@ -11,13 +11,13 @@ function percent(rate: string): string {
   return `${text.slice(0, -4)}.${text.slice(-4)}`.replace(/\.?0+$/, "");
 }
 
-export function TaxLine({ tax }: { tax: PriceTax }) {
+export function TaxLine({ tax }: { tax: PriceTax | undefined }) {
   const { t } = useTranslation();
-  const rate = percent(tax.rate);
+  const rate = percent(tax?.rate ?? "0");
   const words =
     rate === "0"
       ? t("price.tax.none")
-      : tax.mode === "on_top"
+      : tax?.mode === "on_top"
         ? t("price.tax.onTop", { rate })
         : t("price.tax.included", { rate });
   return (
