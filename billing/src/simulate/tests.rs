@@ -48,7 +48,7 @@ async fn a_simulation_is_what_publishing_comes_to() {
         w.seen(&b, Absent, at("12:20")).await;
         w.seen(&a, Absent, at("13:00")).await;
         w.rate(at("13:05")).await;
-        let posted = "SELECT CAST(SUM(amount_micros) AS BIGINT) FROM rated_lines";
+        let posted = "SELECT CAST(SUM(net + tax) AS BIGINT) FROM charges";
         let was = w.scalar(posted).await;
         let draft = draft(&w, "0.13").await;
         let mut asked = ask(draft, "09:00", "14:00");
