@@ -102,7 +102,10 @@ async fn two_models_or_a_number_for_a_price_are_named() {
         ] {
             let body = json!({ "document": { "rates": [rate] } });
             let problem = test.operator.post(&drafts, &body).await.expect(400);
-            assert!(problem["field"].as_str().unwrap().starts_with("document.rates[0]"), "{problem}");
+            assert!(
+                problem["field"].as_str().unwrap().starts_with("document.rates[0]"),
+                "{problem}"
+            );
             assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
         }
         test.server.stop().await;
