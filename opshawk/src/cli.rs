@@ -58,7 +58,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         {
             local::create_token(create).await
         }
-        Command::Billing { command } => billing(command).await,
+        Command::Billing { command } => billing(command, connection).await,
         Command::Bmc { command: args::BmcCommand::Probe(probe) } => {
             commands::bmc::probe(&probe, connection.output).await
         }
@@ -66,10 +66,16 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// None of it asks a server.
-async fn billing(command: args::BillingCommand) -> Result<(), Failure> {
+/// All but one work without a server.
+async fn billing(
+    command: args::BillingCommand,
+    connection: args::Connection,
+) -> Result<(), Failure> {
     use args::BillingCommand;
     match command {
+        close @ BillingCommand::Close(_) => {
+            commands::run(Command::Billing { command: close }, connection).await
+        }
         BillingCommand::Replay(run) => commands::billing::replay(run).await,
         BillingCommand::Rebuild(run) => metering::rebuild(run).await,
         BillingCommand::Findings(run) => metering::findings(run).await,

@@ -100,7 +100,7 @@ pub async fn run(command: Command, mut connection: Connection) -> Result<(), Fai
         | Command::Doctor(_)
         | Command::Restore(_)
         | Command::Openapi
-        | Command::Billing { command: BillingCommand::Replay(_) | BillingCommand::Rebuild(_) }
+        | Command::Billing { .. }
         | Command::Bmc { .. } => unreachable!("handled without a server"),
     }
 }

@@ -431,6 +431,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was used between two instants and is charged, in groups. It can be read again at any time,
+         *     and adds up to the lines that were rated.
+         */
+        get: operations["get_costs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/costs.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as CSV. */
+        get: operations["get_costs_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -760,6 +797,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Newest first; a member sees its own tenant's. */
+        get: operations["list_invoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The invoice with its lines. */
+        get: operations["get_invoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{id}/credit-notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes back a part of the invoice, never more than is left of it, and gives it to the tenant's
+         *     account.
+         */
+        post: operations["create_credit_note"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{id}/files/{format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The invoice as a file: `json` as it was issued, `html` fit for print, `csv` in the columns of
+         *     FOCUS 1.2, `pdf` where this program was built with it. Its bytes never change.
+         */
+        get: operations["download_invoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/ledger/verify": {
         parameters: {
             query?: never;
@@ -915,8 +1026,25 @@ export interface paths {
         /** All price books; a member sees the one it pays by. */
         get: operations["list_price_books"];
         put?: never;
-        /** Makes a book with its first version. */
+        /** Makes a book, with its first version where prices are given. */
         post: operations["create_price_book"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/price-books/{id}/drafts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A book's drafts, the oldest first. */
+        get: operations["list_price_drafts"];
+        put?: never;
+        post: operations["create_price_draft"];
         delete?: never;
         options?: never;
         head?: never;
@@ -934,6 +1062,74 @@ export interface paths {
         put?: never;
         /** Publishes a version; it can't be changed afterwards. */
         post: operations["create_price_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/price-drafts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_price_draft"];
+        /** Takes the place of what the draft says; what was found in it is forgotten. */
+        put: operations["replace_price_draft"];
+        post?: never;
+        delete: operations["discard_price_draft"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/price-drafts/{id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Looks for errors, which keep it from being published, and for warnings. */
+        post: operations["check_price_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/price-drafts/{id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publishes a checked draft, and ends it. The version can't be changed afterwards. */
+        post: operations["publish_price_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/prices/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a past period costs each tenant as prices are, and under a draft. Nothing is posted. */
+        post: operations["simulate_prices"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1334,7 +1530,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes the price book that it pays by. */
+        /** Changes its name, or the price book that it pays by. */
         patch: operations["patch_tenant"];
         trace?: never;
     };
@@ -1470,6 +1666,80 @@ export interface paths {
         get: operations["list_ledger"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/months": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tenant's closed months, newest first. */
+        get: operations["list_months"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/months/{month}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Closes a month that has ended without waiting for its grace, and issues its invoice. Facts of the
+         *     month that come later are on the next invoice. A month that is closed already stays as it is.
+         */
+        post: operations["close_month"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/price-overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * In the order they were made, with those that ended; of two that are valid the later made goes
+         *     first.
+         */
+        get: operations["list_price_overrides"];
+        put?: never;
+        post: operations["create_price_override"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/price-overrides/{number}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends it early. */
+        post: operations["end_price_override"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1828,10 +2098,73 @@ export interface components {
              */
             topic: string;
         };
+        ClosedMonth: {
+            closed_at: components["schemas"]["Timestamp"];
+            ended_at: components["schemas"]["Timestamp"];
+            invoice_id?: components["schemas"]["InvoiceId"] | null;
+            /** @description `YYYY-MM` in the tenant's billing zone. */
+            month: string;
+        };
         ConsoleLog: {
             at?: components["schemas"]["Timestamp"] | null;
             /** @description The last of what the serial port printed. */
             tail: string;
+        };
+        Content: {
+            /** @description ISO 4217. */
+            currency: string;
+            /**
+             * Format: int32
+             * @description The currency's digits after the point.
+             */
+            digits: number;
+            id: components["schemas"]["InvoiceId"];
+            issued_at: components["schemas"]["Timestamp"];
+            issuer: components["schemas"]["Issuer"];
+            /** @description Of the printed forms, where nobody asks for another. */
+            language: components["schemas"]["Language"];
+            /** @description In order of month, resource and time. */
+            lines: components["schemas"]["Line"][];
+            /** @description `YYYY-MM` in `timezone`. */
+            month: string;
+            /** @description As printed: `INV-000042`. */
+            number: string;
+            party: components["schemas"]["Party"];
+            period_from: components["schemas"]["Timestamp"];
+            period_to: components["schemas"]["Timestamp"];
+            sums: components["schemas"]["Sums"];
+            /** @description IANA name, whose calendar makes the months. */
+            timezone: string;
+            /**
+             * Format: int32
+             * @description Of this shape: 1.
+             */
+            version: number;
+        };
+        CostReport: {
+            from: components["schemas"]["Timestamp"];
+            group: components["schemas"]["Group"];
+            /** @description By day in order of time, otherwise the dearest first. */
+            rows: components["schemas"]["CostRow"][];
+            to: components["schemas"]["Timestamp"];
+            /** @description One a currency. */
+            totals: components["schemas"]["CostTotal"][];
+        };
+        CostRow: {
+            /** @description ISO 4217. */
+            currency: string;
+            /** @description The resource's or tenant's id, the component, or the day as `YYYY-MM-DD`. */
+            key: string;
+            /** @description As it was called last; the key where it has no name. */
+            name: string;
+            net: components["schemas"]["Micros"];
+            tax: components["schemas"]["Micros"];
+            usage: components["schemas"]["Usage"][];
+        };
+        CostTotal: {
+            currency: string;
+            net: components["schemas"]["Micros"];
+            tax: components["schemas"]["Micros"];
         };
         CreateBonus: {
             /** @description In the account's currency; above zero. */
@@ -1845,6 +2178,14 @@ export interface components {
             entries: components["schemas"]["Entry"][];
             memo?: string;
             reason: string;
+        };
+        /** @description Either `total`, of which tax is its share, or `net` and `tax`. */
+        CreateCreditNote: {
+            net?: components["schemas"]["Micros"] | null;
+            /** @description Why; the tenant reads it. */
+            reason: string;
+            tax?: components["schemas"]["Micros"] | null;
+            total?: components["schemas"]["Micros"] | null;
         };
         CreateExemption: {
             from?: components["schemas"]["Timestamp"] | null;
@@ -1893,7 +2234,25 @@ export interface components {
             currency: string;
             effective_at?: components["schemas"]["Timestamp"] | null;
             name: string;
-            prices: components["schemas"]["Price"][];
+            /**
+             * @description Of its first version: standard prices. Without any the book begins empty, to be filled by a
+             *     draft.
+             */
+            prices?: components["schemas"]["Price"][];
+            tenant_id?: components["schemas"]["TenantId"] | null;
+        };
+        CreatePriceDraft: {
+            document?: components["schemas"]["PriceDocument"] | null;
+        };
+        CreatePriceOverride: {
+            /** @description It may begin in the past; what was posted since is rated again, and adjusted. */
+            correction?: boolean;
+            from?: components["schemas"]["Timestamp"] | null;
+            /** @description What its book prices otherwise; the book prices the rest. */
+            rates: components["schemas"]["PriceRate"][];
+            reason: string;
+            tax?: components["schemas"]["PriceTax"] | null;
+            to?: components["schemas"]["Timestamp"] | null;
         };
         CreatePriceVersion: {
             effective_at?: components["schemas"]["Timestamp"] | null;
@@ -1938,6 +2297,11 @@ export interface components {
             currency?: string;
             name: string;
             price_book_id?: components["schemas"]["PriceBookId"] | null;
+            /**
+             * @description IANA name; its calendar makes the tenant's billing months for good. As set for new accounts
+             *     where not given.
+             */
+            timezone?: string | null;
         };
         CreateToken: {
             name: string;
@@ -1990,6 +2354,21 @@ export interface components {
             code?: string | null;
             id: components["schemas"]["VoucherId"];
         };
+        CreditNote: {
+            id: components["schemas"]["CreditNoteId"];
+            invoice_id: components["schemas"]["InvoiceId"];
+            issued_at: components["schemas"]["Timestamp"];
+            ledger_transaction_id: components["schemas"]["LedgerTransactionId"];
+            net: components["schemas"]["Micros"];
+            /** @description As printed: `CN-000007`. Numbers have no gaps. */
+            number: string;
+            reason: string;
+            tax: components["schemas"]["Micros"];
+            /** @description `net` plus `tax`. */
+            total: components["schemas"]["Micros"];
+        };
+        /** Format: uuid */
+        CreditNoteId: string;
         /** @description What a shortage stops next of a tenant. */
         Cut: {
             /** @description When; in the past where it waits. */
@@ -2054,6 +2433,10 @@ export interface components {
         DiskFormat: "qcow2" | "raw";
         /** @enum {string} */
         EffectivePower: "running" | "paused" | "stopped" | "absent";
+        EndPriceOverride: {
+            at?: components["schemas"]["Timestamp"] | null;
+            reason: string;
+        };
         Entry: {
             account: components["schemas"]["Account"];
             /** @description Above zero. */
@@ -2097,6 +2480,11 @@ export interface components {
         };
         /** Format: uuid */
         FlavorId: string;
+        /**
+         * @description What makes a row.
+         * @enum {string}
+         */
+        Group: "resource" | "component" | "day" | "tenant";
         /**
          * @description What the tenant's standing does to it.
          * @enum {string}
@@ -2277,11 +2665,54 @@ export interface components {
         InstanceId: string;
         /** @enum {string} */
         InstanceState: "pending" | "building" | "running" | "paused" | "stopped" | "absent" | "failed" | "unknown";
+        /** @description An invoice without its lines. */
+        Invoice: {
+            /** @description Taken back by credit notes. */
+            credited: components["schemas"]["Micros"];
+            /** @description ISO 4217. */
+            currency: string;
+            /**
+             * Format: int32
+             * @description Digits of the currency after the point.
+             */
+            digits: number;
+            id: components["schemas"]["InvoiceId"];
+            issued_at: components["schemas"]["Timestamp"];
+            /** @description `YYYY-MM` in the tenant's billing zone. */
+            month: string;
+            net: components["schemas"]["Micros"];
+            /** @description As printed: `INV-000042`. Numbers of a series have no gaps. */
+            number: string;
+            /** @description What the total has more than its lines: less than half of the currency's smallest amount. */
+            rounding: components["schemas"]["Micros"];
+            tax: components["schemas"]["Micros"];
+            tenant_id: components["schemas"]["TenantId"];
+            /** @description `net` plus `tax`, payable in the currency. */
+            total: components["schemas"]["Micros"];
+        };
+        InvoiceDetail: components["schemas"]["Invoice"] & {
+            /** @description What it says, as it was frozen. */
+            content: components["schemas"]["Content"];
+            credit_notes: components["schemas"]["CreditNote"][];
+        };
+        /** Format: uuid */
+        InvoiceId: string;
+        /** @description Who bills. */
+        Issuer: {
+            address: string;
+            name: string;
+            tax_id: string;
+        };
         /**
          * @description What a transaction is about.
          * @enum {string}
          */
         Kind: "recharge" | "bonus" | "bonus_end" | "voucher" | "charge" | "close" | "rounding" | "hold" | "hold_end" | "refund" | "credit_note" | "correction";
+        /**
+         * @description Of the printed forms.
+         * @enum {string}
+         */
+        Language: "en" | "zh-CN";
         /** @description What was posted, and where it leaves the tenant. */
         LedgerPosting: {
             balance: components["schemas"]["Balance"];
@@ -2289,6 +2720,36 @@ export interface components {
         };
         /** Format: uuid */
         LedgerTransactionId: string;
+        Line: {
+            /** @description It corrects what was charged for a time that had passed already. */
+            adjustment: boolean;
+            /** @description What of the resource: `instance.compute`, `instance.disk`. */
+            component: string;
+            /** @description By its name; empty where the component has none. */
+            flavor: string;
+            from: components["schemas"]["Timestamp"];
+            /** @description `YYYY-MM`: an earlier month than the invoice's came late, and is settled here. */
+            month: string;
+            net: components["schemas"]["Micros"];
+            price_version_id: string;
+            /**
+             * Format: int64
+             * @description Units; below zero where it takes back.
+             */
+            quantity: number;
+            /** @description What the price stands under in its version. */
+            rate: string;
+            resource_id: string;
+            /** @description `instance`. */
+            resource_kind: string;
+            resource_name: string;
+            tax: components["schemas"]["Micros"];
+            to: components["schemas"]["Timestamp"];
+            /** @description Per unit and hour. */
+            unit_price: components["schemas"]["Nanos"];
+            /** @description "instance web-1, flavor small". */
+            what: string;
+        };
         /** @description A person's login. */
         Login: {
             login: string;
@@ -2307,14 +2768,6 @@ export interface components {
         };
         /** @description An amount in the account's currency, a decimal string with up to six decimals. */
         Micros: string;
-        /**
-         * @description What a month costs at least where anything of it was used; the rest is charged when the month
-         *     closes.
-         */
-        Minimum: {
-            amount: components["schemas"]["Micros"];
-            per: components["schemas"]["Scope"];
-        };
         /** @description A price in the book's currency, a decimal string with up to nine decimals. */
         Nanos: string;
         /** @description What was told to people, and how that went. */
@@ -2431,6 +2884,17 @@ export interface components {
                 target_id: string;
                 target_kind: string;
                 tenant_id?: components["schemas"]["TenantId"] | null;
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
+        Page_ClosedMonth: {
+            items: {
+                closed_at: components["schemas"]["Timestamp"];
+                ended_at: components["schemas"]["Timestamp"];
+                invoice_id?: components["schemas"]["InvoiceId"] | null;
+                /** @description `YYYY-MM` in the tenant's billing zone. */
+                month: string;
             }[];
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
@@ -2574,6 +3038,34 @@ export interface components {
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
         };
+        Page_Invoice: {
+            items: {
+                /** @description Taken back by credit notes. */
+                credited: components["schemas"]["Micros"];
+                /** @description ISO 4217. */
+                currency: string;
+                /**
+                 * Format: int32
+                 * @description Digits of the currency after the point.
+                 */
+                digits: number;
+                id: components["schemas"]["InvoiceId"];
+                issued_at: components["schemas"]["Timestamp"];
+                /** @description `YYYY-MM` in the tenant's billing zone. */
+                month: string;
+                net: components["schemas"]["Micros"];
+                /** @description As printed: `INV-000042`. Numbers of a series have no gaps. */
+                number: string;
+                /** @description What the total has more than its lines: less than half of the currency's smallest amount. */
+                rounding: components["schemas"]["Micros"];
+                tax: components["schemas"]["Micros"];
+                tenant_id: components["schemas"]["TenantId"];
+                /** @description `net` plus `tax`, payable in the currency. */
+                total: components["schemas"]["Micros"];
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
         Page_Notice: {
             items: {
                 body: string;
@@ -2639,6 +3131,46 @@ export interface components {
                 tenant_id?: components["schemas"]["TenantId"] | null;
                 /** @description In the order of their publication. */
                 versions: components["schemas"]["PriceVersion"][];
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
+        Page_PriceDraft: {
+            items: {
+                /** @description Who changed it last. */
+                actor: string;
+                checks: components["schemas"]["PriceCheck"][];
+                document: components["schemas"]["PriceDocument"];
+                id: components["schemas"]["PriceDraftId"];
+                /** @description Whether `checks` are of this document. */
+                is_checked: boolean;
+                price_book_id: components["schemas"]["PriceBookId"];
+                /**
+                 * Format: int64
+                 * @description Raised by each change; a change names the one that it was made on.
+                 */
+                revision: number;
+                updated_at: components["schemas"]["Timestamp"];
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
+        Page_PriceOverride: {
+            items: {
+                actor: string;
+                created_at: components["schemas"]["Timestamp"];
+                from: components["schemas"]["Timestamp"];
+                /**
+                 * Format: int64
+                 * @description From 1; of two that are valid the higher goes first.
+                 */
+                number: number;
+                price_version_id: components["schemas"]["PriceVersionId"];
+                rates: components["schemas"]["PriceRate"][];
+                reason: string;
+                tax: components["schemas"]["PriceTax"];
+                tenant_id: components["schemas"]["TenantId"];
+                to?: components["schemas"]["Timestamp"] | null;
             }[];
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
@@ -2789,13 +3321,20 @@ export interface components {
         };
         /** @enum {string} */
         Part: "disk" | "kernel" | "ramdisk";
+        /** @description Who is billed. */
+        Party: {
+            name: string;
+            tenant_id: components["schemas"]["TenantId"];
+        };
         PatchHost: {
             /** @description `disabled` takes no new instances. */
             state: components["schemas"]["HostState"];
         };
         PatchTenant: {
-            /** @description What it pays by from now on. */
-            price_book_id: components["schemas"]["PriceBookId"];
+            effective_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Another name; invoices that were issued keep the old one. */
+            name?: string | null;
+            price_book_id?: components["schemas"]["PriceBookId"] | null;
         };
         PostHold: {
             net: components["schemas"]["Micros"];
@@ -2835,6 +3374,63 @@ export interface components {
         };
         /** Format: uuid */
         PriceBookId: string;
+        /** @description One thing that was found in a document. */
+        PriceCheck: {
+            /** @description Names what it is about: `overlap`, `unknown_component`, … */
+            code: string;
+            message: string;
+            /** @description The rate's id; none where it is about the whole. */
+            rate?: string | null;
+            severity: components["schemas"]["PriceCheckSeverity"];
+        };
+        /** @enum {string} */
+        PriceCheckSeverity: "error" | "warning";
+        PriceDocument: {
+            rates: components["schemas"]["PriceRate"][];
+            tax?: components["schemas"]["PriceTax"];
+        };
+        PriceDraft: {
+            /** @description Who changed it last. */
+            actor: string;
+            checks: components["schemas"]["PriceCheck"][];
+            document: components["schemas"]["PriceDocument"];
+            id: components["schemas"]["PriceDraftId"];
+            /** @description Whether `checks` are of this document. */
+            is_checked: boolean;
+            price_book_id: components["schemas"]["PriceBookId"];
+            /**
+             * Format: int64
+             * @description Raised by each change; a change names the one that it was made on.
+             */
+            revision: number;
+            updated_at: components["schemas"]["Timestamp"];
+        };
+        /** Format: uuid */
+        PriceDraftId: string;
+        /**
+         * @description What a month costs at least where anything of it was used; the rest is charged when the month
+         *     closes.
+         */
+        PriceMinimum: {
+            amount: components["schemas"]["Micros"];
+            per: components["schemas"]["PriceScope"];
+        };
+        PriceOverride: {
+            actor: string;
+            created_at: components["schemas"]["Timestamp"];
+            from: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description From 1; of two that are valid the higher goes first.
+             */
+            number: number;
+            price_version_id: components["schemas"]["PriceVersionId"];
+            rates: components["schemas"]["PriceRate"][];
+            reason: string;
+            tax: components["schemas"]["PriceTax"];
+            tenant_id: components["schemas"]["TenantId"];
+            to?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description As it is written. */
         PriceRate: {
             /** @description What it prices, such as `instance.compute`. */
@@ -2845,21 +3441,77 @@ export interface components {
              */
             free?: number | null;
             /** @description Each part of the month's use at its tier's price. */
-            graduated?: components["schemas"]["Tier"][] | null;
+            graduated?: components["schemas"]["PriceTier"][] | null;
             /** @description Names it in its version, on lines and invoices. */
             id: string;
-            minimum?: components["schemas"]["Minimum"] | null;
+            minimum?: components["schemas"]["PriceMinimum"] | null;
             package?: components["schemas"]["PriceBlock"] | null;
             price?: components["schemas"]["Nanos"] | null;
-            scope?: components["schemas"]["Scope"] | null;
+            scope?: components["schemas"]["PriceScope"] | null;
             /**
              * Format: int64
              * @description How much the price is for: 1 where it is left out.
              */
             unit?: number | null;
             /** @description The whole month's use at the price of the tier that it ends in; charged at the month's close. */
-            volume?: components["schemas"]["Tier"][] | null;
-            where?: components["schemas"]["Selector"];
+            volume?: components["schemas"]["PriceTier"][] | null;
+            where?: components["schemas"]["PriceSelector"];
+        };
+        /**
+         * @description Over what tiers, blocks and the free allowance of a month are counted.
+         * @enum {string}
+         */
+        PriceScope: "resource" | "tenant";
+        /** @description All of it must match; the empty one matches everything. */
+        PriceSelector: {
+            /** @description A flavor's id. */
+            flavor?: string | null;
+            labels?: {
+                [key: string]: string;
+            };
+            region?: string | null;
+        };
+        /** @description Amounts with tax. */
+        PriceSimulated: {
+            /** @description What the period's use costs as prices are. */
+            charged: components["schemas"]["Micros"];
+            /** @description `simulated` - `charged`. */
+            difference: components["schemas"]["Micros"];
+            /** @description What it would cost. */
+            simulated: components["schemas"]["Micros"];
+            tenant_id: components["schemas"]["TenantId"];
+        };
+        PriceSimulation: {
+            currency: string;
+            /** @description Of all of them. */
+            difference: components["schemas"]["Micros"];
+            draft_id: components["schemas"]["PriceDraftId"];
+            effective_at: components["schemas"]["Timestamp"];
+            from: components["schemas"]["Timestamp"];
+            price_book_id: components["schemas"]["PriceBookId"];
+            /** @description By their ids. */
+            tenants: components["schemas"]["PriceSimulated"][];
+            until: components["schemas"]["Timestamp"];
+        };
+        /** @description None by default. */
+        PriceTax: {
+            mode: components["schemas"]["PriceTaxMode"];
+            /**
+             * @description Of the net amount: "0.06" is 6 %.
+             * @example 0.06
+             */
+            rate: string;
+        };
+        /** @enum {string} */
+        PriceTaxMode: "included" | "on_top";
+        /** @description A part of a month's measure, in what the price is per (hours of use, GiB, …). */
+        PriceTier: {
+            price: components["schemas"]["Nanos"];
+            /**
+             * Format: int64
+             * @description Including; none in the last tier only.
+             */
+            up_to?: number | null;
         };
         PriceVersion: {
             effective_at: components["schemas"]["Timestamp"];
@@ -2876,7 +3528,7 @@ export interface components {
             rates: components["schemas"]["PriceRate"][];
             /** @description Of a correction or an override; else empty. */
             reason: string;
-            tax: components["schemas"]["Tax"];
+            tax: components["schemas"]["PriceTax"];
         };
         /** Format: uuid */
         PriceVersionId: string;
@@ -2906,6 +3558,11 @@ export interface components {
             status: string;
             /** @description What the answer lacks: parts of the store that are damaged. */
             warnings?: string[] | null;
+        };
+        PublishPriceDraft: {
+            /** @description Why the past changes. What was posted since is rated again, and adjusted. */
+            correction?: string | null;
+            effective_at?: components["schemas"]["Timestamp"] | null;
         };
         PutStandingSettings: {
             /** @description Why; it is kept. */
@@ -2996,6 +3653,14 @@ export interface components {
             /** @description Why. */
             answer: string;
         };
+        ReplacePriceDraft: {
+            document: components["schemas"]["PriceDocument"];
+            /**
+             * Format: int64
+             * @description The one that the change was made on.
+             */
+            revision: number;
+        };
         /** @enum {string} */
         Resource: "instances" | "vcpus" | "memory_mib" | "disk_gib" | "public_ips" | "volumes" | "snapshots" | "routers" | "networks" | "security_groups" | "key_pairs";
         /** @enum {string} */
@@ -3010,25 +3675,6 @@ export interface components {
             /** @description `api`, or `file:` and the rule file it comes from. */
             source: string;
             updated_at: components["schemas"]["Timestamp"];
-        };
-        /**
-         * @description Over what tiers, blocks and the free allowance of a month are counted.
-         * @enum {string}
-         */
-        Scope: "resource" | "tenant";
-        /** @description All of it must match; the empty one matches everything. */
-        Selector: {
-            /**
-             * @description A flavor's id.
-             * @default null
-             */
-            flavor: string | null;
-            /** @default {} */
-            labels: {
-                [key: string]: string;
-            };
-            /** @default null */
-            region: string | null;
         };
         Sensor: {
             /** Format: int64 */
@@ -3097,6 +3743,15 @@ export interface components {
             password: string;
             token: string;
         };
+        SimulatePrices: {
+            draft_id: components["schemas"]["PriceDraftId"];
+            effective_at?: components["schemas"]["Timestamp"] | null;
+            from: components["schemas"]["Timestamp"];
+            /** @description All that pay by the draft's book where not given. */
+            tenant_ids?: components["schemas"]["TenantId"][] | null;
+            /** @description At most 366 days after `from`, and not in the future. */
+            until: components["schemas"]["Timestamp"];
+        };
         /**
          * @description Which pocket is emptied first.
          * @enum {string}
@@ -3152,6 +3807,18 @@ export interface components {
         };
         /** Format: uuid */
         StreamId: string;
+        /** @description In the ledger's micro-units where not said otherwise. */
+        Sums: {
+            /** @description Of the lines. */
+            lines_net: components["schemas"]["Micros"];
+            lines_tax: components["schemas"]["Micros"];
+            /** @description `total` minus `tax`, in the currency's digits as they are. */
+            net: components["schemas"]["Micros"];
+            /** @description `total` minus the lines. */
+            rounding: components["schemas"]["Micros"];
+            tax: components["schemas"]["Micros"];
+            total: components["schemas"]["Micros"];
+        };
         SystemInfo: {
             /** @description Whether the web console is in this build. */
             console: boolean;
@@ -3164,17 +3831,6 @@ export interface components {
             started_at: components["schemas"]["Timestamp"];
             version: string;
         };
-        /** @description None by default. */
-        Tax: {
-            mode: components["schemas"]["TaxMode"];
-            /**
-             * @description Of the net amount: "0.06" is 6 %.
-             * @example 0.06
-             */
-            rate: string;
-        };
-        /** @enum {string} */
-        TaxMode: "included" | "on_top";
         Tenant: {
             balance: components["schemas"]["Micros"];
             created_at: components["schemas"]["Timestamp"];
@@ -3187,15 +3843,6 @@ export interface components {
         };
         /** Format: uuid */
         TenantId: string;
-        /** @description A part of a month's measure, in what the price is per (hours of use, GiB, …). */
-        Tier: {
-            price: components["schemas"]["Nanos"];
-            /**
-             * Format: int64
-             * @description Including; none in the last tier only.
-             */
-            up_to?: number | null;
-        };
         /**
          * Format: date-time
          * @description An instant, RFC 3339 in UTC with milliseconds.
@@ -3230,6 +3877,13 @@ export interface components {
              */
             number: number;
             reason: string;
+        };
+        /** @description How much of a component. */
+        Usage: {
+            /** @description `instance.compute`, `instance.disk`. */
+            component: string;
+            /** @description Units times hours, with up to six decimals. */
+            unit_hours: components["schemas"]["Micros"];
         };
         User: {
             created_at: components["schemas"]["Timestamp"];
@@ -4289,6 +4943,82 @@ export interface operations {
             };
         };
     };
+    get_costs: {
+        parameters: {
+            query?: {
+                /** @description For operators: one tenant's only. A member's own where not given. */
+                tenant_id?: components["schemas"]["TenantId"];
+                /** @description From this instant on; the beginning of the month where not given. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Before this instant; now where not given. */
+                to?: components["schemas"]["Timestamp"];
+                /** @description `resource` where not given. */
+                group?: components["schemas"]["Group"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CostReport"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_costs_csv: {
+        parameters: {
+            query?: {
+                /** @description For operators: one tenant's only. A member's own where not given. */
+                tenant_id?: components["schemas"]["TenantId"];
+                /** @description From this instant on; the beginning of the month where not given. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Before this instant; now where not given. */
+                to?: components["schemas"]["Timestamp"];
+                /** @description `resource` where not given. */
+                group?: components["schemas"]["Group"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     stream_events: {
         parameters: {
             query?: never;
@@ -5163,6 +5893,146 @@ export interface operations {
             };
         };
     };
+    list_invoices: {
+        parameters: {
+            query?: {
+                /** @description For operators: one tenant's only. */
+                tenant_id?: components["schemas"]["TenantId"];
+                /** @description At most so many items (1 to 1000, 100 where not given). */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Invoice"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_invoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["InvoiceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceDetail"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_credit_note: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["InvoiceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCreditNote"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreditNote"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download_invoice: {
+        parameters: {
+            query?: {
+                /** @description Of HTML and PDF; the invoice's own where not given. */
+                language?: components["schemas"]["Language"];
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["InvoiceId"];
+                format: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     verify_ledger: {
         parameters: {
             query?: never;
@@ -5494,6 +6364,75 @@ export interface operations {
             };
         };
     };
+    list_price_drafts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PriceBookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PriceDraft"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_price_draft: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["PriceBookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePriceDraft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceDraft"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     create_price_version: {
         parameters: {
             query?: never;
@@ -5519,6 +6458,203 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PriceBook"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_price_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PriceDraftId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceDraft"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_price_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PriceDraftId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplacePriceDraft"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceDraft"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discard_price_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PriceDraftId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_price_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PriceDraftId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceDraft"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publish_price_draft: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["PriceDraftId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishPriceDraft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceVersion"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    simulate_prices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimulatePrices"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceSimulation"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -6880,6 +8016,174 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Transaction"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_months: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ClosedMonth"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_month: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClosedMonth"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_price_overrides: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PriceOverride"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_price_override: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePriceOverride"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceOverride"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_price_override: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndPriceOverride"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceOverride"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
