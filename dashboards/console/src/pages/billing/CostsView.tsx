@@ -104,7 +104,6 @@ function Days({ report }: { report: CostReport }) {
               className="cost-bar"
               role="listitem"
               aria-label={`${row.key}: ${said(row)}`}
-              tabIndex={0}
             >
               <div className="cost-bar-track">
                 <div className="cost-bar-fill" style={{ height: `${(heights[i] ?? 0) * 100}%` }} />

@@ -28,6 +28,7 @@ interface Props {
 export function RequestTable({ label, requests, ofAll = false }: Props) {
   const { t } = useTranslation();
   const tenantName = useTenantName();
+  const answerColumns = useAnswerColumns();
   const tenant: Column<QuotaRequest> = {
     id: "tenant",
     header: t("field.tenant"),
@@ -56,7 +57,7 @@ export function RequestTable({ label, requests, ofAll = false }: Props) {
       header: t("quota.request.reason"),
       cell: ({ reason }) => <Words text={reason} />,
     },
-    ...(ofAll ? [] : answerColumns(t)),
+    ...(ofAll ? [] : answerColumns),
     {
       id: "created",
       header: t("field.created"),
@@ -86,7 +87,8 @@ export function RequestTable({ label, requests, ofAll = false }: Props) {
   );
 }
 
-function answerColumns(t: ReturnType<typeof useTranslation>["t"]): Column<QuotaRequest>[] {
+function useAnswerColumns(): Column<QuotaRequest>[] {
+  const { t } = useTranslation();
   return [
     {
       id: "granted",
