@@ -3,11 +3,13 @@
 use super::world::{each, eventually};
 
 /// What a server without an agent runs; a loop that is forgotten in the wiring would be missing here.
-const LOOPS: [&str; 9] = [
+const LOOPS: [&str; 11] = [
     "alert-evaluation",
     "alert-routing",
     "bmc-targets",
     "host-liveness",
+    "ledger",
+    "months",
     "notice-delivery",
     "quota-drift",
     "rating",
