@@ -71,6 +71,9 @@ async fn a_run_looks_at_who_is_due_and_at_nobody_else() {
     }
 }
 
+/// Of a run that is to be met in its middle.
+const RUNS_MAX: usize = 20;
+
 #[tokio::test]
 async fn who_is_due_by_time_does_not_wait_for_those_that_were_touched() {
     for mut w in World::each().await {
@@ -80,28 +83,36 @@ async fn who_is_due_by_time_does_not_wait_for_those_that_were_touched() {
         w.topup(at("10:00"), "1").await;
         w.seen(&w.guest("web-1"), Running, at("10:00")).await;
         assert_eq!(w.stand(at("10:00")).await.wake_at, Some(at("11:00")));
-        touch_all(&w, &others).await;
-        // Each look takes a while: the instant comes in the middle of them.
-        let mut bus = w.bus.subscribe();
-        w.clock.set(at("10:59"));
-        let standing = StandingReconciler::new(
-            w.db.clone(),
-            w.clock.shared(),
-            w.bus.clone(),
-            w.settings.clone(),
-        );
-        let clock = w.clock.clone();
-        let run = tokio::spawn(async move { standing.run().await.unwrap() });
         let left = async || w.scalar("SELECT COUNT(*) FROM agenda WHERE stand_due_ms = 0").await;
-        while left().await > 35 {
-            tokio::task::yield_now().await;
+        // Each look takes a while: the instant comes in the middle of them. A run that was through
+        // before it came says nothing, and is made again.
+        let mut waiting = 0;
+        for _ in 0..RUNS_MAX {
+            touch_all(&w, &others).await;
+            let mut bus = w.bus.subscribe();
+            w.clock.set(at("10:59"));
+            let standing = StandingReconciler::new(
+                w.db.clone(),
+                w.clock.shared(),
+                w.bus.clone(),
+                w.settings.clone(),
+            );
+            let mut run = tokio::spawn(async move { standing.run().await.unwrap() });
+            while left().await > 35 && !run.is_finished() {
+                tokio::task::yield_now().await;
+            }
+            w.clock.set(at("11:00"));
+            let change = tokio::select! {
+                biased;
+                change = bus.recv() => change.unwrap(),
+                _ = &mut run => continue,
+            };
+            assert_eq!(change.id, w.tenant.to_string());
+            waiting = left().await;
+            run.await.unwrap();
+            break;
         }
-        clock.set(at("11:00"));
-        let change = bus.recv().await.unwrap();
-        assert_eq!(change.id, w.tenant.to_string());
-        let waiting = left().await;
         assert!(waiting > 0, "all the others came first");
-        run.await.unwrap();
         assert_eq!(left().await, 0);
     }
 }

@@ -169,7 +169,7 @@ fn read(root: Node<'_>) -> Parsed<File> {
     let names =
         Names { times, flavors: &flavors, books: &books, tenants: &tenants, resources: &resources };
     let host = map.take("host").map(|node| host(&node, &names)).transpose()?;
-    map.unsupported(&[("vouchers", "the product has no vouchers")])?;
+    map.unsupported(&[("vouchers", "files play no vouchers yet")])?;
     let steps = steps::read(&map.require("steps")?, start, &names)?;
     let last = steps.last().map_or(start, |step| step.at);
     let end = match map.take("end") {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use super::output::Format;
 use crate::config::Flags;
 
+mod billing;
 mod invoice;
 mod ledger;
 mod metering;
@@ -15,6 +16,7 @@ mod price;
 mod quota;
 mod standing;
 
+pub use billing::{BillingCommand, ReplayArgs};
 pub use invoice::{CloseArgs, CostGroup, InvoiceCommand, InvoiceFormat};
 pub use ledger::{LedgerCommand, VoucherCommand};
 pub use metering::{AnswerArgs, FindingsArgs, GapsArgs, RebuildArgs, RuleArgs, Ruling};

@@ -140,11 +140,11 @@ pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
 ];
 /// Steps of the format that come with later parts of the product.
 const LATER: [(&str, &str); 10] = [
-    ("redeem", "the product has no vouchers"),
-    ("refund", "the product has no refunds"),
-    ("hold", "the ledger has no holds"),
-    ("end_hold", "the ledger has no holds"),
-    ("correct", "the ledger has no corrections by hand"),
+    ("redeem", "files play no vouchers yet"),
+    ("refund", "files play no refunds yet"),
+    ("hold", "files play no holds yet"),
+    ("end_hold", "files play no holds yet"),
+    ("correct", "files play no corrections by hand yet"),
     ("admit", "nothing is created by the API"),
     ("rerate", "facts that come late are rated again by themselves"),
     ("leaks", "there is no leak finder"),
@@ -267,8 +267,8 @@ fn fact(node: &Node<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Action> {
 fn recharge(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let mut map = node.map()?;
     map.unsupported(&[
-        ("bonus", "the product has no bonus"),
-        ("bonus_expires", "the product has no bonus"),
+        ("bonus", "files play no bonus yet"),
+        ("bonus_expires", "files play no bonus yet"),
     ])?;
     let recharge = Recharge {
         tenant: known(&map.require("tenant")?, names.tenants, "tenants")?,

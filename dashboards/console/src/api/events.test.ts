@@ -57,8 +57,11 @@ test("a change reads again what it concerns, once for a burst", () => {
     ["instances"],
     ["balance"],
     ["bill"],
+    ["costs"],
+    ["invoices"],
     ["tenants"],
     ["price-books"],
+    ["price-overrides"],
     ["cuts"],
   ]);
   expect(seen).toEqual(["live"]);

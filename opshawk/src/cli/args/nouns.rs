@@ -360,43 +360,6 @@ pub enum RuleCommand {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum BillingCommand {
-    /// Play a file of prices, facts and payments over a simulated clock, without a server
-    ///
-    /// What came out is printed as JSON. Exit code 1: something is otherwise than the file expects;
-    /// 2: the file can't be read. docs/billing-replay.md describes it.
-    Replay(ReplayArgs),
-    /// Close a tenant's month that has ended, without waiting for its grace, and issue its invoice
-    Close(super::CloseArgs),
-    /// Make the spans of usage again from the facts, and compare or write them
-    ///
-    /// Works on the database, without a server (which may run). Exit code 1 with --check: some spans
-    /// are not those that follow from the facts. docs/metering.md says what both are.
-    Rebuild(super::RebuildArgs),
-    /// What somebody should look at: facts put aside, parked resources, gaps, drops
-    Findings(super::FindingsArgs),
-    /// Decide about a fact that was put aside or contradicts
-    ///
-    /// For good, and with a reason. The resource is rated by it, from the fact's instant on.
-    Rule(super::RuleArgs),
-    /// Times of which facts were lost
-    Gaps(super::GapsArgs),
-    /// Say what was in a gap
-    ///
-    /// For good, and with a reason: as before up to an instant, and so from there on.
-    Answer(super::AnswerArgs),
-}
-
-#[derive(Debug, Args)]
-pub struct ReplayArgs {
-    /// The YAML file
-    pub file: PathBuf,
-    /// An empty database to play in, such as postgres://… [default: a temporary SQLite]
-    #[arg(long, value_name = "URL")]
-    pub database: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
 pub enum BillCommand {
     /// The lines of a period; `-o csv` is the bill as a sheet
     Show {
