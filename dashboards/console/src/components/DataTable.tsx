@@ -59,11 +59,10 @@ export function DataTable<T extends object>(props: Props<T>) {
 function useRows<T extends object>({ columns, rows, rowId }: Props<T>) {
   const definitions = useMemo<ColumnDef<typeof features, T>[]>(
     () =>
-      columns.map(({ id, header, cell, sort }) => ({
+      columns.map(({ id, header, sort }) => ({
         id,
         header,
         accessorFn: sort ?? (() => ""),
-        cell: (context) => cell(context.row.original),
         enableSorting: sort !== undefined,
         sortFn: "alphanumeric",
       })),
@@ -102,7 +101,9 @@ function Rows<T extends object>(props: Props<T>) {
             <Table.Tr key={row.id}>
               {row.getAllCells().map((cell) => (
                 <Table.Td key={cell.id} ta={byId.get(cell.column.id)?.align}>
-                  <table.FlexRender cell={cell} />
+                  {/* Called, not made a component: pages write new functions at each render, and
+                      a new component would lose what a dialog in a cell holds. */}
+                  {byId.get(cell.column.id)?.cell(row.original)}
                 </Table.Td>
               ))}
             </Table.Tr>

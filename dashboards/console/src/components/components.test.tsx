@@ -1,4 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { useState } from "react";
 import { describe, expect, test, vi } from "vitest";
 import { ApiError } from "../api/problem";
 import type { Balance } from "../api/types";
@@ -161,6 +163,31 @@ test("a column can be sorted, and says how it is", async () => {
   const sorted = screen.getByRole("columnheader").getAttribute("aria-sort");
   const ascending = ["row 9", "row 10", "row 100"];
   expect(order()).toEqual(sorted === "ascending" ? ascending : [...ascending].reverse());
+});
+
+test("a page that is drawn anew keeps what stands in a table's cells", async () => {
+  function Page() {
+    const [drawn, draw] = useState(1);
+    return (
+      <>
+        <button onClick={() => draw(drawn + 1)}>Draw {drawn}</button>
+        <DataTable
+          label="Rows"
+          columns={[{ id: "n", header: "N", cell: () => <input aria-label="reason" /> }]}
+          rows={[{ n: 1 }]}
+          rowId={({ n }) => String(n)}
+          empty={null}
+        />
+      </>
+    );
+  }
+  await renderFor(member, <Page />);
+  const cell = screen.getByRole("textbox", { name: "reason" });
+  await userEvent.type(cell, "half a sen");
+  await userEvent.click(screen.getByRole("button", { name: "Draw 1" }));
+  expect(await screen.findByRole("button", { name: "Draw 2" })).toBeVisible();
+  expect(screen.getByRole("textbox", { name: "reason" })).toBe(cell);
+  expect(cell).toHaveValue("half a sen");
 });
 
 test("series are laid over one another by instant", () => {
