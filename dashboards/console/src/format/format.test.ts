@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatAmount, isAmount, isNegative, isPositive, parseDecimal, round } from "./money";
+import { formatAmount, isAmount, isNegative, isPositive, parseDecimal, round, sum } from "./money";
 import { formatMib } from "./quantity";
 import { formatClock, formatDuration, fromLocalInput, toLocalInput } from "./time";
 
@@ -24,6 +24,14 @@ describe("amounts", () => {
     expect(formatAmount("0.187655", 6)).toBe("0.187655");
     expect(formatAmount("5", 0)).toBe("5");
   });
+
+  test.each([
+    ["49.132075", "2.947925", "52.080000"],
+    ["-0.5", "0.250001", "-0.249999"],
+    ["10", "-3", "7"],
+    ["9223372036854.775807", "0.000001", "9223372036854.775808"],
+    ["1.5", "much", "1.5"],
+  ])("%s and %s are %s", (a, b, both) => expect(sum(a, b)).toBe(both));
 
   test("what rounds to nothing has no sign", () => {
     expect(formatAmount("-0.00001")).toBe("0.0000");

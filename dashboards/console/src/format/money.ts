@@ -52,3 +52,15 @@ export function isAmount(text: string, digits = 6): boolean {
   const decimal = parseDecimal(text);
   return decimal !== null && decimal.scale <= digits;
 }
+
+/** Of two amounts, exactly; the first where one is no number. */
+export function sum(a: string, b: string): string {
+  const [x, y] = [parseDecimal(a), parseDecimal(b)];
+  if (!x || !y) return a;
+  const scale = Math.max(x.scale, y.scale);
+  const units = round(x, scale) + round(y, scale);
+  const digits = (units < 0n ? -units : units).toString().padStart(scale + 1, "0");
+  const whole = digits.slice(0, digits.length - scale);
+  const sign = units < 0n ? "-" : "";
+  return scale === 0 ? sign + whole : `${sign}${whole}.${digits.slice(digits.length - scale)}`;
+}

@@ -11,7 +11,7 @@ import { DataTable, type Column } from "../../components/DataTable";
 import { Empty } from "../../components/Empty";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
-import { formatAmount, parseDecimal } from "../../format/money";
+import { formatAmount, isPositive, parseDecimal, sum } from "../../format/money";
 import { PeriodPicker } from "./BillView";
 import { toPeriod, type Period, type PeriodSearch } from "./period";
 
@@ -87,14 +87,20 @@ export function shares(amounts: readonly string[]): number[] {
 function Days({ report }: { report: CostReport }) {
   const { t } = useTranslation();
   if (report.rows.length === 0) return <Nothing />;
-  const heights = shares(report.rows.map(({ net }) => net));
+  const heights = shares(report.rows.map(gross));
   const [total] = report.totals;
   return (
     <Stack gap="sm">
       {total && (
         <Text size="sm" component="div">
           {t("cost.total")}{" "}
-          <Amount value={total.net} currency={total.currency} digits={LEDGER_DIGITS} fw={680} />
+          <Amount value={gross(total)} currency={total.currency} digits={LEDGER_DIGITS} fw={680} />
+          {isPositive(total.tax) && (
+            <Text span c="dimmed">
+              {" "}
+              {t("cost.ofIt", { tax: formatAmount(total.tax, LEDGER_DIGITS) })}
+            </Text>
+          )}
         </Text>
       )}
       <Box className="cost-bars" role="list" aria-label={t("cost.byDay")}>
@@ -120,11 +126,14 @@ function Days({ report }: { report: CostReport }) {
   );
 }
 
-const said = ({ net, currency }: CostRow) => `${formatAmount(net, LEDGER_DIGITS)} ${currency}`;
+/** What left the balance. */
+const gross = ({ net, tax }: Pick<CostRow, "net" | "tax">) => sum(net, tax);
+
+const said = (row: CostRow) => `${formatAmount(gross(row), LEDGER_DIGITS)} ${row.currency}`;
 
 function Resources({ report }: { report: CostReport }) {
   const { t } = useTranslation();
-  const widths = shares(report.rows.map(({ net }) => net));
+  const widths = shares(report.rows.map(gross));
   const share = new Map(report.rows.map(({ key }, i) => [key, widths[i] ?? 0]));
   const columns: Column<CostRow>[] = [
     {
@@ -160,10 +169,10 @@ function Resources({ report }: { report: CostReport }) {
       ),
     },
     {
-      id: "net",
+      id: "amount",
       header: t("bill.column.amount"),
-      cell: ({ net, currency }) => (
-        <Amount value={net} currency={currency} digits={LEDGER_DIGITS} size="sm" />
+      cell: (row) => (
+        <Amount value={gross(row)} currency={row.currency} digits={LEDGER_DIGITS} size="sm" />
       ),
       align: "right",
     },

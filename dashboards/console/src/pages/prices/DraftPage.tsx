@@ -68,7 +68,7 @@ function Details({ draft, flavors }: { draft: PriceDraft; flavors: readonly Flav
       />
       <Stack gap="lg">
         <Checks draft={draft} />
-        <EditorPanel key={draft.revision} draft={draft} flavors={flavors} />
+        <EditorPanel key={draft.id} draft={draft} flavors={flavors} />
         <SimulatePanel draftId={draft.id} />
         <Panel
           title={t("price.rates")}
@@ -168,19 +168,37 @@ function Found({ checks, title, isError = false }: FoundProps) {
   );
 }
 
-/** Begins anew with each revision, so that it never shows what another one said. */
+/** What was typed stays when somebody else saves: it is for its author to drop. */
 function EditorPanel({ draft, flavors }: { draft: PriceDraft; flavors: readonly Flavor[] }) {
   const { t } = useTranslation();
-  const saved = toText(draft.document, flavors);
+  const textOf = (of: PriceDraft) => toText(of.document, flavors);
+  /** What the text began as. */
+  const [base, setBase] = useState(draft);
+  const saved = textOf(base);
   const [text, setText] = useState(saved);
+  const begin = (of: PriceDraft) => {
+    setBase(of);
+    setText(textOf(of));
+  };
+  const moved = draft.revision > base.revision;
+  if (moved && text === saved) begin(draft);
   const replace = useReplacePriceDraft(draft.id, draft.price_book_id);
   const document = fromText(text, flavors);
   const save = () => {
     if (!document) return;
     replace.mutate(
-      { document, revision: draft.revision },
-      { onSuccess: () => notifyDone(t("price.draft.saved")) },
+      { document, revision: base.revision },
+      {
+        onSuccess: (its) => {
+          begin(its);
+          notifyDone(t("price.draft.saved"));
+        },
+      },
     );
+  };
+  const revert = () => {
+    replace.reset();
+    begin(draft);
   };
   return (
     <Panel title={t("price.draft.document")}>
@@ -192,13 +210,14 @@ function EditorPanel({ draft, flavors }: { draft: PriceDraft; flavors: readonly 
         >
           {(ids) => <Editor {...ids} value={text} onChange={setText} />}
         </CodeField>
+        {moved && (
+          <Alert color="yellow" icon={<IconAlertTriangle size={20} aria-hidden />}>
+            {t("price.draft.moved", { revision: draft.revision })}
+          </Alert>
+        )}
         <Problem error={replace.error} />
         <Group justify="flex-end" gap="xs">
-          <Button
-            variant="default"
-            disabled={text === saved}
-            onClick={() => setText(saved)}
-          >
+          <Button variant="default" disabled={text === saved && !moved} onClick={revert}>
             {t("price.draft.revert")}
           </Button>
           <Button

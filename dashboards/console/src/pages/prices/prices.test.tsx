@@ -1,4 +1,5 @@
-import { fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { EditorView } from "@codemirror/view";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { describe, expect, test } from "vitest";
 import { flavors, operator, priceBooks, priceDrafts, priceOverrides, tenants } from "../../test/fake";
@@ -95,6 +96,29 @@ describe("the pages", () => {
     expect(alert).toHaveTextContent("the price of small is negative");
     expect(screen.getByText(/flavor m1.large have no price/)).toBeVisible();
     expect(screen.getByRole("button", { name: "Publish" })).toBeDisabled();
+  });
+
+  test("a draft that somebody else saves keeps what was typed until its author drops it", async () => {
+    let revision = sound.revision;
+    const asked = fakeServer(operator, ({ method, path }) => {
+      if (path === `/v1/price-drafts/${sound.id}` && method === "GET")
+        return { status: 200, body: { ...sound, revision } };
+      return path.endsWith("/check") ? { status: 200, body: sound } : undefined;
+    });
+    await renderApp(`/prices/drafts/${sound.id}`);
+    const field = await screen.findByRole("textbox", { name: /JSON/ });
+    act(() => EditorView.findFromDOM(field)?.dispatch({ changes: { from: 0, insert: "   " } }));
+    const typed = field.textContent;
+    revision += 1;
+    await userEvent.click(screen.getByRole("button", { name: "Check" }));
+    expect(await screen.findByText(/^Somebody saved revision/)).toBeVisible();
+    expect(screen.getByRole("textbox", { name: /JSON/ }).textContent).toBe(typed);
+    await userEvent.click(screen.getByRole("button", { name: "Save" }));
+    await waitFor(() => expect(changes(asked)).toHaveLength(2));
+    expect(changes(asked)[1]?.body).toMatchObject({ revision: sound.revision });
+    await userEvent.click(screen.getByRole("button", { name: "Revert" }));
+    expect(screen.queryByText(/^Somebody saved revision/)).toBeNull();
+    expect(screen.getByRole("textbox", { name: /JSON/ }).textContent).not.toBe(typed);
   });
 
   test("publish one that is sound, once, with a key", async () => {
