@@ -79,16 +79,16 @@ impl Selection for Found {
         self.plans.iter().all(|plan| plan.parts.is_empty())
     }
     fn reader(&self) -> Box<dyn Reader + '_> {
-        let sources = self.sources.iter();
-        let chunks = sources.map(|source| ChunkReader::new(&source.block, &source.index));
-        Box::new(FoundReader { found: self, chunks: chunks.collect() })
+        let chunks = self.sources.iter().map(|_| None).collect();
+        Box::new(FoundReader { found: self, chunks })
     }
 }
 
 struct FoundReader<'a> {
     found: &'a Found,
-    /// By source.
-    chunks: Vec<ChunkReader<'a>>,
+    /// By source; made when the first chunk is read there, for each holds kilobytes of buffers, and
+    /// what is asked most, the newest samples, reads no block.
+    chunks: Vec<Option<Box<ChunkReader<'a>>>>,
 }
 
 impl Reader for FoundReader<'_> {
@@ -99,8 +99,10 @@ impl Reader for FoundReader<'_> {
         for (number, series) in &plan.parts {
             let source = &sources[*number as usize];
             let begin = out.len();
+            let chunks = self.chunks[*number as usize]
+                .get_or_insert_with(|| Box::new(ChunkReader::new(&source.block, &source.index)));
             for chunk in source.index.chunks_in(*series, *start_ms, *end_ms) {
-                let read = self.chunks[*number as usize].read(chunk, *start_ms, *end_ms, out);
+                let read = chunks.read(chunk, *start_ms, *end_ms, out);
                 // What was read of a block before its damage was found is sound.
                 if store.sound(&source.block, read)?.is_none() {
                     break;
