@@ -84,9 +84,9 @@ pub(crate) async fn touch(conn: &mut Conn, tenant: TenantId, due: Due) -> Result
 }
 
 /// Every account is to be looked at again when there is time: delays and thresholds may be others
-/// than before. What is due by time stays so.
+/// than before. What is due by time stays so, and what was found last counts until then.
 pub async fn make_stale(conn: &mut Conn) -> Result<()> {
-    sqlx::query("UPDATE agenda SET assessed_ms = 0").execute(conn).await?;
+    sqlx::query("UPDATE agenda SET looked_ms = 0").execute(conn).await?;
     Ok(())
 }
 
@@ -137,8 +137,8 @@ pub(crate) async fn wake_cut(conn: &mut Conn, now: Timestamp) -> Result<()> {
 /// tried again among them, are taken then.
 pub(crate) async fn stale(conn: &mut Conn, now: Timestamp) -> Result<Vec<TenantId>> {
     let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT tenant_id FROM agenda WHERE assessed_ms <= $1 AND stand_due_ms > $2 \
-         ORDER BY assessed_ms LIMIT $3",
+        "SELECT tenant_id FROM agenda WHERE looked_ms <= $1 AND stand_due_ms > $2 \
+         ORDER BY looked_ms LIMIT $3",
     )
     .bind(now.saturating_add_ms(-STALE_MS).ms())
     .bind(now.saturating_add_ms(AGAIN_MS).ms())
@@ -178,7 +178,7 @@ pub(crate) async fn plan(
 /// Keeps what was found, with the next due instant. The account's lock is held.
 pub(crate) async fn assessed(conn: &mut Conn, tenant: TenantId, found: &Assessment) -> Result<()> {
     sqlx::query(
-        "UPDATE agenda SET stand_due_ms = $2, assessed_ms = $3, balance_micros = $4, \
+        "UPDATE agenda SET stand_due_ms = $2, looked_ms = $3, assessed_ms = $3, balance_micros = $4, \
          burn_nanos = $5, runs_out_ms = $6, cut_ms = $7 WHERE tenant_id = $1",
     )
     .bind(tenant.to_string())

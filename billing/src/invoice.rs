@@ -127,16 +127,18 @@ pub async fn list(
 ) -> Result<Vec<Invoice>> {
     // No id sorts after this one.
     let before = cursor.map_or_else(|| "g".to_owned(), |id| id.to_string());
-    let tenant = tenant.map(|id| id.to_string()).unwrap_or_default();
-    let rows: Vec<Row> = sqlx::query_as(concat!(
-        select!(),
-        " WHERE i.id < $1 AND ($2 = '' OR i.tenant_id = $2) ORDER BY i.id DESC LIMIT $3"
-    ))
-    .bind(before)
-    .bind(tenant)
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
+    // Two statements, so that a tenant's are found by its index.
+    let sql = match tenant {
+        Some(_) => {
+            concat!(select!(), " WHERE i.id < $1 AND i.tenant_id = $3 ORDER BY i.id DESC LIMIT $2")
+        }
+        None => concat!(select!(), " WHERE i.id < $1 ORDER BY i.id DESC LIMIT $2"),
+    };
+    let mut query = sqlx::query_as(sql).bind(before).bind(limit);
+    if let Some(tenant) = tenant {
+        query = query.bind(tenant.to_string());
+    }
+    let rows: Vec<Row> = query.fetch_all(conn).await?;
     rows.into_iter().map(from_row).collect()
 }
 

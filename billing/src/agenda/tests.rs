@@ -142,5 +142,10 @@ async fn what_was_found_is_kept() {
         w.stand(at("10:30")).await;
         let at_1030 = (at("10:30").ms(), 4_000_000, 4_000_000_000, out, out + grace);
         assert_eq!(kept().await, at_1030);
+        // That it is to be looked at again makes none of it another.
+        w.write(async |tx| make_stale(tx).await).await.unwrap();
+        assert_eq!(kept().await, at_1030);
+        assert_eq!(w.stand(at("10:30")).await.status["tenants"], 1);
+        assert_eq!(w.stand(at("10:30")).await.status["tenants"], 0);
     }
 }
