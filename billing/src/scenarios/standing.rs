@@ -17,7 +17,7 @@ use inventory::{
 
 use crate::{
     accounts, admission, meter,
-    standing::{Standing, StandingReconciler},
+    standing::{Standing, StandingReconciler, exemptions},
     testing::{Guest, World, at, micros},
     usage::ResourceState::*,
 };
@@ -150,6 +150,14 @@ async fn scenario_23_down_the_ladder_each_step_recorded_once() {
             w.scalar("SELECT COUNT(*) FROM audit WHERE action = 'instance.reclaim'").await,
             1
         );
+        // What kept the others ends: they go with the next look, and nobody is told of a step.
+        change(&w, ids[2], "instance.unlock", Change::Lock(false)).await;
+        let open = w.read(async |conn| exemptions::open(conn, now, None).await).await;
+        w.write(async |tx| exemptions::end(tx, now, open[0].id).await).await.unwrap();
+        w.stand(now).await;
+        assert_eq!(powers(&w, &ids).await, [Power::Absent; 3]);
+        assert_eq!(w.scalar("SELECT COUNT(*) FROM reclaims").await, 3);
+        assert_eq!(w.subjects().await.len(), 6);
     }
 }
 

@@ -253,7 +253,8 @@ impl Look<'_> {
             touched =
                 instances::set_hold(&mut *conn, self.now, &actor, tenant, hold, exempt).await?;
         }
-        if course.steps.last().is_some_and(|step| step.standing == Standing::Reclaimed) {
+        // With the step, and later too: an exemption or an operator's lock ends some day.
+        if course.standing == Standing::Reclaimed && !self.exempt.all {
             let taken = reclaim::claim_all(conn, self.now, tenant).await?;
             touched.extend(taken.into_iter().map(|(instance, host)| (host, instance)));
         }

@@ -132,7 +132,9 @@ fn consequence(standing: Standing, about: &About<'_>, rules: &Rules) -> String {
     let next = rules.step_after(standing);
     let next_at = next.map(|(ms, _)| local(about.now.saturating_add_ms(ms), about.zone));
     match (standing, next_at) {
-        (Standing::Active, _) => "What the shortage had stopped is started again.".to_owned(),
+        (Standing::Active, _) => {
+            "What the shortage had stopped, if anything, is started again.".to_owned()
+        }
         (Standing::Overdue, Some(at)) => {
             format!("Instances will be paused at {at} unless it is topped up.")
         }

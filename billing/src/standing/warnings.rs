@@ -2,8 +2,8 @@
 //!
 //! A warning says that the balance runs out within so long. Only the tightest that applies is told,
 //! each once: what is wider was told by it. Money that lifts the time left above a warning makes it
-//! one to be told again; that something stopped, which lifts it too, does not, or an instance that
-//! is started and stopped would write a mail each time.
+//! one to be told again; that something stopped, which lifts it too, does not, as long as the widest
+//! applies still: beyond it the episode is over, and the next one tells anew.
 
 use base::time::Timestamp;
 
