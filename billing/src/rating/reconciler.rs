@@ -1,10 +1,10 @@
 //! Posts each hour's end (and each month's), and each change of state when it is known.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use base::{
-    Result,
+    Error, Result,
     bus::{Bus, Topic},
     db::{Conn, Db},
     id::TenantId,
@@ -57,14 +57,16 @@ impl RatingReconciler {
         Ok(run)
     }
 
-    /// Whom to rate next: those whose tick has come, then those that were touched.
-    async fn turn(&self) -> Result<Vec<TenantId>> {
+    /// Whom to rate next: those whose tick has come, then those that were touched. Who is to be
+    /// tried again waits for the next run, or those that fail would keep the others waiting.
+    async fn turn(&self, again: &BTreeSet<TenantId>) -> Result<Vec<TenantId>> {
         let mut conn = self.db.read().await?;
-        let due = agenda::due(&mut conn, Queue::Rate, self.clock.now()).await?;
-        if !due.is_empty() {
-            return Ok(due);
+        let mut turn = agenda::due(&mut conn, Queue::Rate, self.clock.now()).await?;
+        turn.retain(|tenant| !again.contains(tenant));
+        if turn.is_empty() {
+            turn = agenda::touched(&mut conn, Queue::Rate).await?;
         }
-        agenda::touched(&mut conn, Queue::Rate).await
+        Ok(turn)
     }
 
     async fn try_again(&self, tenant: TenantId) -> Result<()> {
@@ -123,7 +125,7 @@ async fn step(conn: &mut Conn, clock: &SharedClock, tenant: TenantId) -> Result<
 }
 
 /// Posts every tick up to `now`, settled or not, then all that is accrued since: for whoever wants
-/// a bill of this instant. At most [`TICKS_MAX`] ticks at a time.
+/// a bill of this instant. Where those are more than [`TICKS_MAX`], it is the reconciler's work.
 pub async fn catch_up(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<()> {
     let account = accounts::lock(conn, tenant).await?;
     let mut tick = next_tick(account.ticked, account.timezone);
@@ -138,7 +140,8 @@ pub async fn catch_up(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Resu
         set_ticked(conn, tenant, tick).await?;
         tick = next_tick(tick, account.timezone);
     }
-    Ok(())
+    Err(Error::unavailable("what the tenant used is not rated up to now yet")
+        .remedy("try again when rating has caught up"))
 }
 
 async fn last_change(conn: &mut Conn, tenant: TenantId) -> Result<Option<Timestamp>> {
@@ -187,8 +190,9 @@ impl Reconciler for RatingReconciler {
     async fn run(&self) -> Result<Outcome> {
         let (mut tenants, mut lines, mut parked) = (0usize, 0usize, 0usize);
         let mut failed: Vec<String> = Vec::new();
+        let mut again = BTreeSet::new();
         loop {
-            let turn = self.turn().await?;
+            let turn = self.turn(&again).await?;
             if turn.is_empty() {
                 break;
             }
@@ -197,6 +201,7 @@ impl Reconciler for RatingReconciler {
                 let run = self.run_tenant(tenant).await;
                 if !run.as_ref().is_ok_and(|run| run.done) {
                     self.try_again(tenant).await?;
+                    again.insert(tenant);
                 }
                 match run {
                     Ok(run) => {

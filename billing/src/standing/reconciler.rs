@@ -101,8 +101,9 @@ impl Reconciler for StandingReconciler {
         }
         let mut run = Run::default();
         let mut touched_first = false;
+        let mut failed = BTreeSet::new();
         loop {
-            let tenants = self.turn(std::mem::take(&mut touched_first)).await?;
+            let tenants = self.turn(std::mem::take(&mut touched_first), &failed).await?;
             if tenants.is_empty() {
                 break;
             }
@@ -125,6 +126,7 @@ impl Reconciler for StandingReconciler {
                         Err(error) => {
                             run.failed.push(format!("{tenant}: {}", error_chain(&error)));
                             self.try_again(tenant).await?;
+                            failed.insert(tenant);
                         }
                     }
                 }
@@ -146,15 +148,21 @@ struct Run {
 impl StandingReconciler {
     /// Whom to look at next: those whose instant has come, then those that were touched, then those
     /// at whom nobody looked for long. Where the guard must know of the touched ones before somebody
-    /// is stopped, they come first.
-    async fn turn(&self, touched_first: bool) -> Result<Vec<TenantId>> {
+    /// is stopped, they come first. Who failed waits for the next run, or those that fail would keep
+    /// the others waiting.
+    async fn turn(
+        &self,
+        touched_first: bool,
+        failed: &BTreeSet<TenantId>,
+    ) -> Result<Vec<TenantId>> {
         let mut conn = self.db.read().await?;
         let now = self.clock.now();
         let touched = agenda::touched(&mut conn, Queue::Stand).await?;
         if touched_first && !touched.is_empty() {
             return Ok(touched);
         }
-        let due = agenda::due(&mut conn, Queue::Stand, now).await?;
+        let mut due = agenda::due(&mut conn, Queue::Stand, now).await?;
+        due.retain(|tenant| !failed.contains(tenant));
         if !due.is_empty() {
             return Ok(due);
         }
