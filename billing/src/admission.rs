@@ -1,6 +1,8 @@
 //! Whether a tenant may start something: there must be money for all that burns plus the new, for
 //! `min_runway`.
 
+use std::collections::BTreeMap;
+
 use base::{
     Error, ErrorKind, Result,
     db::Conn,
@@ -56,7 +58,7 @@ pub async fn admit_resize(
     let price = |c: &Component| {
         let (component, flavor) = prices::meters::parts(&c.meter);
         let shape = flavor.map(|flavor| ("flavor".to_owned(), flavor.to_owned()));
-        let shape = shape.into_iter().collect();
+        let shape: BTreeMap<_, _> = shape.into_iter().collect();
         hourly(&snapshot.usage.prices, component, &shape, c.quantity, 0, now).0
     };
     let burn = new

@@ -16,6 +16,7 @@ use chrono_tz::Tz;
 use crate::{
     calendar::Month,
     prices::{
+        select::Shape,
         tax::{Tax, TaxMode},
         timeline::Timeline,
     },
@@ -84,7 +85,7 @@ impl Position {
         let on = running.from <= at && running.to.is_none_or(|to| at < to);
         let Running { component, shape, quantity, walked, .. } = running;
         match on {
-            true => hourly(&self.prices, component, shape, *quantity, *walked, at),
+            true => hourly(&self.prices, component, shape.as_ref(), *quantity, *walked, at),
             false => (0, None),
         }
     }
@@ -197,7 +198,7 @@ impl Position {
 pub(crate) fn hourly(
     prices: &Timeline,
     component: &str,
-    shape: &BTreeMap<String, String>,
+    shape: &(impl Shape + ?Sized),
     quantity: i64,
     walked: i64,
     at: Timestamp,

@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use crate::{
     accounts::Account,
     calendar::Month,
+    forecast::hourly,
     kinds::{self, Attributes},
     prices::{
         components,
@@ -206,12 +207,7 @@ impl Stretch {
         let Some(other) = &self.other else { return &self.is };
         let an_hour = |shaped: &Shaped| -> i128 {
             let cost = |(component, quantity): &(&'static str, i64)| {
-                let found = prices.find(component, &Look(&shaped.attributes), at);
-                let slope = found.and_then(|found| {
-                    let scale = found.rate.scale()?;
-                    found.rate.slope(0, scale)
-                });
-                slope.map_or(0, |(price, _)| i128::from(price.0) * i128::from(*quantity))
+                hourly(prices, component, &Look(&shaped.attributes), *quantity, 0, at).0
             };
             shaped.components.iter().map(cost).sum()
         };
