@@ -141,9 +141,13 @@ fn check(from: Timestamp, to: Timestamp) -> Result<()> {
 async fn all_tenants(conn: &mut Conn) -> Result<Vec<TenantId>> {
     let ids: Vec<String> =
         sqlx::query_scalar("SELECT tenant_id FROM accounts ORDER BY tenant_id LIMIT $1")
-            .bind(i64::try_from(ROWS_MAX).unwrap_or(i64::MAX))
+            .bind(i64::try_from(ROWS_MAX + 1).unwrap_or(i64::MAX))
             .fetch_all(conn)
             .await?;
+    if ids.len() > ROWS_MAX {
+        return Err(Error::invalid("group", format!("there are over {ROWS_MAX} tenants"))
+            .remedy("ask for one tenant at a time"));
+    }
     ids.iter().map(|id| parse(id)).collect()
 }
 
