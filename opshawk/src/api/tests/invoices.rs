@@ -90,6 +90,9 @@ async fn an_invoice_is_the_tenants_own_and_stays_as_it_was_issued() {
             assert_eq!(answer.status, 200, "{path}: {}", answer.text);
             let sha = format!("\"{}\"", base::secret::sha256_hex(&answer.text));
             assert_eq!(answer.headers["etag"], sha, "{path}");
+            // Stricter than the console's: a file that is opened by itself runs nothing.
+            let policy = answer.headers["content-security-policy"].to_str().unwrap();
+            assert!(policy.ends_with("sandbox"), "{path}: {policy}");
             kept.push((path, answer.text));
         }
         assert!(kept[1].1.contains(",'=web,") && !kept[1].1.contains(",=web,"), "{}", kept[1].1);

@@ -146,7 +146,7 @@ async fn draft(cx: &Context, command: DraftCommand) -> Result<(), Failure> {
             }
             let mut document = draft["document"].clone();
             let flavors = flavors(cx).await?;
-            rename_flavors(&mut document, |id| flavors.get(id).cloned());
+            name_by_names(&mut document, &flavors);
             let text = serde_yaml_ng::to_string(&document)
                 .map_err(|e| Failure::failed(format!("the draft can't be shown: {e}")))?;
             print!("{text}");
@@ -287,10 +287,24 @@ async fn read_document(cx: &Context, file: &Path) -> Result<Value, Failure> {
     let mut document: Value = serde_yaml_ng::from_str(&text)
         .map_err(|e| Failure::usage(format!("{} is neither YAML nor JSON: {e}", file.display())))?;
     let flavors = flavors(cx).await?;
-    rename_flavors(&mut document, |name| {
-        flavors.iter().find(|(_, known)| *known == name).map(|(id, _)| id.clone())
-    });
+    name_by_ids(&mut document, &flavors);
     Ok(document)
+}
+
+fn name_by_ids(document: &mut Value, flavors: &BTreeMap<String, String>) {
+    rename_flavors(document, |name| {
+        let (id, _) = flavors.iter().find(|(_, known)| *known == name)?;
+        is_one(name, flavors).then(|| id.clone())
+    });
+}
+
+fn name_by_names(document: &mut Value, flavors: &BTreeMap<String, String>) {
+    rename_flavors(document, |id| flavors.get(id).filter(|name| is_one(name, flavors)).cloned());
+}
+
+/// Where two flavors share a name, only their ids tell whose price it is.
+fn is_one(name: &str, flavors: &BTreeMap<String, String>) -> bool {
+    flavors.values().filter(|known| *known == name).count() == 1
 }
 
 /// What is not known stays, for the check to name it.
@@ -410,9 +424,27 @@ mod tests {
         let mut document = json!({ "rates": [
             { "where": { "flavor": "small" } }, { "where": { "flavor": "huge" } }, {},
         ] });
-        rename_flavors(&mut document, |name| (name == "small").then(|| "f1".to_owned()));
+        let flavors = BTreeMap::from([("f1".to_owned(), "small".to_owned())]);
+        name_by_ids(&mut document, &flavors);
         assert_eq!(document["rates"][0]["where"]["flavor"], "f1");
         assert_eq!(document["rates"][1]["where"]["flavor"], "huge");
+        name_by_names(&mut document, &flavors);
+        assert_eq!(document["rates"][0]["where"]["flavor"], "small");
+    }
+
+    #[test]
+    fn two_flavors_of_one_name_keep_their_ids() {
+        let twins = ["f1", "f2"].map(|id| (id.to_owned(), "small".to_owned()));
+        let flavors = BTreeMap::from(twins);
+        let rates = json!({ "rates": [{ "where": { "flavor": "f2" } }] });
+        let mut document = rates.clone();
+        name_by_names(&mut document, &flavors);
+        name_by_ids(&mut document, &flavors);
+        assert_eq!(document, rates);
+        // Nor is one of them taken for the other: the check names what is unknown.
+        document["rates"][0]["where"]["flavor"] = json!("small");
+        name_by_ids(&mut document, &flavors);
+        assert_eq!(document["rates"][0]["where"]["flavor"], "small");
     }
 
     #[test]
