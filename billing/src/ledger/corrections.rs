@@ -82,6 +82,14 @@ fn check_entries(entries: &[Entry]) -> Result<()> {
         return Err(Error::invalid("entries", "an entry's amount is above zero")
             .remedy("say by debit or credit which way it goes"));
     }
+    // Two of one account could take it below zero and back, and what is left of each bonus follows
+    // from its account's entries, one by one.
+    let is_again = |(n, e): (usize, &Entry)| entries[..n].iter().any(|b| b.account == e.account);
+    if let Some(n) = (0..entries.len()).find(|n| is_again((*n, &entries[*n]))) {
+        let account = entries[n].account;
+        return Err(Error::invalid("entries", format!("{account} is named twice"))
+            .remedy("give each account one entry, of what it moves by"));
+    }
     let sum: i128 = entries.iter().map(Entry::moves).sum();
     if sum != 0 {
         return Err(Error::invalid("entries", "the debits are not the credits"));

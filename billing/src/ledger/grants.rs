@@ -24,6 +24,8 @@ pub struct Grant {
     /// None: never.
     pub expires: Option<Timestamp>,
     pub left: Micros,
+    /// Put aside by holds that have not ended.
+    pub held: Micros,
 }
 
 /// An entry of the bonus account.
@@ -55,6 +57,7 @@ pub(crate) fn left(moves: &[Move]) -> Result<Vec<Grant>> {
                 id: step.transaction,
                 expires: step.expires,
                 left: Micros(step.micros),
+                held: Micros::ZERO,
             }),
             _ => {
                 let taken = spend(&mut grants, step.micros.saturating_neg())?;
@@ -63,6 +66,9 @@ pub(crate) fn left(moves: &[Move]) -> Result<Vec<Grant>> {
                 }
             }
         }
+    }
+    for (index, part) in held.into_values().flatten() {
+        grants[index].held = grants[index].held.checked_add(Micros(part))?;
     }
     Ok(grants)
 }

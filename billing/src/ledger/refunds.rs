@@ -93,6 +93,8 @@ struct Given {
     /// What of it has not ended, in the account or spent.
     amount: i64,
     left: i64,
+    /// Of what is not left, what holds have put aside.
+    held: i64,
 }
 
 /// The tenant's recharges, the oldest first. The account's lock is held, or the connection sees one
@@ -163,8 +165,9 @@ async fn given(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Given>> {
     rows.into_iter()
         .map(|(id, recharge, amount, ended)| {
             let id = parse(&id)?;
-            let left = grants.iter().find(|grant| grant.id == id).map_or(0, |grant| grant.left.0);
-            Ok(Given { id, recharge: parse(&recharge)?, amount: amount - ended, left })
+            let grant = grants.iter().find(|grant| grant.id == id);
+            let (left, held) = grant.map_or((0, 0), |grant| (grant.left.0, grant.held.0));
+            Ok(Given { id, recharge: parse(&recharge)?, amount: amount - ended, left, held })
         })
         .collect()
 }
@@ -242,6 +245,12 @@ async fn take_bonus_back(
 ) -> Result<()> {
     let all = given(conn, locked.tenant_id).await?;
     for given in all.iter().filter(|given| given.recharge == recharge && given.amount > 0) {
+        // Held is not spent: taken from cash now, it would come back when the hold is voided.
+        if given.held > 0 {
+            let held = Micros(given.held);
+            return Err(Error::conflict(format!("a hold has {held} of this recharge's bonus"))
+                .remedy("post or void the hold first"));
+        }
         let from_cash = given.amount - given.left;
         let debits = [(Account::Bonus, given.left), (Account::Cash, from_cash)];
         let debits = debits.into_iter().filter(|(_, micros)| *micros > 0);

@@ -324,6 +324,24 @@ async fn scenario_29_the_bonus_goes_back_first() {
 }
 
 #[tokio::test]
+async fn a_bonus_that_a_hold_has_is_not_taken_back_twice() {
+    for w in World::each().await {
+        let bonus = WithBonus { amount: micros("20"), expires: Some(at("13:00")) };
+        let recharge = pay(&w, "100", Some(bonus)).await;
+        let held = hold(&w, "order", "10", at("14:00")).await.unwrap();
+        let refused = refund(&w, recharge, "50", "r").await.unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Conflict);
+        assert!(refused.message.contains("a hold has 10.000000"), "{refused}");
+        w.write(async |tx| holds::end(tx, at("11:00"), held.id(), End::Void, ACTOR).await)
+            .await
+            .unwrap();
+        refund(&w, recharge, "50", "r").await.unwrap();
+        assert_eq!(wallet(&w).await, pockets("50", "0", "0", "0"));
+        w.assert_sound().await;
+    }
+}
+
+#[tokio::test]
 async fn a_correction_has_a_reason_and_keeps_the_books_sound() {
     for w in World::each().await {
         pay(&w, "10", None).await;
@@ -358,6 +376,15 @@ async fn a_correction_has_a_reason_and_keeps_the_books_sound() {
             ("r", take(Account::Cash, "12.000001").to_vec()),
             ("r", take(Account::Receivable, "1").to_vec()),
             ("r", take(Account::Payments, "1").to_vec()),
+            // Below zero in its middle: what is left of each bonus could not be told again.
+            (
+                "r",
+                [
+                    take(Account::Bonus, "5"),
+                    [back("5")[0], Entry::credit(Account::Bonus, micros("5"))],
+                ]
+                .concat(),
+            ),
         ] {
             let error = correct("b", reason, &entries).await.unwrap_err();
             assert_eq!(error.kind, ErrorKind::Invalid, "{error}");
