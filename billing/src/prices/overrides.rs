@@ -1,7 +1,7 @@
 //! Overrides: prices of one tenant that go before its book's while they are valid.
 //!
 //! An override prices what its rates match; the book prices the rest. Of two the later made goes
-//! first. Its tax is that of the book in force when it was made, unless it says otherwise. It never
+//! first. Its tax is that of the book in force where it begins, unless it says otherwise. It never
 //! changes; it can be ended early, from an instant on.
 
 use std::collections::HashMap;
