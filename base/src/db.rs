@@ -17,6 +17,8 @@ use crate::{
 };
 
 pub mod dump;
+#[cfg(feature = "testing")]
+pub mod failpoint;
 mod migrate;
 pub mod rows;
 mod writer;
@@ -36,6 +38,8 @@ pub struct Db {
     pool: AnyPool,
     backend: Backend,
     turns: writer::Turns,
+    #[cfg(feature = "testing")]
+    failpoint: failpoint::Failpoint,
 }
 
 impl Db {
@@ -82,7 +86,13 @@ impl Db {
         prepare(&mut first, backend).await.map_err(refused)?;
         first.close().await.map_err(refused)?;
         let pool = options.connect(url).await.map_err(refused)?;
-        Ok(Self { pool, backend, turns: writer::Turns::of(backend) })
+        Ok(Self {
+            pool,
+            backend,
+            turns: writer::Turns::of(backend),
+            #[cfg(feature = "testing")]
+            failpoint: failpoint::Failpoint::default(),
+        })
     }
 
     pub fn backend(&self) -> Backend {
@@ -91,6 +101,8 @@ impl Db {
 
     /// A connection for reading.
     pub async fn read(&self) -> Result<sqlx::pool::PoolConnection<Any>> {
+        #[cfg(feature = "testing")]
+        self.failpoint.check()?;
         Ok(self.pool.acquire().await?)
     }
 
@@ -99,15 +111,24 @@ impl Db {
     /// first served: a transaction that is begun inside of another one would wait for itself.
     pub async fn begin_write(&self) -> Result<Tx> {
         let turn = self.turns.wait().await?;
+        #[cfg(feature = "testing")]
+        self.failpoint.check()?;
         let tx = match self.backend {
             Backend::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await,
             Backend::Postgres => self.pool.begin().await,
         };
-        Ok(Tx::new(tx?, turn))
+        Ok(Tx::new(
+            tx?,
+            turn,
+            #[cfg(feature = "testing")]
+            self.failpoint.clone(),
+        ))
     }
 
     /// A transaction that reads, and sees one moment for as long as it lasts.
     pub async fn begin_snapshot(&self) -> Result<sqlx::Transaction<'static, Any>> {
+        #[cfg(feature = "testing")]
+        self.failpoint.check()?;
         Ok(match self.backend {
             // Deferred: in WAL mode the first read fixes what is seen.
             Backend::Sqlite => self.pool.begin().await?,

@@ -173,3 +173,34 @@ async fn prices_of_before_become_rates() {
         assert!(error.contains("published"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_program_that_died_at_a_commit_does_nothing_more() {
+    use super::failpoint::Moment;
+    for test in testing::each().await {
+        let db = &test.db;
+        let mut plan = vec![None, Some(Moment::After), None, Some(Moment::Before)];
+        let left = async |key: &str| {
+            let mut tx = db.begin_write().await?;
+            sqlx::query("INSERT INTO tenants (id, name, created_ms) VALUES ($1, $1, 0)")
+                .bind(key.to_owned())
+                .execute(&mut *tx)
+                .await?;
+            Ok::<_, Error>(tx.commit().await?)
+        };
+        db.die_at_commits(move || plan.pop().flatten());
+        assert!(left("before").await.is_err() && db.has_died());
+        assert!(left("dead").await.is_err() && db.read().await.is_err());
+        db.revive();
+        left("alive").await.unwrap();
+        assert!(left("after").await.is_err() && db.has_died());
+        db.revive();
+        left("last").await.unwrap();
+        let mut conn = db.read().await.unwrap();
+        let rows: Vec<String> = sqlx::query_scalar("SELECT id FROM tenants ORDER BY id")
+            .fetch_all(&mut *conn)
+            .await
+            .unwrap();
+        assert_eq!(rows, ["after", "alive", "last"]);
+    }
+}

@@ -13,6 +13,8 @@ use std::{
 use sqlx::Any;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+#[cfg(feature = "testing")]
+use super::failpoint::{self, Failpoint, Moment};
 use super::{Backend, Conn};
 use crate::error::{Error, Result};
 
@@ -51,17 +53,33 @@ pub struct Tx {
     tx: sqlx::Transaction<'static, Any>,
     // After the transaction, so that it is dropped after it.
     _turn: Option<OwnedMutexGuard<()>>,
+    #[cfg(feature = "testing")]
+    failpoint: Failpoint,
 }
 
 impl Tx {
     pub(super) fn new(
         tx: sqlx::Transaction<'static, Any>,
         turn: Option<OwnedMutexGuard<()>>,
+        #[cfg(feature = "testing")] failpoint: Failpoint,
     ) -> Self {
-        Self { tx, _turn: turn }
+        Self {
+            tx,
+            _turn: turn,
+            #[cfg(feature = "testing")]
+            failpoint,
+        }
     }
 
     pub async fn commit(self) -> Result<(), sqlx::Error> {
+        #[cfg(feature = "testing")]
+        if let Some(moment) = self.failpoint.at_commit() {
+            match moment {
+                Moment::Before => self.tx.rollback().await?,
+                Moment::After => self.tx.commit().await?,
+            }
+            return Err(failpoint::died());
+        }
         self.tx.commit().await
     }
 
