@@ -16,6 +16,7 @@
 //! | [`types`] | instants, durations, amounts, prices |
 //! | [`file`] | the sections and keys; what today's product can't follow is refused by name |
 //! | `world` | a database with what the file names, and its clocks |
+//! | `money` | bonuses, vouchers, holds, refunds, corrections; whether there is enough |
 //! | `months` | closing months, credit notes, names; the invoices |
 //! | `machines` | instances: their facts, what is wanted of them |
 //! | `host` | a simulated host, which does what is wanted and confirms it |
@@ -39,6 +40,7 @@ pub mod compare;
 pub mod file;
 mod host;
 mod machines;
+mod money;
 mod months;
 pub mod node;
 mod play;

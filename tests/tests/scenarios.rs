@@ -1,8 +1,8 @@
 //! The billing scenarios as data: each file of `tests/scenarios/` is played by `opshawk billing
 //! replay` on SQLite and on PostgreSQL, and must go as it says.
 //!
-//! 16, 17 and 18 have Rust tests of the same number in `billing` besides, which draw at random, kill
-//! and race.
+//! 16, 17, 18 and 20 have Rust tests of the same number in `billing` besides, which draw at random,
+//! kill and race.
 
 use std::{
     path::{Path, PathBuf},
@@ -52,6 +52,7 @@ scenarios! {
     scenario_17: "17-killed-after-the-commit",
     scenario_18: "18-two-raters",
     scenario_19: "19-a-recharge-repeated",
+    scenario_20: "20-a-voucher-once",
     scenario_21: "21-a-warning-once-an-episode",
     scenario_22: "22-when-the-money-runs-out",
     scenario_23: "23-down-the-ladder",
@@ -59,6 +60,7 @@ scenarios! {
     scenario_25: "25-only-what-the-cut-off-stopped-starts",
     scenario_26: "26-what-fails-to-stop-is-billed",
     scenario_27: "27-a-lowered-credit-limit",
+    scenario_29: "29-no-more-than-is-left",
     scenario_30: "30-a-formula-for-a-name",
 }
 

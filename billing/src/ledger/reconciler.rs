@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use base::{
     Result,
     bus::{Bus, Topic},
-    db::Db,
+    db::{Conn, Db},
+    id::TenantId,
     outbox::{self, Notice},
     reconcile::{Outcome, Reconciler, error_chain},
     time::{SharedClock, Timestamp},
@@ -21,6 +22,7 @@ use super::{
     holds::{self, End},
     verify::{self, Finding},
 };
+use crate::rating;
 
 const HOUR_MS: i64 = 3_600_000;
 /// After a failure, and where one run does not end all that is over.
@@ -48,7 +50,7 @@ impl LedgerReconciler {
     }
 
     /// How many bonuses' tenants and holds it ended, and what failed.
-    async fn end_what_is_over(&self, now: Timestamp) -> Result<(usize, Vec<String>)> {
+    pub(crate) async fn end_what_is_over(&self, now: Timestamp) -> Result<(usize, Vec<String>)> {
         let (tenants, over) = {
             let mut conn = self.db.read().await?;
             (bonus::due(&mut conn, now).await?, holds::due(&mut conn, now).await?)
@@ -70,7 +72,7 @@ impl LedgerReconciler {
         }
         for tenant in tenants {
             let mut tx = self.db.begin_write().await?;
-            match bonus::expire(&mut tx, now, tenant).await {
+            match expire(&mut tx, now, tenant).await {
                 Ok(_) => {
                     tx.commit().await?;
                     self.bus.publish(Topic::Money, tenant, Some(tenant));
@@ -82,7 +84,8 @@ impl LedgerReconciler {
         Ok((ended, failed))
     }
 
-    async fn next_over(&self) -> Result<Option<Timestamp>> {
+    /// When the next bonus or hold is over.
+    pub(crate) async fn next_over(&self) -> Result<Option<Timestamp>> {
         let mut conn = self.db.read().await?;
         let (bonus, hold) = (bonus::next(&mut conn).await?, holds::next(&mut conn).await?);
         Ok(bonus.into_iter().chain(hold).min())
@@ -104,6 +107,12 @@ impl LedgerReconciler {
         self.bus.publish(Topic::Notice, "ledger", None);
         Ok(())
     }
+}
+
+/// What was used before its time was over is still the bonus's.
+async fn expire(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<()> {
+    rating::catch_up(conn, now, tenant).await?;
+    bonus::expire(conn, now, tenant).await.map(|_| ())
 }
 
 fn notice(finding: &Finding) -> Notice {

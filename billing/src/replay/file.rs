@@ -12,6 +12,7 @@ use super::{
 };
 
 mod expect;
+mod money;
 mod months;
 mod prices;
 mod settings;
@@ -20,6 +21,7 @@ mod steps;
 mod usage;
 
 pub use expect::Expect;
+pub use money::{Admit, Money, Voucher};
 pub use prices::{Override, Publish, Version};
 pub use settings::SettingsChange;
 pub use standing::Steer;
@@ -44,12 +46,14 @@ pub struct File {
     pub start: Timestamp,
     pub end: Timestamp,
     pub times: Times,
+    pub currency: String,
     pub settings: Settings,
     pub flavors: BTreeMap<String, Flavor>,
     pub books: BTreeMap<String, Book>,
     pub tenants: BTreeMap<String, Tenant>,
     pub resources: BTreeMap<String, Resource>,
     pub host: Option<Host>,
+    pub vouchers: BTreeMap<String, Voucher>,
     pub steps: Vec<Step>,
     pub expect: Option<Expect>,
 }
@@ -122,6 +126,7 @@ pub struct Names<'f> {
     pub books: &'f BTreeMap<String, Book>,
     pub tenants: &'f BTreeMap<String, Tenant>,
     pub resources: &'f BTreeMap<String, Resource>,
+    pub vouchers: &'f BTreeMap<String, Voucher>,
 }
 
 /// Reads a file, or says where it is wrong.
@@ -166,10 +171,16 @@ fn read(root: Node<'_>) -> Parsed<File> {
         return Err(root.wrong(format!("a price book's tenant '{owner}' is not in tenants")));
     }
     let resources = section(map.take("resources"), |node| resource(node, &tenants, &flavors))?;
-    let names =
-        Names { times, flavors: &flavors, books: &books, tenants: &tenants, resources: &resources };
+    let vouchers = money::vouchers(map.take("vouchers"), times, &tenants)?;
+    let names = Names {
+        times,
+        flavors: &flavors,
+        books: &books,
+        tenants: &tenants,
+        resources: &resources,
+        vouchers: &vouchers,
+    };
     let host = map.take("host").map(|node| host(&node, &names)).transpose()?;
-    map.unsupported(&[("vouchers", "files play no vouchers yet")])?;
     let steps = steps::read(&map.require("steps")?, start, &names)?;
     let last = steps.last().map_or(start, |step| step.at);
     let end = match map.take("end") {
@@ -189,12 +200,14 @@ fn read(root: Node<'_>) -> Parsed<File> {
         start,
         end,
         times,
+        currency,
         settings,
         flavors,
         books,
         tenants,
         resources,
         host,
+        vouchers,
         steps,
         expect,
     })

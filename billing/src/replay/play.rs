@@ -19,7 +19,8 @@ use super::{
     world::{ACTOR, World},
 };
 use crate::{
-    accounts, agenda, ledger,
+    accounts, agenda,
+    ledger::{self, LedgerReconciler},
     prices::assign,
     rating::{self, RatingReconciler},
     standing::StandingReconciler,
@@ -47,6 +48,7 @@ pub async fn play(db: &Db, file: &File, deliveries: &dyn Deliveries) -> Result<P
         channels: BTreeMap::new(),
         rating_at: None,
         standing_at: None,
+        over_at: None,
         months_at: None,
         crash: None,
         differences: Vec::new(),
@@ -68,6 +70,7 @@ struct Player<'f> {
     /// When the reconcilers want to run again, by the server's clock.
     rating_at: Option<Timestamp>,
     standing_at: Option<Timestamp>,
+    over_at: Option<Timestamp>,
     months_at: Option<Timestamp>,
     crash: Option<Crash>,
     differences: Vec<Difference>,
@@ -139,6 +142,7 @@ impl Player<'_> {
             Action::Rule(rule) => self.world.rule(rule).await,
             Action::Counter(counter) => self.world.counter(counter).await,
             Action::Recharge(recharge) => self.recharge(recharge).await,
+            Action::Money(money) => self.world.money(money).await,
             Action::Publish(publish) => self.world.publish(publish).await,
             Action::Override(given) => self.world.give(given).await,
             Action::Assign { tenant, book, from } => {
@@ -156,11 +160,13 @@ impl Player<'_> {
                 agenda::make_stale(&mut tx).await?;
                 Ok(tx.commit().await?)
             }
-            Action::Set { settings, tenant: Some(tenant), credit_limit } => {
+            Action::Set { settings, tenant: Some(tenant), credit_limit, spend_order } => {
                 let (now, tenant) = (self.world.server_now(), self.world.tenants[tenant]);
                 let mut tx = self.world.db.begin_write().await?;
                 let set = |own: &mut accounts::AccountSettings| {
                     own.credit_limit = credit_limit.or(own.credit_limit);
+                    own.spend_order = spend_order.or(own.spend_order);
+                    own.gap_policy = settings.gap_policy.or(own.gap_policy);
                     own.standing.take(settings.rules.clone());
                 };
                 accounts::change(&mut tx, now, tenant, ACTOR, "", set).await?;
@@ -216,13 +222,17 @@ impl Player<'_> {
             amount: recharge.amount,
             provider: &recharge.provider,
             provider_id: &id,
-            bonus: None,
+            bonus: recharge.bonus,
             memo: "",
             actor: ACTOR,
         };
         let mut tx = self.world.db.begin_write().await?;
         match ledger::recharge(&mut tx, now, &payment).await {
-            Ok(_) => Ok(tx.commit().await?),
+            Ok(written) => {
+                tx.commit().await?;
+                self.world.money.recharges.insert(id, written.id());
+                Ok(())
+            }
             Err(error) if error.kind == ErrorKind::Conflict => {
                 tx.rollback().await?;
                 let mut tx = self.world.db.begin_write().await?;
@@ -234,12 +244,16 @@ impl Player<'_> {
         }
     }
 
-    /// Runs the host, rating, standing and routing until none of them has anything to do now.
+    /// Runs the host, rating, the ledger, standing and routing until none of them has anything to do now.
     async fn settle(&mut self) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
             let now = self.world.server_now();
             if self.world.rating {
                 self.rating_at = self.rate().await?;
+            }
+            // After what was used until now is posted.
+            if self.world.rating {
+                self.over_at = self.end_what_is_over().await?;
             }
             // A closing rounds, which moves the balance: standing looks after it.
             if self.world.rating && self.months_at.is_none_or(|at| at <= now) {
@@ -250,7 +264,8 @@ impl Player<'_> {
             let confirmed = self.world.confirm().await?;
             let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
             let rating_due = self.world.rating && due(self.rating_at);
-            if !(confirmed || rating_due || due(self.standing_at)) {
+            let over_due = self.world.rating && due(self.over_at);
+            if !(confirmed || rating_due || over_due || due(self.standing_at)) {
                 let routed = self.deliveries.route(&self.world.db, now).await?;
                 self.channels.extend(routed);
                 return Ok(());
@@ -280,6 +295,17 @@ impl Player<'_> {
         sound_outcome(rating.run().await?)
     }
 
+    /// Of bonuses and holds; when the next is over.
+    async fn end_what_is_over(&self) -> Result<Option<Timestamp>> {
+        let (world, clock) = (&self.world, self.world.clock());
+        let ledger = LedgerReconciler::new(world.db.clone(), clock, world.bus.clone());
+        let (_, failed) = ledger.end_what_is_over(world.server_now()).await?;
+        match failed.first() {
+            Some(first) => Err(Error::internal(format!("what is over can't be ended: {first}"))),
+            None => ledger.next_over().await,
+        }
+    }
+
     async fn stand(&self) -> Result<Option<Timestamp>> {
         let (world, clock) = (&self.world, self.world.clock());
         let (bus, settings) = (world.bus.clone(), world.settings.clone());
@@ -304,7 +330,9 @@ impl Player<'_> {
         let rating = self.rating_at.filter(|_| world.rating).map(|at| world.right(at));
         let standing = self.standing_at.map(|at| world.right(at));
         let months = self.months_at.filter(|_| world.rating).map(|at| world.right(at));
-        let all = [step, rating, standing, months, world.next_confirmation(), Some(world.file.end)];
+        let over = self.over_at.filter(|_| world.rating).map(|at| world.right(at));
+        let hosts = world.next_confirmation();
+        let all = [step, rating, standing, over, months, hosts, Some(world.file.end)];
         let next = all.into_iter().flatten().min().unwrap_or(world.file.end);
         // What is due now was done.
         next.max(world.now.saturating_add_ms(1))

@@ -10,6 +10,8 @@ use base::{
 
 use super::{Deliveries, Difference, Played, open_empty, parse, play};
 
+mod money;
+
 struct Nobody;
 
 #[async_trait]
@@ -275,6 +277,33 @@ async fn a_database_with_something_in_it_is_left_as_it_is() {
         let error = open_empty(&place.url).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Conflict);
         assert!(error.to_string().contains("name an empty one"), "{error}");
+    }
+}
+
+/// Two lost hours of an instance that was running before and stopped after them, at 0.36.
+#[tokio::test]
+async fn a_gap_is_charged_as_is_set_for_all_and_for_one() {
+    for (all, one, charged) in [
+        ("", "", "0.36"),
+        ("gap_policy: as_before", "", "1.08"),
+        ("gap_policy: free", "", "0.36"),
+        ("gap_policy: free", "gap_policy: as_before", "1.08"),
+        ("gap_policy: as_before", "gap_policy: free", "0.36"),
+    ] {
+        let own = match one {
+            "" => String::new(),
+            one => format!("- {{at: \"09:30\", set: {{tenant: acme, {one}}}}}\n"),
+        };
+        let tail = format!(
+            "settings: {{{all}}}\nend: \"15:00\"\nsteps:\n{own}\
+             - {{at: \"10:00\", fact: {{resource: web-1, state: running}}}}\n\
+             - {{at: \"13:00\", lost: {{resource: web-1, from: \"11:00\", to: \"13:00\", \
+             after: {{state: stopped}}}}}}\n\
+             expect: {{sums: {{acme: \"{charged}\"}}}}\n"
+        );
+        for played in played(&tail).await {
+            assert_eq!(shown(&played.differences), [""; 0], "{all}, {one}");
+        }
     }
 }
 

@@ -12,7 +12,6 @@ use crate::{
     kinds, meter,
     usage::{
         Resource,
-        gaps::GapPolicy,
         lost::{self, Answer},
         rulings::{self, Verdict},
     },
@@ -43,7 +42,7 @@ impl World<'_> {
             to: told.to,
             state: told.after.state.as_str().to_owned(),
             attributes: self.written(&told.after.attributes),
-            policy: GapPolicy::default(),
+            policy: self.settings.gap_policy,
         };
         let mut tx = self.db.begin_write().await?;
         let id = lost::lost(&mut tx, self.server_now(), &lost).await?;

@@ -16,7 +16,7 @@ use inventory::{
     quotas::{self, Resource},
 };
 
-use super::{file::File, machines::Machine, pricing};
+use super::{file::File, machines::Machine, money, pricing};
 use crate::{Settings, accounts};
 
 /// Of the simulated host and of each quota: no replay is refused for want of room.
@@ -41,6 +41,7 @@ pub struct World<'f> {
     pub image: ImageId,
     /// Whether usage is rated.
     pub rating: bool,
+    pub money: money::Names,
     /// As they were told of, each with its resource.
     pub gaps: Vec<(String, UsageGapId)>,
 }
@@ -72,6 +73,7 @@ impl<'f> World<'f> {
             kernel_cmdline: "",
         };
         let image = images::create(&mut tx, start, new).await?.id;
+        let money = money::Names::build(&mut tx, file, &tenants).await?;
         tx.commit().await?;
         let machine =
             |(name, r): (&String, &super::file::Resource)| (name.clone(), Machine::new(r));
@@ -89,6 +91,7 @@ impl<'f> World<'f> {
             machines: file.resources.iter().map(machine).collect(),
             image,
             rating: true,
+            money,
             gaps: Vec::new(),
         })
     }

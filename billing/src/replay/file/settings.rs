@@ -9,6 +9,7 @@ use crate::{
     },
     settings::{Mode, check_warnings},
     standing::{OwnRules, Standing},
+    usage::gaps::GapPolicy,
 };
 
 /// Those that are given.
@@ -19,6 +20,7 @@ pub struct SettingsChange {
     mode: Option<Mode>,
     guard_tenants: Option<i64>,
     guard_percent: Option<i64>,
+    pub gap_policy: Option<GapPolicy>,
     /// What a tenant may have set for itself as well.
     pub rules: OwnRules,
 }
@@ -55,10 +57,11 @@ impl SettingsChange {
         {
             return Err(node.wrong("a settle time other than 1m is not supported yet"));
         }
-        map.unsupported(&[
-            ("gap_policy", "there are no gaps"),
-            ("spend_order", "there is no bonus"),
-        ])?;
+        if let Some(node) = map.take("gap_policy") {
+            let policies = [GapPolicy::Cheaper, GapPolicy::AsBefore, GapPolicy::Free];
+            let policies = policies.map(|policy| (policy.as_str(), policy));
+            change.gap_policy = Some(node.one_of(&policies)?);
+        }
         Ok(change)
     }
 
@@ -87,6 +90,7 @@ impl SettingsChange {
         }
         settings.furthest = furthest.unwrap_or(settings.furthest);
         settings.mode = self.mode.unwrap_or(settings.mode);
+        settings.gap_policy = self.gap_policy.unwrap_or(settings.gap_policy);
         if let Some(warnings_ms) = warnings_ms {
             settings.warnings_ms = warnings_ms;
         }
@@ -94,7 +98,8 @@ impl SettingsChange {
 
     /// Whether nothing is among them that is the same for all tenants.
     pub fn is_of_a_tenant(&self) -> bool {
-        *self == Self { rules: self.rules.clone(), ..Self::default() }
+        let (rules, gap_policy) = (self.rules.clone(), self.gap_policy);
+        *self == Self { rules, gap_policy, ..Self::default() }
     }
 
     pub fn is_empty(&self) -> bool {

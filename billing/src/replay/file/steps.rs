@@ -3,13 +3,14 @@
 use base::{ErrorKind, money::Micros, time::Timestamp};
 
 use super::{
-    Attributes, Expect, Names, Override, Publish, REPEAT_MAX, STEPS_MAX, SettingsChange, Steer,
-    attributes, credit_limit, expect, known, months, prices, standing,
+    Attributes, Expect, Money, Names, Override, Publish, REPEAT_MAX, STEPS_MAX, SettingsChange,
+    Steer, attributes, credit_limit, expect, known, money, months, prices, standing,
     usage::{self, Confirm, Counter, Lost, Rule},
 };
 use crate::{
     calendar::Month,
     invoice::notes::Amount,
+    ledger::{SpendOrder, recharge::WithBonus},
     meter::ResourceState,
     replay::{
         node::{Map, Node, Parsed},
@@ -36,6 +37,7 @@ pub enum Action {
     Rule(Rule),
     Counter(Counter),
     Recharge(Recharge),
+    Money(Money),
     Publish(Publish),
     Override(Override),
     Assign {
@@ -48,6 +50,7 @@ pub enum Action {
         /// None: for all.
         tenant: Option<String>,
         credit_limit: Option<Micros>,
+        spend_order: Option<SpendOrder>,
     },
     Steer(Steer),
     Want {
@@ -108,6 +111,7 @@ pub struct Recharge {
     pub amount: Micros,
     pub provider: String,
     pub id: Option<String>,
+    pub bonus: Option<WithBonus>,
 }
 
 /// What a tenant's user wants.
@@ -139,13 +143,7 @@ pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
     ("quota_exceeded", ErrorKind::QuotaExceeded),
 ];
 /// Steps of the format that come with later parts of the product.
-const LATER: [(&str, &str); 10] = [
-    ("redeem", "files play no vouchers yet"),
-    ("refund", "files play no refunds yet"),
-    ("hold", "files play no holds yet"),
-    ("end_hold", "files play no holds yet"),
-    ("correct", "files play no corrections by hand yet"),
-    ("admit", "nothing is created by the API"),
+const LATER: [(&str, &str); 4] = [
     ("rerate", "facts that come late are rated again by themselves"),
     ("leaks", "there is no leak finder"),
     ("order", "there are no packages"),
@@ -187,13 +185,20 @@ fn step(node: &Node<'_>, before: Timestamp, names: &Names<'_>) -> Parsed<Step> {
 }
 
 type Reader = fn(&Node<'_>, Timestamp, &Names<'_>) -> Parsed<Action>;
-const ACTIONS: [(&str, Reader); 22] = [
+const ACTIONS: [(&str, Reader); 29] = [
     ("fact", fact),
     ("lost", |node, _, names| usage::lost(node, names).map(Action::Lost)),
     ("confirm", |node, _, names| usage::confirm(node, names).map(Action::Confirm)),
     ("rule", |node, _, names| usage::rule(node, names).map(Action::Rule)),
     ("counter", |node, _, names| usage::counter(node, names).map(Action::Counter)),
     ("recharge", recharge),
+    ("bonus", money::bonus),
+    ("redeem", money::redeem),
+    ("refund", money::refund),
+    ("hold", money::hold),
+    ("end_hold", money::end_hold),
+    ("correct", money::correct),
+    ("admit", money::admit),
     ("publish", publish),
     ("assign", assign),
     ("override", price_override),
@@ -266,15 +271,12 @@ fn fact(node: &Node<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Action> {
 
 fn recharge(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let mut map = node.map()?;
-    map.unsupported(&[
-        ("bonus", "files play no bonus yet"),
-        ("bonus_expires", "files play no bonus yet"),
-    ])?;
     let recharge = Recharge {
         tenant: known(&map.require("tenant")?, names.tenants, "tenants")?,
         amount: types::amount(&map.require("amount")?)?,
         provider: map.take("provider").map_or(Ok("replay".to_owned()), |node| node.name())?,
         id: map.take("id").map(|node| node.name()).transpose()?,
+        bonus: money::with_bonus(&mut map, names.times)?,
     };
     map.finish()?;
     Ok(Action::Recharge(recharge))
@@ -306,8 +308,11 @@ fn set(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
         .transpose()?;
     let limit =
         map.take("credit_limit").map(|node| Ok((credit_limit(&node)?, node))).transpose()?;
+    let orders = [("bonus_first", SpendOrder::BonusFirst), ("cash_first", SpendOrder::CashFirst)];
+    let order =
+        map.take("spend_order").map(|node| Ok((node.one_of(&orders)?, node))).transpose()?;
     map.finish()?;
-    if settings.is_empty() && limit.is_none() {
+    if settings.is_empty() && limit.is_none() && order.is_none() {
         return Err(node.wrong("what is to be set is missing"));
     }
     match &tenant {
@@ -315,14 +320,19 @@ fn set(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
             return Err(node.wrong("min_runway, mode and guard are the same for all tenants"));
         }
         None => {
-            if let Some((_, node)) = &limit {
+            let own = limit.as_ref().map(|(_, node)| node);
+            if let Some(node) = own.or(order.as_ref().map(|(_, node)| node)) {
                 return Err(node.wrong("whose? add tenant: NAME"));
             }
         }
         Some(_) => {}
     }
-    let tenant = tenant.map(|(_, name)| name);
-    Ok(Action::Set { settings, tenant, credit_limit: limit.map(|(limit, _)| limit) })
+    Ok(Action::Set {
+        settings,
+        tenant: tenant.map(|(_, name)| name),
+        credit_limit: limit.map(|(limit, _)| limit),
+        spend_order: order.map(|(order, _)| order),
+    })
 }
 
 fn want(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {

@@ -1,0 +1,237 @@
+//! Steps and sections about money besides recharges: bonuses, vouchers, holds, refunds,
+//! corrections, and whether there is enough.
+
+use std::collections::BTreeMap;
+
+use base::{money::Micros, time::Timestamp};
+
+use super::{Attributes, Names, Tenant, attributes, known, section, steps::Action};
+use crate::{
+    ledger::{Account, Entry, recharge::WithBonus},
+    replay::{
+        node::{Map, Node, Parsed},
+        types::{self, Times},
+    },
+};
+
+/// Instances that one step asks for.
+const ADMITTED_MAX: i64 = 1_000;
+
+/// A voucher, made at the file's start.
+#[derive(Debug)]
+pub struct Voucher {
+    pub amount: Micros,
+    /// Who may redeem it; none: anybody.
+    pub tenant: Option<String>,
+    /// None: from the start on.
+    pub valid_from: Option<Timestamp>,
+    pub valid_to: Option<Timestamp>,
+    pub bonus_expires: Option<Timestamp>,
+}
+
+/// What a step does to the ledger, or asks of it.
+#[derive(Debug)]
+pub enum Money {
+    Bonus {
+        tenant: String,
+        amount: Micros,
+        expires: Option<Timestamp>,
+        id: Option<String>,
+    },
+    Redeem {
+        voucher: String,
+        tenant: String,
+    },
+    Refund {
+        /// The recharge's `id`.
+        recharge: String,
+        amount: Micros,
+        reason: String,
+        id: Option<String>,
+    },
+    Hold {
+        tenant: String,
+        amount: Micros,
+        id: String,
+        expires: Timestamp,
+    },
+    EndHold {
+        id: String,
+        /// Net and tax; none: it is voided.
+        post: Option<(Micros, Micros)>,
+    },
+    Correct {
+        tenant: String,
+        entries: Vec<Entry>,
+        reason: String,
+        id: Option<String>,
+    },
+    Admit(Admit),
+}
+
+/// What a user asks for.
+#[derive(Debug)]
+pub enum Admit {
+    Create { tenant: String, attributes: Attributes, count: i64 },
+    Resize { resource: String, attributes: Attributes },
+}
+
+pub fn vouchers(
+    node: Option<Node<'_>>,
+    times: Times,
+    tenants: &BTreeMap<String, Tenant>,
+) -> Parsed<BTreeMap<String, Voucher>> {
+    section(node, |node| {
+        let mut map = node.map()?;
+        let voucher = Voucher {
+            amount: types::amount(&map.require("amount")?)?,
+            tenant: map.take("tenant").map(|node| known(&node, tenants, "tenants")).transpose()?,
+            valid_from: instant(&mut map, "valid_from", times)?,
+            valid_to: instant(&mut map, "valid_to", times)?,
+            bonus_expires: instant(&mut map, "bonus_expires", times)?,
+        };
+        map.finish()?;
+        Ok(voucher)
+    })
+}
+
+fn instant(map: &mut Map<'_>, key: &'static str, times: Times) -> Parsed<Option<Timestamp>> {
+    map.take(key).map(|node| times.instant(&node)).transpose()
+}
+
+fn tenant(map: &mut Map<'_>, names: &Names<'_>) -> Parsed<String> {
+    known(&map.require("tenant")?, names.tenants, "tenants")
+}
+
+fn amount(map: &mut Map<'_>) -> Parsed<Micros> {
+    types::amount(&map.require("amount")?)
+}
+
+fn id(map: &mut Map<'_>) -> Parsed<Option<String>> {
+    map.take("id").map(|node| node.name()).transpose()
+}
+
+/// What comes with a recharge.
+pub(super) fn with_bonus(map: &mut Map<'_>, times: Times) -> Parsed<Option<WithBonus>> {
+    let amount = map.take("bonus").map(|node| types::amount(&node)).transpose()?;
+    let expires_node = map.take("bonus_expires");
+    let expires = expires_node.as_ref().map(|node| times.instant(node)).transpose()?;
+    match (amount, expires_node) {
+        (None, Some(node)) => Err(node.wrong("of what bonus? add bonus: AMOUNT")),
+        (amount, _) => Ok(amount.map(|amount| WithBonus { amount, expires })),
+    }
+}
+
+pub(super) fn bonus(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let bonus = Money::Bonus {
+        tenant: tenant(&mut map, names)?,
+        amount: amount(&mut map)?,
+        expires: instant(&mut map, "expires", names.times)?,
+        id: id(&mut map)?,
+    };
+    map.finish()?;
+    Ok(Action::Money(bonus))
+}
+
+pub(super) fn redeem(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let voucher = known(&map.require("voucher")?, names.vouchers, "vouchers")?;
+    let tenant = tenant(&mut map, names)?;
+    map.finish()?;
+    Ok(Action::Money(Money::Redeem { voucher, tenant }))
+}
+
+pub(super) fn refund(node: &Node<'_>, _: Timestamp, _: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let refund = Money::Refund {
+        recharge: map.require("recharge")?.name()?,
+        amount: amount(&mut map)?,
+        reason: map.require("reason")?.name()?,
+        id: id(&mut map)?,
+    };
+    map.finish()?;
+    Ok(Action::Money(refund))
+}
+
+pub(super) fn hold(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let hold = Money::Hold {
+        tenant: tenant(&mut map, names)?,
+        amount: amount(&mut map)?,
+        id: map.require("id")?.name()?,
+        expires: names.times.instant(&map.require("expires")?)?,
+    };
+    map.finish()?;
+    Ok(Action::Money(hold))
+}
+
+pub(super) fn end_hold(node: &Node<'_>, _: Timestamp, _: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let id = map.require("id")?.name()?;
+    let net = map.take("post").map(|node| types::amount(&node)).transpose()?;
+    let tax = map.take("tax").map(|node| types::amount(&node)).transpose()?;
+    let void = map.take("void").map_or(Ok(false), |node| node.flag())?;
+    let post = match (net, tax, void) {
+        (Some(net), tax, false) => Some((net, tax.unwrap_or_default())),
+        (None, None, true) => None,
+        _ => return Err(node.wrong("a hold ends by post: AMOUNT (and tax) or by void: true")),
+    };
+    map.finish()?;
+    Ok(Action::Money(Money::EndHold { id, post }))
+}
+
+pub(super) fn correct(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let tenant = tenant(&mut map, names)?;
+    let reason = map.require("reason")?.name()?;
+    let id = id(&mut map)?;
+    let entries = map.require("entries")?.list()?.iter().map(entry).collect::<Parsed<_>>()?;
+    map.finish()?;
+    Ok(Action::Money(Money::Correct { tenant, entries, reason, id }))
+}
+
+/// `{account: cash, credit: "2.50"}`
+fn entry(node: &Node<'_>) -> Parsed<Entry> {
+    let mut map = node.map()?;
+    let accounts = Account::ALL.map(|account| (account.as_str(), account));
+    let account = map.require("account")?.one_of(&accounts)?;
+    let mut side = |key| map.take(key).map(|node| types::amount(&node)).transpose();
+    let entry = match (side("debit")?, side("credit")?) {
+        (Some(amount), None) => Entry::debit(account, amount),
+        (None, Some(amount)) => Entry::credit(account, amount),
+        _ => return Err(node.wrong("an entry has either a debit or a credit")),
+    };
+    map.finish()?;
+    Ok(entry)
+}
+
+pub(super) fn admit(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let resource = map.take("resource");
+    let shape = map.take("attributes");
+    let of = |before: &Attributes| match &shape {
+        Some(shape) => attributes(shape, before, names.flavors),
+        None if names.flavors.contains_key(&before.flavor) => Ok(before.clone()),
+        None => Err(node.wrong("there is no flavor 'small': give attributes: {flavor: NAME}")),
+    };
+    let admit = match resource {
+        Some(node) => {
+            let resource = known(&node, names.resources, "resources")?;
+            Admit::Resize { attributes: of(&names.resources[&resource].attributes)?, resource }
+        }
+        None => Admit::Create {
+            tenant: tenant(&mut map, names)?,
+            attributes: of(&Attributes { flavor: "small".to_owned(), disk_gib: 0 })?,
+            count: match map.take("count") {
+                Some(node) => match node.count()? {
+                    count if (1..=ADMITTED_MAX).contains(&count) => count,
+                    _ => return Err(node.wrong(format!("a count is 1 to {ADMITTED_MAX}"))),
+                },
+                None => 1,
+            },
+        },
+    };
+    map.finish()?;
+    Ok(Action::Money(Money::Admit(admit)))
+}

@@ -1,0 +1,180 @@
+//! Steps about money besides recharges, as the product's interface does them: what is accrued is
+//! posted before money is put aside or goes back.
+
+use std::collections::BTreeMap;
+
+use base::{
+    Error, ErrorKind, Result,
+    db::Conn,
+    id::{LedgerTransactionId, OperationId, TenantId},
+    money::Micros,
+    time::Timestamp,
+};
+
+use super::{
+    file::{Admit, Attributes, File, Money},
+    world::{ACTOR, World},
+};
+use crate::{
+    admission,
+    ledger::{
+        self, Bonus, Correction, Refund,
+        holds::{self, End, NewHold},
+        refunds,
+        vouchers::{self, NewVoucher},
+    },
+    meter::{self, Component, ResourceState},
+    rating,
+};
+
+/// What the file's names stand for.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// The codes.
+    vouchers: BTreeMap<String, String>,
+    pub recharges: BTreeMap<String, LedgerTransactionId>,
+    holds: BTreeMap<String, LedgerTransactionId>,
+}
+
+impl Names {
+    /// Makes the file's vouchers.
+    pub async fn build(
+        conn: &mut Conn,
+        file: &File,
+        tenants: &BTreeMap<String, TenantId>,
+    ) -> Result<Self> {
+        let mut names = Self::default();
+        for (name, voucher) in &file.vouchers {
+            let currency = match &voucher.tenant {
+                Some(tenant) => &file.tenants[tenant].currency,
+                None => &file.currency,
+            };
+            let new = NewVoucher {
+                currency,
+                amount: voucher.amount,
+                tenant: voucher.tenant.as_ref().map(|tenant| tenants[tenant]),
+                valid_from: voucher.valid_from.unwrap_or(file.start),
+                valid_to: voucher.valid_to,
+                bonus_expires: voucher.bonus_expires,
+                memo: name,
+                actor: ACTOR,
+            };
+            let (_, code) = vouchers::create(conn, file.start, &new).await?;
+            names.vouchers.insert(name.clone(), code);
+        }
+        Ok(names)
+    }
+}
+
+fn named(
+    all: &BTreeMap<String, LedgerTransactionId>,
+    what: &str,
+    name: &str,
+) -> Result<LedgerTransactionId> {
+    let unknown = || Error::new(ErrorKind::NotFound, format!("no step made the {what} {name}"));
+    all.get(name).copied().ok_or_else(unknown)
+}
+
+/// By which a request is known; without a name each is one of its own.
+fn key(id: Option<&String>) -> String {
+    id.cloned().unwrap_or_else(|| OperationId::new().to_string())
+}
+
+impl World<'_> {
+    pub async fn money(&mut self, money: &Money) -> Result<()> {
+        let now = self.server_now();
+        let mut tx = self.db.begin_write().await?;
+        let mut held = None;
+        match money {
+            Money::Bonus { tenant, amount, expires, id } => {
+                let (tenant, key) = (self.tenants[tenant], key(id.as_ref()));
+                let (amount, expires) = (*amount, *expires);
+                let bonus = Bonus { tenant, amount, expires, key: &key, memo: "", actor: ACTOR };
+                ledger::bonus(&mut tx, now, &bonus).await?;
+            }
+            Money::Redeem { voucher, tenant } => {
+                let code = &self.money.vouchers[voucher];
+                vouchers::redeem(&mut tx, now, self.tenants[tenant], code, ACTOR).await?;
+            }
+            Money::Refund { recharge, amount, reason, id } => {
+                let recharge = named(&self.money.recharges, "recharge", recharge)?;
+                let key = key(id.as_ref());
+                let refund = Refund { recharge, amount: *amount, reason, key: &key, actor: ACTOR };
+                let tenant = refunds::tenant_of(&mut tx, recharge).await?;
+                rating::catch_up(&mut tx, now, tenant).await?;
+                ledger::refund(&mut tx, now, &refund).await?;
+            }
+            Money::Hold { tenant, amount, id, expires } => {
+                held = Some(self.hold(&mut tx, now, tenant, *amount, id, *expires).await?);
+            }
+            Money::EndHold { id, post } => {
+                let hold = named(&self.money.holds, "hold", id)?;
+                let how = post.map_or(End::Void, |(net, tax)| End::Post { net, tax });
+                holds::end(&mut tx, now, hold, how, ACTOR).await?;
+            }
+            Money::Correct { tenant, entries, reason, id } => {
+                let key = key(id.as_ref());
+                let correction = Correction {
+                    tenant: self.tenants[tenant],
+                    entries: entries.clone(),
+                    reason,
+                    memo: "",
+                    corrects: None,
+                    key: &key,
+                    actor: ACTOR,
+                };
+                ledger::correct(&mut tx, now, &correction).await?;
+            }
+            Money::Admit(asked) => self.admit(&mut tx, now, asked).await?,
+        }
+        tx.commit().await?;
+        self.money.holds.extend(held);
+        Ok(())
+    }
+
+    async fn hold(
+        &self,
+        conn: &mut Conn,
+        now: Timestamp,
+        tenant: &str,
+        amount: Micros,
+        id: &str,
+        expires: Timestamp,
+    ) -> Result<(String, LedgerTransactionId)> {
+        let tenant = self.tenants[tenant];
+        rating::catch_up(conn, now, tenant).await?;
+        let hold = NewHold { tenant, amount, purpose: id, expires, key: id, actor: ACTOR };
+        Ok((id.to_owned(), holds::hold(conn, now, &hold).await?.id()))
+    }
+
+    /// Whether it would be let in; nothing is made.
+    async fn admit(&self, conn: &mut Conn, now: Timestamp, asked: &Admit) -> Result<()> {
+        let (tenant, old, new) = match asked {
+            Admit::Create { tenant, attributes, count } => {
+                let mut new = self.burns(ResourceState::Running, attributes);
+                for component in &mut new {
+                    let all = component.quantity.checked_mul(*count);
+                    component.quantity = all.ok_or_else(|| {
+                        Error::invalid("count", "so much is more than can be reckoned")
+                    })?;
+                }
+                (tenant, Vec::new(), new)
+            }
+            Admit::Resize { resource, attributes } => {
+                let machine = &self.machines[resource];
+                let state = machine.state.ok_or_else(|| {
+                    let message = format!("no fact tells of {resource}");
+                    Error::new(ErrorKind::NotFound, message)
+                })?;
+                let old = self.burns(state, &machine.attributes);
+                (&machine.tenant, old, self.burns(state, attributes))
+            }
+        };
+        let (settings, tenant) = (&self.settings, self.tenants[tenant]);
+        admission::admit_resize(conn, now, settings, tenant, &old, &new).await
+    }
+
+    fn burns(&self, state: ResourceState, attributes: &Attributes) -> Vec<Component> {
+        meter::components(state, self.flavors[&attributes.flavor], attributes.disk_gib)
+    }
+}
