@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::standing::Standing;
+use crate::{standing::Standing, usage::gaps::GapPolicy};
 
 /// Durations are milliseconds. Zero for a grace or delay means at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct Settings {
     pub timezone: String,
     /// From a month's end to its closing: facts of the month that come in between are still its own.
     pub close_grace_ms: i64,
+    /// What is charged where facts are lost; an account's own goes before it.
+    pub gap_policy: GapPolicy,
     /// What invoices say of who issues them.
     pub invoice: crate::invoice::Settings,
 }
@@ -101,6 +103,7 @@ impl Default for Settings {
             guard: Guard::default(),
             timezone: "Asia/Shanghai".to_owned(),
             close_grace_ms: 72 * HOUR_MS,
+            gap_policy: GapPolicy::default(),
             invoice: crate::invoice::Settings::default(),
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     agenda::{self, Due},
     ledger::SpendOrder,
     standing::OwnRules,
+    usage::gaps::GapPolicy,
 };
 
 pub const REASON_MAX_CHARS: usize = 200;
@@ -24,6 +25,9 @@ pub struct AccountSettings {
     pub credit_limit: Option<Micros>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spend_order: Option<SpendOrder>,
+    /// What it is charged where facts are lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gap_policy: Option<GapPolicy>,
     /// What rules its standing.
     #[serde(skip_serializing_if = "OwnRules::is_default")]
     pub standing: OwnRules,

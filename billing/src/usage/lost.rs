@@ -35,6 +35,7 @@ pub struct Lost {
     /// As what it was seen then.
     pub state: String,
     pub attributes: Attributes,
+    /// The product's; that of its owner's account goes before it.
     pub policy: GapPolicy,
 }
 
@@ -66,6 +67,7 @@ pub struct Listed {
 pub async fn lost(conn: &mut Conn, now: Timestamp, lost: &Lost) -> Result<UsageGapId> {
     check(now, lost)?;
     lock(&mut *conn, &lost.resource).await?;
+    let lost = &Lost { policy: policy(&mut *conn, lost).await?, ..lost.clone() };
     let attributes = lost.attributes.to_string();
     let id: Option<String> = sqlx::query_scalar(
         "INSERT INTO usage_gaps (id, source, source_id, kind, resource_id, from_ms, to_ms, \
@@ -90,6 +92,15 @@ pub async fn lost(conn: &mut Conn, now: Timestamp, lost: &Lost) -> Result<UsageG
     settle::settle(&mut *conn, now, &lost.resource).await?;
     report::gap(conn, now, &id, lost).await?;
     parse(&id)
+}
+
+/// As whoever had it last before the gap's end is charged.
+async fn policy(conn: &mut Conn, lost: &Lost) -> Result<GapPolicy> {
+    let spans = spans::of_resource(&mut *conn, &lost.resource).await?;
+    let before = spans.iter().filter(|span| span.from_ms < lost.to.ms());
+    let Some(span) = before.max_by_key(|span| span.from_ms) else { return Ok(lost.policy) };
+    let account = accounts::get(conn, parse(&span.tenant)?).await?;
+    Ok(account.settings.gap_policy.unwrap_or(lost.policy))
 }
 
 fn check(now: Timestamp, lost: &Lost) -> Result<()> {

@@ -6,6 +6,7 @@ use alerting::settings::{Secret, Tls};
 use billing::{
     settings::{Guard, Mode},
     standing::Standing,
+    usage::gaps::GapPolicy,
 };
 use serde::Deserialize;
 
@@ -158,6 +159,8 @@ pub struct Billing {
     pub timezone: String,
     /// From a month's end to its closing.
     pub close_grace_s: u32,
+    /// What is charged where facts are lost.
+    pub gap_policy: GapPolicy,
     pub invoice: billing::invoice::Settings,
 }
 
@@ -177,6 +180,7 @@ impl Default for Billing {
             stop_grace_ms: 30_000,
             timezone: "Asia/Shanghai".to_owned(),
             close_grace_s: 72 * 3600,
+            gap_policy: GapPolicy::default(),
             invoice: billing::invoice::Settings::default(),
         }
     }
@@ -196,6 +200,7 @@ impl Billing {
             guard: self.guard,
             timezone: self.timezone.clone(),
             close_grace_ms: ms(self.close_grace_s),
+            gap_policy: self.gap_policy,
             invoice: self.invoice.clone(),
         }
     }
