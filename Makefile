@@ -70,6 +70,8 @@ soak: build
 	OPSHAWK_SOAK_KILLS=$${OPSHAWK_SOAK_KILLS:-200} cargo test -p timeseries --test durability -- --nocapture
 	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_SEEDS:-300} $(services) cargo test -p billing scenarios::random -- --nocapture
 	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_RACES:-2000} $(services) cargo test -p billing scenarios::races -- --nocapture
+	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_LEDGERS:-100} $(services) cargo test -p billing scenarios::whole_ledger -- --nocapture
+	OPSHAWK_SOAK_CRASHES=$${OPSHAWK_SOAK_CRASHES:-50} $(services) cargo test -p billing scenarios::crashes -- --nocapture
 
 SECONDS := 600
 fuzz_targets := timeseries/promql timeseries/remote_write timeseries/block timeseries/wal collector/exposition

@@ -2,6 +2,7 @@
 
 mod admission;
 mod any_order;
+mod crashes;
 mod gates;
 mod ledger;
 mod metering;
@@ -9,4 +10,7 @@ mod money;
 mod once;
 mod races;
 mod random;
+mod script;
 mod standing;
+mod tables;
+mod whole_ledger;
