@@ -24,6 +24,7 @@ use crate::{
         plan::{self, Usage},
     },
     standing::Standing,
+    usage::FUTURE_MAX_MS,
 };
 
 /// Readings that may find the account changed under them, before giving up.
@@ -123,7 +124,9 @@ pub(crate) fn assess(
     usage: &mut Usage,
     at: Timestamp,
 ) -> Result<(Micros, Position)> {
-    let mut plan = plan::plan(usage, |resource| at.max(resource.rated));
+    // What was read by a clock that is ahead counts at once.
+    let read = at.saturating_add_ms(FUTURE_MAX_MS);
+    let mut plan = plan::plan(usage, |resource| at.max(resource.rated), read);
     rating::park_what_the_account_cannot_hold(account, usage, &mut plan);
     let lines = plan.lines.iter().map(|line| i128::from(line.net) + i128::from(line.tax));
     let accrued = i64::try_from(lines.sum::<i128>())

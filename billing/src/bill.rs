@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use crate::{
     accounts,
     balance::snapshot,
-    rating::lines::{self, Which},
+    rating::lines::{self, Which, goes_on},
 };
 
 mod export;
@@ -41,7 +41,8 @@ pub struct BillLine {
     pub to: Timestamp,
     /// Per unit and hour.
     pub unit_price: Nanos,
-    /// Units; below zero in an adjustment that takes back.
+    /// Units at once, or, of what is counted, all of them; below zero in an adjustment that takes
+    /// back.
     pub quantity: i64,
     pub amount: Micros,
     /// It corrects what was charged for a time that had passed already.
@@ -179,7 +180,7 @@ fn joined(lines: Vec<BillLine>) -> Vec<BillLine> {
                 && last.resource_id == line.resource_id
                 && last.meter == line.meter
                 && last.unit_price == line.unit_price
-                && last.quantity == line.quantity
+                && goes_on(&last.meter, last.quantity, line.quantity).is_some()
                 && last.adjustment == line.adjustment
                 && last.amount.checked_add(line.amount).is_ok()
         };
@@ -187,6 +188,8 @@ fn joined(lines: Vec<BillLine>) -> Vec<BillLine> {
             Some(last) => {
                 last.to = line.to;
                 last.amount = Micros(last.amount.0 + line.amount.0);
+                let quantity = goes_on(&last.meter, last.quantity, line.quantity);
+                last.quantity = quantity.unwrap_or(last.quantity);
             }
             None => all.push(line),
         }

@@ -10,14 +10,17 @@
 //! | Module | Holds |
 //! | --- | --- |
 //! | [`delta`] | readings to deltas, with epochs, resets and drops; exact splits. Pure |
-//! | [`readings`] | taking readings, and the deltas as rows |
+//! | [`readings`] | taking readings; what rating reads |
+//! | `project` | the deltas as rows, made anew where readings or owners changed |
 //!
 //! An **epoch** is a counter's life: a guest's port counts from zero each time it is started. All is
 //! in integers, and the sum of a counter's deltas is what it counted, however it was read and
 //! however its deltas are cut.
 
 pub mod delta;
+mod project;
 pub mod readings;
 
 pub use delta::{Delta, Reading};
+pub(crate) use project::moved;
 pub use readings::{Series, Taken, read};

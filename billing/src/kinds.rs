@@ -4,9 +4,9 @@
 //! fact: kind, state, attributes --components--> (component, quantity) --price book--> money
 //! ```
 //!
-//! A price names a component as `kind.component`, such as `instance.compute` or `volume.capacity`
-//! ([`crate::prices::components`] says what it is priced by). The product itself tells of instances only ([`Kind::product`]); the other
-//! kinds are rated where facts of them come from elsewhere, as in a replay.
+//! A price names a component as `kind.component`, such as `instance.compute` or `volume.capacity`.
+//! The product itself tells of instances only ([`Kind::product`]); the other kinds are rated where
+//! facts of them come from elsewhere, as in a replay.
 //!
 //! Each kind has two ends: `absent` is nowhere for now (a domain may be made again), `deleted` is
 //! gone for good, after which any fact contradicts.
@@ -16,6 +16,8 @@ mod catalogue;
 
 pub use attributes::{ATTRIBUTES_MAX_BYTES, Attributes, Value};
 pub use catalogue::KINDS;
+
+use crate::prices::components::Per;
 
 /// Nowhere, perhaps for now.
 pub const ABSENT: &str = "absent";
@@ -50,10 +52,15 @@ pub enum Holds {
 /// What is rated of a kind.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Component {
+    /// As prices name it: `instance.compute`.
     pub name: &'static str,
     /// In which it is used; all of them where none is named.
     pub states: &'static [&'static str],
     pub quantity: Quantity,
+    /// What a price of it is per.
+    pub per: Per,
+    /// Whose price is taken where it has none.
+    pub fallback: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +69,8 @@ pub enum Quantity {
     Attribute(&'static str),
     /// What a counter's readings say.
     Counter,
+    /// What was ordered.
+    Order,
 }
 
 /// The kind of that name.
@@ -70,8 +79,12 @@ pub fn find(name: &str) -> Option<&'static Kind> {
 }
 
 impl Kind {
+    /// By its name without the kind: `compute`.
     pub fn component(&self, name: &str) -> Option<&'static Component> {
-        self.components.iter().find(|component| component.name == name)
+        let is = |component: &&Component| {
+            component.name.split_once('.').is_some_and(|(_, own)| own == name)
+        };
+        self.components.iter().find(is)
     }
 
     /// Whether something of it is there in that state.
@@ -95,7 +108,7 @@ impl Kind {
                 let quantity = match component.quantity {
                     Quantity::One => 1,
                     Quantity::Attribute(name) => attributes.count(name)?,
-                    Quantity::Counter => return None,
+                    Quantity::Counter | Quantity::Order => return None,
                 };
                 (quantity > 0).then_some((component, quantity))
             })

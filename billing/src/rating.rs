@@ -9,6 +9,7 @@
 //! | Module | Holds |
 //! | --- | --- |
 //! | [`cut`] | spans of use, cut at prices, months and days: pure |
+//! | [`counted`] | what counters say, cut at prices, beside what is posted of it: pure |
 //! | [`compiled`] | a rate, ready to be applied to measures: pure |
 //! | [`engine`] | slices to amounts, telescoping by groups and walking tiers: pure |
 //! | [`line`] | what differs between wanted and posted: pure |
@@ -32,12 +33,14 @@ use base::{
 
 use crate::{
     accounts::{self, Account, Locked},
+    calendar::next_tick,
     ledger::{self, Kind, Posting},
     prices::model::Overflow,
 };
 
 pub mod book;
 pub mod compiled;
+pub mod counted;
 pub mod cut;
 pub mod engine;
 pub mod line;
@@ -93,12 +96,17 @@ async fn post_scope(
     let mut account = accounts::lock(conn, tenant).await?;
     let mut usage = load::load(conn, &account).await?;
     if scope == Scope::Changed {
-        usage.resources.retain(|r| r.dirty.is_some());
+        usage.resources.retain(|r| r.dirty.is_some() || r.counted.dirty.is_some());
     }
     if usage.resources.is_empty() {
         return Ok(Posted::default());
     }
-    let mut plan = plan::plan(&mut usage, |resource| until(resource, now, scope));
+    // A tick covers what was read up to it: what was read later waits until it is posted.
+    let read = match scope {
+        Scope::All => now,
+        Scope::Changed => now.min(next_tick(account.ticked, account.timezone)),
+    };
+    let mut plan = plan::plan(&mut usage, |resource| until(resource, now, scope), read);
     park_what_the_account_cannot_hold(&account, &mut usage, &mut plan);
     let keys: Vec<u32> = plan
         .lines
@@ -111,6 +119,7 @@ async fn post_scope(
         park(conn, now, tenant, &usage, parked).await?;
     }
     mark_rated(conn, now, tenant, &usage, scope).await?;
+    mark_counted(conn, read, tenant, &usage).await?;
     let mut posted = Posted { parked: plan.parked.len(), ..Posted::default() };
     if !plan.lines.is_empty() {
         posted.lines = plan.lines.len();
@@ -162,7 +171,7 @@ async fn write(
 ) -> Result<(LedgerTransactionId, Micros)> {
     let tenant = account.tenant_id;
     let number = account.last_charge + 1;
-    let at = rated_at(account, now, lines);
+    let at = rated_at(account, now, usage, lines);
     let sum = |of: fn(&Priced) -> i64| {
         lines.iter().try_fold(Micros::ZERO, |sum, line| sum.checked_add(Micros(of(line))))
     };
@@ -193,8 +202,13 @@ async fn write(
 
 /// The instant up to which a charge rates. What reaches no further than the last tick came late:
 /// it belongs to now, so that the bill of a closed period stands.
-fn rated_at(account: &Account, now: Timestamp, lines: &[Priced]) -> Timestamp {
-    let until = lines.iter().map(|line| Timestamp::from_ms(line.slice.to)).max().unwrap_or(now);
+fn rated_at(account: &Account, now: Timestamp, usage: &Usage, lines: &[Priced]) -> Timestamp {
+    let reach = |line: &Priced| match usage.book.is_hourly(line.slice.group) {
+        true => line.slice.to,
+        // Its last part may be free.
+        false => line.slice.to.max(line.slice.opened),
+    };
+    let until = lines.iter().map(reach).max().map_or(now, Timestamp::from_ms);
     if until <= account.ticked { now } else { until.min(now) }
 }
 
@@ -235,6 +249,28 @@ async fn mark_rated(
         .execute(&mut *conn)
         .await?;
     }
+    Ok(())
+}
+
+/// What was read up to `read` is posted; what was read later keeps its mark.
+async fn mark_counted(
+    conn: &mut Conn,
+    read: Timestamp,
+    tenant: TenantId,
+    usage: &Usage,
+) -> Result<()> {
+    if usage.resources.iter().all(|resource| resource.counted.dirty.is_none()) {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE rating_resources SET counted_ms = CASE WHEN counted_to_ms <= $2 THEN NULL \
+           WHEN counted_ms < $2 THEN $2 ELSE counted_ms END \
+         WHERE tenant_id = $1 AND counted_ms IS NOT NULL",
+    )
+    .bind(tenant.to_string())
+    .bind(read.ms())
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

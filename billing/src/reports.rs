@@ -20,6 +20,7 @@ use crate::{
     accounts,
     calendar::{self, Month},
     close::charges::{self, Used},
+    prices::components,
     sql::parse,
 };
 
@@ -81,8 +82,11 @@ pub struct CostRow {
 pub struct Usage {
     /// `instance.compute`, `instance.disk`.
     pub component: String,
-    /// Units times hours, with up to six decimals.
+    /// Units times hours, with up to six decimals; zero of what is counted.
     pub unit_hours: Micros,
+    /// Units of what is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -166,7 +170,7 @@ struct Sum {
     named: Timestamp,
     net: i128,
     tax: i128,
-    /// Units times milliseconds.
+    /// Units times milliseconds; of what is counted, units.
     usage: BTreeMap<String, i128>,
 }
 
@@ -204,7 +208,11 @@ fn add(
         }
         sum.net += i128::from(used.net.0);
         sum.tax += i128::from(used.tax.0);
-        let ms = i128::from(used.to.since_ms(used.from)) * i128::from(used.quantity);
+        let ms = match components::is_counted(&used.component) {
+            true => 1,
+            false => used.to.since_ms(used.from),
+        };
+        let ms = i128::from(ms) * i128::from(used.quantity);
         *sum.usage.entry(used.component).or_default() += ms;
         if rows.len() > ROWS_MAX {
             return Err(Error::invalid("group", format!("the report has over {ROWS_MAX} rows"))
@@ -226,8 +234,12 @@ fn report(
         let total = totals.entry(currency.clone()).or_default();
         *total = (total.0 + sum.net, total.1 + sum.tax);
         let usage = sum.usage.into_iter().map(|(component, ms)| {
+            if components::is_counted(&component) {
+                let units = Some(micros(ms)?.0);
+                return Ok(Usage { component, unit_hours: Micros::ZERO, units });
+            }
             let unit_hours = micros(div_half_even(ms * 1_000_000, i128::from(MS_PER_HOUR)))?;
-            Ok(Usage { component, unit_hours })
+            Ok(Usage { component, unit_hours, units: None })
         });
         all.push(CostRow {
             key,

@@ -2,6 +2,7 @@
 
 mod admission;
 mod any_order;
+mod counted;
 mod crashes;
 mod gates;
 mod ledger;

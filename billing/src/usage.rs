@@ -46,7 +46,7 @@ pub mod spans;
 
 pub use crate::meter::ResourceState;
 pub use fact::{Fact, Recorded};
-pub(crate) use marks::counted;
+pub(crate) use marks::{counted, owners};
 pub use record::{FACTS_MAX, record, record_all};
 pub use spans::{Quality, Span};
 

@@ -15,7 +15,8 @@ use futures::TryStreamExt;
 
 use crate::{
     calendar::Month,
-    rating::lines::{self, Line, Which},
+    prices::components,
+    rating::lines::{self, Line, Which, goes_on},
 };
 
 /// Charges of one invoice, after those of adjoining hours were joined.
@@ -43,7 +44,7 @@ pub struct Charge {
     pub to: Timestamp,
     /// Per unit and hour.
     pub unit_price: Nanos,
-    /// Units; below zero where it takes back.
+    /// Units at once, or, of what is counted, all of them; below zero where it takes back.
     pub quantity: i64,
     pub net: Micros,
     pub tax: Micros,
@@ -129,15 +130,19 @@ impl Used {
         if at <= self.from || self.to <= at {
             return (self, None);
         }
-        let share = |amount: Micros| {
+        let share = |of: i64| {
             let whole = i128::from(self.to.since_ms(self.from));
             let part = i128::from(at.since_ms(self.from));
-            let share = div_half_even(i128::from(amount.0) * part, whole);
+            let share = div_half_even(i128::from(of) * part, whole);
             // A part is no larger than the whole.
-            Micros(i64::try_from(share).unwrap_or(amount.0))
+            i64::try_from(share).unwrap_or(of)
         };
-        let (net, tax) = (share(self.net), share(self.tax));
+        let (net, tax) = (Micros(share(self.net.0)), Micros(share(self.tax.0)));
         let mut later = self.clone();
+        if components::is_counted(&self.component) {
+            let quantity = share(self.quantity);
+            (later.quantity, self.quantity) = (self.quantity - quantity, quantity);
+        }
         (later.from, self.to) = (at, at);
         (later.net, later.tax) = (Micros(self.net.0 - net.0), Micros(self.tax.0 - tax.0));
         (self.net, self.tax) = (net, tax);
@@ -197,11 +202,13 @@ impl Charge {
             && self.rate == next.rate
             && self.price_version == next.price_version
             && self.unit_price == next.unit_price
-            && self.quantity == next.quantity
             && self.adjustment == next.adjustment;
         let sums = (self.net.checked_add(next.net), self.tax.checked_add(next.tax));
-        let (true, (Ok(net), Ok(tax))) = (like, sums) else { return false };
-        (self.to, self.net, self.tax) = (next.to, net, tax);
+        let quantity = goes_on(&self.component, self.quantity, next.quantity);
+        let (true, Some(quantity), (Ok(net), Ok(tax))) = (like, quantity, sums) else {
+            return false;
+        };
+        (self.to, self.quantity, self.net, self.tax) = (next.to, quantity, net, tax);
         true
     }
 }

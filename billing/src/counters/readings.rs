@@ -1,6 +1,6 @@
 //! Taking readings, and what was counted between them, as rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base::{
     Error, Result,
@@ -12,14 +12,14 @@ use base::{
     time::Timestamp,
 };
 
-use super::delta::{self, Before, Delta, Reading, WHOLE_PPM};
+use super::{
+    delta::Reading,
+    project::{self, between},
+};
 use crate::{
-    accounts,
-    calendar::Month,
     findings::{self, Seen, Severity},
     kinds::{self, Quantity},
-    sql::parse,
-    usage::{self, FUTURE_MAX_MS, Quality, Resource, spans},
+    usage::{self, FUTURE_MAX_MS, Quality, Resource},
 };
 
 /// Taken at once.
@@ -86,7 +86,7 @@ pub async fn read(
         see(&mut *conn, now, "counter_conflict", series, &detail).await?;
     }
     if let Some((from, _)) = new.keys().next() {
-        project(conn, now, &id, series, *from).await?;
+        project::project(conn, now, &id, series, *from).await?;
     }
     Ok(taken)
 }
@@ -115,6 +115,9 @@ fn check(now: Timestamp, series: &Series, readings: &[Reading]) -> Result<()> {
         }
         if Timestamp::from_ms(reading.at_ms).since_ms(now) > FUTURE_MAX_MS {
             return Err(Error::invalid("at", "a reading lies in the future"));
+        }
+        if reading.at_ms < 0 {
+            return Err(Error::invalid("at", "a reading lies before 1970"));
         }
         if reading.epoch.is_empty() == series.has_epochs {
             let message = "either all readings of a series name an epoch, or none does";
@@ -169,19 +172,6 @@ async fn known(
     Ok(rows.into_iter().map(|r| ((r.at_ms, r.epoch), r.value)).collect())
 }
 
-async fn between(conn: &mut Conn, id: &str, from: i64, to: i64) -> Result<Vec<Reading>> {
-    let rows: Vec<(i64, String, i64)> = sqlx::query_as(
-        "SELECT at_ms, epoch, value FROM counter_readings \
-         WHERE series_id = $1 AND at_ms >= $2 AND at_ms <= $3 ORDER BY at_ms, epoch",
-    )
-    .bind(id)
-    .bind(from)
-    .bind(to)
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|(at_ms, epoch, value)| Reading { at_ms, epoch, value }).collect())
-}
-
 async fn insert(
     conn: &mut Conn,
     now: Timestamp,
@@ -199,7 +189,7 @@ async fn insert(
     Ok(())
 }
 
-async fn see(
+pub(super) async fn see(
     conn: &mut Conn,
     now: Timestamp,
     kind: &'static str,
@@ -211,158 +201,6 @@ async fn see(
     let severity = Severity::Warning;
     let seen = Seen { kind, subject: &subject, tenant: None, severity, detail: &detail };
     findings::see(conn, now, seen).await.map(|_| ())
-}
-
-/// A delta that is one owner's, and in one of the owner's billing months.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Owned {
-    tenant: String,
-    delta: Delta,
-}
-
-/// Makes the deltas anew from the first reading that changed on.
-async fn project(
-    conn: &mut Conn,
-    now: Timestamp,
-    id: &str,
-    series: &Series,
-    from: i64,
-) -> Result<()> {
-    let before = before(&mut *conn, id, series.has_epochs, from).await?;
-    let since = before.at_ms.unwrap_or(i64::MIN);
-    let readings = between(&mut *conn, id, from, i64::MAX).await?;
-    let deltas = delta::deltas(before, &readings, series.has_epochs)?;
-    let owned = owned(&mut *conn, &series.resource, &deltas).await?;
-    let had: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT tenant_id FROM usage_deltas WHERE series_id = $1 AND to_ms > $2",
-    )
-    .bind(id)
-    .bind(since)
-    .fetch_all(&mut *conn)
-    .await?;
-    sqlx::query("DELETE FROM usage_deltas WHERE series_id = $1 AND to_ms > $2")
-        .bind(id)
-        .bind(since)
-        .execute(&mut *conn)
-        .await?;
-    write(&mut *conn, id, &owned).await?;
-    if deltas.iter().any(|delta| delta.dropped) {
-        let detail = "it read less than before without a new epoch: nothing is counted until it is \
-                      past its highest";
-        see(&mut *conn, now, "counter_drop", series, detail).await?;
-    }
-    let tenants: BTreeSet<&String> = owned.iter().map(|owned| &owned.tenant).chain(&had).collect();
-    for tenant in tenants {
-        let tenant: TenantId = parse(tenant)?;
-        accounts::lock(&mut *conn, tenant).await?;
-        let dirty = if since == i64::MIN { from } else { since };
-        usage::counted(&mut *conn, tenant, &series.resource, dirty, now.ms()).await?;
-    }
-    Ok(())
-}
-
-/// What was known before `from`.
-async fn before(conn: &mut Conn, id: &str, has_epochs: bool, from: i64) -> Result<Before> {
-    let at_ms: Option<i64> = sqlx::query_scalar(
-        "SELECT MAX(at_ms) FROM counter_readings WHERE series_id = $1 AND at_ms < $2",
-    )
-    .bind(id)
-    .bind(from)
-    .fetch_one(&mut *conn)
-    .await?;
-    let Some(last) = at_ms else { return Ok(Before::default()) };
-    let first = if has_epochs { i64::MIN } else { last };
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT epoch, MAX(value) FROM counter_readings \
-         WHERE series_id = $1 AND at_ms >= $2 AND at_ms <= $3 GROUP BY epoch",
-    )
-    .bind(id)
-    .bind(first)
-    .bind(last)
-    .fetch_all(conn)
-    .await?;
-    Ok(Before { at_ms, high: rows.into_iter().collect() })
-}
-
-/// Cuts where the owner changes, and at the ends of the owner's months.
-async fn owned(conn: &mut Conn, resource: &Resource, deltas: &[Delta]) -> Result<Vec<Owned>> {
-    let owners = owners(&mut *conn, resource).await?;
-    let mut zones = BTreeMap::new();
-    for (_, tenant) in &owners {
-        if !zones.contains_key(tenant) {
-            let account = accounts::get(&mut *conn, parse(tenant)?).await?;
-            zones.insert(tenant.clone(), account.timezone);
-        }
-    }
-    let owner = |at: i64| {
-        let after = owners.partition_point(|(from, _)| *from <= at);
-        owners.get(after.max(1) - 1).map(|(_, tenant)| tenant)
-    };
-    let mut all = Vec::new();
-    for delta in deltas {
-        let mut cuts: Vec<i64> = owners.iter().map(|(from, _)| *from).collect();
-        for zone in zones.values() {
-            let mut at = Timestamp::from_ms(delta.from_ms);
-            while at.ms() < delta.to_ms {
-                at = Month::of(at, *zone).end(*zone);
-                cuts.push(at.ms());
-            }
-        }
-        for part in delta::split(delta, &cuts) {
-            let Some(tenant) = owner(part.from_ms) else { continue };
-            let joins = |last: &&mut Owned| {
-                let month = |at: i64| Month::of(Timestamp::from_ms(at), zones[tenant]);
-                last.tenant == *tenant
-                    && last.delta.to_ms == part.from_ms
-                    && part.from_ms > delta.from_ms
-                    && month(last.delta.from_ms) == month(part.from_ms)
-            };
-            match all.last_mut().filter(joins) {
-                // Cut by another owner's calendar only.
-                Some(last) => {
-                    last.delta.to_ms = part.to_ms;
-                    last.delta.quantity += part.quantity;
-                }
-                None => all.push(Owned { tenant: tenant.clone(), delta: part }),
-            }
-        }
-    }
-    Ok(all)
-}
-
-/// Since when it is whose; the first had it from the beginning.
-async fn owners(conn: &mut Conn, resource: &Resource) -> Result<Vec<(i64, String)>> {
-    let mut owners: Vec<(i64, String)> = Vec::new();
-    for span in spans::of_resource(conn, resource).await? {
-        if owners.last().is_none_or(|(_, tenant)| *tenant != span.tenant) {
-            owners.push((span.from_ms, span.tenant));
-        }
-    }
-    Ok(owners)
-}
-
-async fn write(conn: &mut Conn, id: &str, owned: &[Owned]) -> Result<()> {
-    const INTO: &str =
-        "usage_deltas (series_id, from_ms, to_ms, tenant_id, quantity, quality, coverage_ppm)";
-    let cells: Vec<Cell<'_>> = owned
-        .iter()
-        .flat_map(|Owned { tenant, delta }| -> [Cell<'_>; 7] {
-            let coverage = delta.coverage_ppm();
-            let sure = coverage == WHOLE_PPM && !delta.reset;
-            let quality = if sure { Quality::Observed } else { Quality::Estimated };
-            [
-                id.into(),
-                delta.from_ms.into(),
-                delta.to_ms.into(),
-                tenant.into(),
-                delta.quantity.into(),
-                quality.as_str().into(),
-                coverage.into(),
-            ]
-        })
-        .collect();
-    insert_rows(conn, INTO, "", 7, &cells).await?;
-    Ok(())
 }
 
 /// What was counted of a tenant's resource in a stretch of time.

@@ -1,24 +1,33 @@
 //! The kinds there are.
 
 use super::{Attribute, Component, Holds, Kind, Quantity};
+use crate::prices::components::{
+    COMPUTE, COMPUTE_STOPPED, COMPUTE_SUSPENDED, DISK, Per, SERVER, SERVER_OFF,
+};
 
 const GIB: Attribute = Attribute { name: "gib", holds: Holds::Count };
 
+const PIECE: Component =
+    Component { name: "", states: &[], quantity: Quantity::One, per: Per::Hour, fallback: None };
+
 /// One of it for each hour in these states.
 const fn one(name: &'static str, states: &'static [&'static str]) -> Component {
-    Component { name, states, quantity: Quantity::One }
+    Component { name, states, ..PIECE }
 }
 
 /// As many an hour as that attribute says, in every state.
 const fn each(name: &'static str, attribute: &'static str) -> Component {
-    Component { name, states: &[], quantity: Quantity::Attribute(attribute) }
+    Component { name, quantity: Quantity::Attribute(attribute), ..PIECE }
 }
 
+/// Of bytes.
 const fn counter(name: &'static str) -> Component {
-    Component { name, states: &[], quantity: Quantity::Counter }
+    Component { name, quantity: Quantity::Counter, per: Per::Unit, ..PIECE }
 }
 
-const CAPACITY: Component = each("capacity", "gib");
+const fn or(component: Component, fallback: &'static str) -> Component {
+    Component { fallback: Some(fallback), ..component }
+}
 
 pub const KINDS: &[Kind] = &[
     Kind {
@@ -29,12 +38,12 @@ pub const KINDS: &[Kind] = &[
             Attribute { name: "disk_gib", holds: Holds::Count },
         ],
         components: &[
-            one("compute", &["running"]),
-            one("compute_suspended", &["paused"]),
-            one("compute_stopped", &["stopped"]),
-            each("disk", "disk_gib"),
-            counter("net_rx"),
-            counter("net_tx"),
+            one(COMPUTE, &["running"]),
+            or(one(COMPUTE_SUSPENDED, &["paused"]), COMPUTE),
+            one(COMPUTE_STOPPED, &["stopped"]),
+            each(DISK, "disk_gib"),
+            counter("instance.net_rx"),
+            counter("instance.net_tx"),
         ],
         product: true,
     },
@@ -42,63 +51,68 @@ pub const KINDS: &[Kind] = &[
         name: "volume",
         states: &["available"],
         attributes: &[GIB],
-        components: &[CAPACITY],
+        components: &[each("volume.capacity", "gib")],
         product: false,
     },
     Kind {
         name: "snapshot",
         states: &["available"],
         attributes: &[GIB],
-        components: &[CAPACITY],
+        components: &[each("snapshot.capacity", "gib")],
         product: false,
     },
     Kind {
         name: "image",
         states: &["available"],
         attributes: &[GIB],
-        components: &[CAPACITY],
+        components: &[each("image.capacity", "gib")],
         product: false,
     },
     Kind {
         name: "address",
         states: &["up"],
         attributes: &[],
-        components: &[one("address", &[])],
+        components: &[one("address.address", &[])],
         product: false,
     },
     Kind {
         name: "router",
         states: &["up"],
         attributes: &[],
-        components: &[one("router", &[])],
+        components: &[one("router.router", &[])],
         product: false,
     },
     Kind {
         name: "server",
         states: &["on", "off"],
         attributes: &[],
-        components: &[one("server", &["on"]), one("server_off", &["off"])],
+        components: &[one(SERVER, &["on"]), or(one(SERVER_OFF, &["off"]), SERVER)],
         product: false,
     },
     Kind {
         name: "bandwidth",
         states: &["up"],
         attributes: &[Attribute { name: "mbps", holds: Holds::Count }],
-        components: &[each("mbps", "mbps")],
+        components: &[each("bandwidth.mbps", "mbps")],
         product: false,
     },
     Kind {
         name: "bucket",
         states: &["active"],
         attributes: &[GIB],
-        components: &[CAPACITY, counter("object_bytes")],
+        components: &[each("bucket.capacity", "gib"), counter("bucket.object_bytes")],
         product: false,
     },
     Kind {
         name: "package",
         states: &["active"],
         attributes: &[],
-        components: &[one("package", &[])],
+        components: &[Component {
+            name: "package.package",
+            quantity: Quantity::Order,
+            per: Per::Month,
+            ..PIECE
+        }],
         product: false,
     },
 ];

@@ -1,5 +1,5 @@
 use super::*;
-use crate::prices::components::COMPONENTS;
+use crate::prices::components;
 
 fn instance(disk_gib: i64) -> Attributes {
     Attributes::default().with("flavor", "f1").with("disk_gib", disk_gib)
@@ -13,17 +13,27 @@ fn used(kind: &str, state: &str, attributes: &Attributes) -> Vec<(&'static str, 
 #[test]
 fn a_state_uses_its_components() {
     let attributes = instance(20);
-    assert_eq!(used("instance", "running", &attributes), [("compute", 1), ("disk", 20)]);
-    assert_eq!(used("instance", "paused", &attributes), [("compute_suspended", 1), ("disk", 20)]);
-    assert_eq!(used("instance", "stopped", &attributes), [("compute_stopped", 1), ("disk", 20)]);
-    assert_eq!(used("instance", "stopped", &instance(0)), [("compute_stopped", 1)]);
+    assert_eq!(
+        used("instance", "running", &attributes),
+        [("instance.compute", 1), ("instance.disk", 20)]
+    );
+    assert_eq!(
+        used("instance", "paused", &attributes),
+        [("instance.compute_suspended", 1), ("instance.disk", 20)]
+    );
+    assert_eq!(
+        used("instance", "stopped", &attributes),
+        [("instance.compute_stopped", 1), ("instance.disk", 20)]
+    );
+    assert_eq!(used("instance", "stopped", &instance(0)), [("instance.compute_stopped", 1)]);
     for gone in [ABSENT, DELETED] {
         assert_eq!(used("instance", gone, &attributes), []);
     }
     let volume = Attributes::new([("gib", 100)]);
-    assert_eq!(used("volume", "available", &volume), [("capacity", 100)]);
-    assert_eq!(used("server", "off", &Attributes::default()), [("server_off", 1)]);
-    assert_eq!(used("bucket", "active", &volume), [("capacity", 100)]);
+    assert_eq!(used("volume", "available", &volume), [("volume.capacity", 100)]);
+    assert_eq!(used("server", "off", &Attributes::default()), [("server.server_off", 1)]);
+    assert_eq!(used("bucket", "active", &volume), [("bucket.capacity", 100)]);
+    assert_eq!(used("package", "active", &Attributes::default()), []);
 }
 
 #[test]
@@ -45,22 +55,30 @@ fn what_can_not_be_rated_is_said() {
 
 #[test]
 fn every_component_can_have_a_price_and_its_states_and_attributes_are_the_kinds() {
-    let mut named = Vec::new();
+    let mut names = Vec::new();
     for kind in KINDS {
         for component in kind.components {
-            let name = format!("{}.{}", kind.name, component.name);
+            let name = component.name;
+            assert!(name.starts_with(&format!("{}.", kind.name)), "{name}");
+            assert_eq!(components::component(name), Some(component));
             assert!(component.states.iter().all(|state| kind.exists_in(state)), "{name}");
             if let Quantity::Attribute(of) = component.quantity {
                 let count = |a: &Attribute| a.name == of && a.holds == Holds::Count;
                 assert!(kind.attributes.iter().any(count), "{name}");
             }
-            named.push(name);
+            let is_counted = component.quantity == Quantity::Counter;
+            assert_eq!(component.per == Per::Unit, is_counted, "{name}");
+            let known = component.fallback.map(|other| components::component(other).is_some());
+            assert_ne!(known, Some(false), "{name}");
+            names.push(name);
         }
     }
-    named.sort();
-    let mut priced: Vec<&str> = COMPONENTS.iter().map(|component| component.name).collect();
-    priced.sort_unstable();
-    assert_eq!(named, priced);
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+    assert_eq!(components::component("instance.flying"), None);
+    assert_eq!(components::component("instance"), None);
     assert_eq!(KINDS.iter().filter(|kind| kind.product).count(), 1);
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    components::{COMPONENTS, COMPUTE, Per},
+    components::{self, COMPUTE, Per},
     document::{Document, RATES_MAX, Rate},
     model::{Model, Tier},
     select::LABELS_MAX,
@@ -140,7 +140,7 @@ fn check_name(rate: &Rate, checks: &mut Vec<Check>) {
 
 fn check_component(rate: &Rate, checks: &mut Vec<Check>) {
     let Some(component) = rate.component() else {
-        let known: Vec<&str> = COMPONENTS.iter().map(|component| component.name).collect();
+        let known: Vec<&str> = components::all().map(|component| component.name).collect();
         checks.push(error(
             "unknown_component",
             Some(rate),

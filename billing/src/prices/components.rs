@@ -1,4 +1,4 @@
-//! What can have a price.
+//! What can have a price: the components of [`crate::kinds`].
 //!
 //! | Component | Per | Without a price of its own |
 //! | --- | --- | --- |
@@ -15,6 +15,9 @@
 //! | `package.package` | month | free |
 
 use base::money::MS_PER_HOUR;
+
+pub use crate::kinds::Component;
+use crate::kinds::{self, KINDS};
 
 /// What a price buys `unit` of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,47 +40,25 @@ impl Per {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Component {
-    /// `kind.component`.
-    pub name: &'static str,
-    pub per: Per,
-    /// Whose price is taken where it has none.
-    pub fallback: Option<&'static str>,
-}
-
-const fn hourly(name: &'static str, fallback: Option<&'static str>) -> Component {
-    Component { name, per: Per::Hour, fallback }
-}
-
-const fn counted(name: &'static str) -> Component {
-    Component { name, per: Per::Unit, fallback: None }
-}
-
 pub const COMPUTE: &str = "instance.compute";
 pub const COMPUTE_SUSPENDED: &str = "instance.compute_suspended";
+pub const COMPUTE_STOPPED: &str = "instance.compute_stopped";
 pub const DISK: &str = "instance.disk";
+pub const SERVER: &str = "server.server";
+pub const SERVER_OFF: &str = "server.server_off";
 
-pub const COMPONENTS: &[Component] = &[
-    hourly(COMPUTE, None),
-    hourly(COMPUTE_SUSPENDED, Some(COMPUTE)),
-    hourly("instance.compute_stopped", None),
-    hourly(DISK, None),
-    counted("instance.net_rx"),
-    counted("instance.net_tx"),
-    hourly("volume.capacity", None),
-    hourly("snapshot.capacity", None),
-    hourly("image.capacity", None),
-    hourly("bucket.capacity", None),
-    counted("bucket.object_bytes"),
-    hourly("address.address", None),
-    hourly("router.router", None),
-    hourly("bandwidth.mbps", None),
-    hourly("server.server", None),
-    hourly("server.server_off", Some("server.server")),
-    Component { name: "package.package", per: Per::Month, fallback: None },
-];
+/// All of every kind, in the order of the kinds.
+pub fn all() -> impl Iterator<Item = &'static Component> {
+    KINDS.iter().flat_map(|kind| kind.components)
+}
 
+/// By `kind.component`.
 pub fn component(name: &str) -> Option<&'static Component> {
-    COMPONENTS.iter().find(|component| component.name == name)
+    let (kind, own) = name.split_once('.')?;
+    kinds::find(kind)?.component(own)
+}
+
+/// Whether it is counted by readings, so that its quantity is not of time.
+pub fn is_counted(name: &str) -> bool {
+    component(name).is_some_and(|component| component.per == Per::Unit)
 }

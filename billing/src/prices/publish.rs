@@ -162,6 +162,15 @@ pub(crate) async fn mark_dirty(conn: &mut Conn, tenant: TenantId, from: Timestam
     .bind(from.ms())
     .execute(&mut *conn)
     .await?;
+    sqlx::query(
+        "UPDATE rating_resources SET counted_ms = CASE \
+           WHEN counted_ms IS NULL OR counted_ms > $2 THEN $2 ELSE counted_ms END \
+         WHERE tenant_id = $1 AND counted_to_ms > $2",
+    )
+    .bind(tenant.to_string())
+    .bind(from.ms())
+    .execute(&mut *conn)
+    .await?;
     agenda::touch(conn, tenant, Due::Both).await
 }
 

@@ -1,5 +1,4 @@
-//! What can't be rated yet: what is counted or bought whole, and what is charged when a month
-//! closes.
+//! What can't be rated yet: what is bought whole, and what is charged when a month closes.
 
 use super::{
     check::{Check, error},
@@ -22,8 +21,8 @@ fn beyond(rate: &Rate) -> Option<&'static str> {
     }
     match (&rate.model, rate.component()?.per) {
         (Model::Volume(_), _) => Some("volume prices"),
-        (_, Per::Hour) => None,
-        (_, Per::Unit | Per::Month) => Some("this component"),
+        (_, Per::Hour | Per::Unit) => None,
+        (_, Per::Month) => Some("this component"),
     }
 }
 
@@ -41,7 +40,8 @@ mod tests {
             {"id":"a","component":"instance.compute","price":"1","free":1},
             {"id":"b","component":"instance.disk","where":{"region":"n"},"graduated":[{"price":"1"}]},
             {"id":"c","component":"volume.capacity","price":"1","unit":7},
-            {"id":"d","component":"instance.net_tx","price":"1"},
+            {"id":"n","component":"instance.net_tx","price":"1","unit":1073741824},
+            {"id":"d","component":"package.package","price":"1"},
             {"id":"e","component":"instance.disk","volume":[{"price":"1"}]},
             {"id":"f","component":"instance.disk","price":"1",
              "minimum":{"amount":"1","per":"tenant"}}]}"#;

@@ -161,6 +161,11 @@ impl Book {
         self.group_keys[group as usize]
     }
 
+    /// Whether the group is of time, rather than counted.
+    pub fn is_hourly(&self, group: u32) -> bool {
+        self.rates[self.groups.get(group).rate as usize].is_hourly()
+    }
+
     /// The key that SQL knows by this number.
     pub fn by_number(&self, number: i64) -> Option<u32> {
         self.stored.get(&number).copied()

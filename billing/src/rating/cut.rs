@@ -145,6 +145,7 @@ pub fn slices(
                 quantity: *quantity,
                 opened: span.opened,
                 quality: span.quality,
+                coverage_ppm: span.quality.coverage_ppm(),
                 kind: LineKind::Usage,
             };
             cut(whole, days, step, out);

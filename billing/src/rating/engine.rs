@@ -14,7 +14,13 @@
 use base::money::Micros;
 
 use super::compiled::Compiled;
-use crate::prices::{model::Overflow, tax::Split};
+use crate::{
+    prices::{model::Overflow, tax::Split},
+    usage,
+};
+
+/// All of it, in millionths.
+pub const WHOLE_PPM: i64 = 1_000_000;
 
 /// How well it is known what was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +36,21 @@ impl Quality {
             Self::Observed => "observed",
             Self::Estimated => "estimated",
             Self::Corrected => "corrected",
+        }
+    }
+
+    /// Of a stretch that is known so well all along, in millionths.
+    pub fn coverage_ppm(self) -> i64 {
+        if self == Self::Estimated { 0 } else { WHOLE_PPM }
+    }
+}
+
+impl From<usage::Quality> for Quality {
+    fn from(quality: usage::Quality) -> Self {
+        match quality {
+            usage::Quality::Observed => Self::Observed,
+            usage::Quality::Estimated => Self::Estimated,
+            usage::Quality::Corrected => Self::Corrected,
         }
     }
 }
@@ -65,9 +86,12 @@ pub struct Slice {
     pub to: i64,
     /// Below zero in what takes back.
     pub quantity: i64,
-    /// The fact that it follows from.
+    /// The fact that it follows from, by its sequence; of what is counted, the instant of the
+    /// reading.
     pub opened: i64,
     pub quality: Quality,
+    /// How much of its time was observed, in millionths.
+    pub coverage_ppm: i64,
     pub kind: LineKind,
 }
 

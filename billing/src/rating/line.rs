@@ -52,6 +52,7 @@ pub fn differences(
                 quantity,
                 opened,
                 quality: Quality::Corrected,
+                coverage_ppm: Quality::Corrected.coverage_ppm(),
                 kind: LineKind::Adjustment,
                 ..like
             }),
@@ -69,30 +70,6 @@ pub fn cut(slice: Slice, cuts: &[i64]) -> impl Iterator<Item = Slice> + '_ {
         from = to;
         piece
     })
-}
-
-/// As [`differences`], of a key that is priced by the unit: each posted reading that is not wanted
-/// is taken back whole, and each wanted one that is not posted is given whole.
-pub fn differing_units(wanted: &[Slice], posted: &[Slice]) -> Result<Vec<Slice>, Overflow> {
-    let mut sums: std::collections::BTreeMap<(i64, i64), (i128, Slice)> =
-        std::collections::BTreeMap::new();
-    for (slices, sign) in [(wanted, 1), (posted, -1)] {
-        for slice in slices {
-            let (sum, _) = sums.entry((slice.from, slice.to)).or_insert((0, *slice));
-            *sum += sign * i128::from(slice.quantity);
-        }
-    }
-    sums.into_values()
-        .filter(|(sum, _)| *sum != 0)
-        .map(|(sum, slice)| {
-            Ok(Slice {
-                quantity: i64::try_from(sum).map_err(|_| Overflow)?,
-                quality: Quality::Corrected,
-                kind: LineKind::Adjustment,
-                ..slice
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

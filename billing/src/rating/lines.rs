@@ -12,7 +12,7 @@ use base::{
 
 use sqlx::{Row, any::AnyRow};
 
-use crate::meter;
+use crate::{meter, prices::components};
 
 /// A rated line with what it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Line {
     pub quality: String,
     /// How much of its time was observed, in millionths.
     pub coverage_ppm: i64,
-    /// Units; below zero where it takes back.
+    /// Units at once, or, of what is counted, all of them; below zero where it takes back.
     pub quantity: i64,
     pub net: Micros,
     pub tax: Micros,
@@ -91,6 +91,15 @@ impl Line {
                 }
             }
         }
+    }
+}
+
+/// The quantity of a line and the one that goes on where it ends, as one line; none: they are two. What
+/// is of time has one quantity all along, what is counted adds up.
+pub(crate) fn goes_on(component: &str, quantity: i64, next: i64) -> Option<i64> {
+    match components::is_counted(component) {
+        true => quantity.checked_add(next),
+        false => (quantity == next).then_some(quantity),
     }
 }
 

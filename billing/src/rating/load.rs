@@ -1,5 +1,5 @@
-//! Reading what rating and forecasting work on: a tenant's resources with their spans, prices, and
-//! what is posted.
+//! Reading what rating and forecasting work on: a tenant's resources with their spans, what was
+//! counted of them, prices, and what is posted.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -7,10 +7,13 @@ use base::{Error, Result, db::Conn, id::TenantId, time::Timestamp};
 
 use super::{
     book::{ALL, Book, KeyId, ResourceId, Stored},
+    counted::Counted,
     cut::{Span, Used},
     engine::{LineKind, Quality, Slice},
     plan::{Resource, Usage},
 };
+mod counted;
+
 use crate::{
     accounts::Account,
     calendar::Month,
@@ -30,7 +33,13 @@ pub(crate) async fn load(conn: &mut Conn, account: &Account) -> Result<Usage> {
     let Some(first) = resources.iter().map(|r| r.first(zone)).min() else {
         return Ok(Usage { resources, prices, book, zone });
     };
-    let mut spans = spans(conn, tenant, first, &book).await?;
+    let dirty = resources.iter().filter_map(|r| r.counted.dirty).map(Timestamp::from_ms).min();
+    let looked = match dirty {
+        Some(dirty) => counted::deltas(conn, tenant, dirty, &mut resources, &book).await?,
+        None => None,
+    };
+    let mut spans = spans(conn, tenant, looked.map_or(first, |at| first.min(at)), &book).await?;
+    let first = dirty.map_or(first, |dirty| first.min(dirty));
     keys(conn, tenant, Month::of(first, zone), &prices, &mut book).await?;
     for resource in &mut resources {
         resource.spans = spans.remove(&resource.number).unwrap_or_default();
@@ -38,16 +47,21 @@ pub(crate) async fn load(conn: &mut Conn, account: &Account) -> Result<Usage> {
             let month = Month::of(resource.first(zone), zone);
             resource.posted = posted(conn, tenant, resource.number, month, &book).await?;
         }
+        counted::earlier(conn, tenant, resource, &book).await?;
+    }
+    if let Some(dirty) = dirty {
+        counted::posted(conn, tenant, dirty, &mut resources, &book).await?;
     }
     Ok(Usage { resources, prices, book, zone })
 }
 
 async fn resources(conn: &mut Conn, tenant: TenantId, book: &mut Book) -> Result<Vec<Resource>> {
-    type Row = (String, String, i64, Option<i64>, i64);
+    type Row = (String, String, i64, Option<i64>, i64, Option<i64>, i64);
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT resource_kind, resource_id, rated_ms, dirty_ms, changed_ms \
-         FROM rating_resources \
-         WHERE tenant_id = $1 AND (dirty_ms IS NOT NULL OR ends_ms IS NULL OR ends_ms > rated_ms) \
+        "SELECT resource_kind, resource_id, rated_ms, dirty_ms, changed_ms, counted_ms, \
+         counted_to_ms FROM rating_resources \
+         WHERE tenant_id = $1 AND (dirty_ms IS NOT NULL OR ends_ms IS NULL OR ends_ms > rated_ms \
+           OR counted_ms IS NOT NULL) \
          ORDER BY resource_kind, resource_id",
     )
     .bind(tenant.to_string())
@@ -55,13 +69,18 @@ async fn resources(conn: &mut Conn, tenant: TenantId, book: &mut Book) -> Result
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(kind, id, rated, dirty, changed)| Resource {
+        .map(|(kind, id, rated, dirty, changed, counted, counted_to)| Resource {
             number: book.resource(&ResourceId { kind, id }),
             rated: Timestamp::from_ms(rated),
             dirty: dirty.map(Timestamp::from_ms),
             changed: Timestamp::from_ms(changed),
             spans: Vec::new(),
             posted: Vec::new(),
+            counted: Counted {
+                // Where it looks otherwise, or is another's, its counted use may cost otherwise.
+                dirty: counted.into_iter().chain(dirty.filter(|at| *at < counted_to)).min(),
+                ..Counted::default()
+            },
         })
         .collect())
 }
@@ -87,32 +106,26 @@ async fn spans(
             from: span.from_ms,
             to: span.to_ms,
             opened: span.opened,
-            quality: match span.quality {
-                usage::Quality::Observed => Quality::Observed,
-                usage::Quality::Estimated => Quality::Estimated,
-                usage::Quality::Corrected => Quality::Corrected,
-            },
+            quality: span.quality.into(),
         });
     }
     Ok(all)
 }
 
 /// What a resource in this state uses, and how prices see it.
-fn used(kind: &str, state: &str, attributes: &Attributes) -> Used {
+pub(crate) fn used(kind: &str, state: &str, attributes: &Attributes) -> Used {
     let texts = attributes.iter().filter_map(|(name, value)| match value {
         Value::Text(text) => Some((name.to_owned(), text.clone())),
         Value::Int(_) => None,
     });
     let kind = kinds::find(kind).into_iter();
-    let components = kind.flat_map(|kind| {
-        kind.components(state, attributes).filter_map(|(component, quantity)| {
-            Some((name_of(&format!("{}.{}", kind.name, component.name)).ok()?, quantity))
-        })
-    });
+    let components = kind
+        .flat_map(|kind| kind.components(state, attributes))
+        .map(|(component, quantity)| (component.name, quantity));
     Used { components: components.collect(), shape: Arc::new(texts.collect()) }
 }
 
-fn name_of(component: &str) -> Result<&'static str> {
+pub(crate) fn name_of(component: &str) -> Result<&'static str> {
     let known = components::component(component).map(|component| component.name);
     known.ok_or_else(|| Error::internal(format!("{component} is no component")))
 }
@@ -221,7 +234,8 @@ async fn posted(
             let key = key.ok_or_else(|| Error::internal("a line without its key"))?;
             let group = book.keys[key as usize].group;
             let (quality, kind) = (Quality::Observed, LineKind::Usage);
-            Ok(Slice { key, group, from, to, quantity, opened, quality, kind })
+            let coverage_ppm = quality.coverage_ppm();
+            Ok(Slice { key, group, from, to, quantity, opened, quality, coverage_ppm, kind })
         })
         .collect()
 }

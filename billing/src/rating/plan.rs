@@ -11,9 +11,10 @@ use chrono_tz::Tz;
 
 use super::{
     book::{Book, ResourceId},
+    counted::{self, Counted},
     cut::{Days, Span, Step, slices},
     engine::{LineKind, Parked, Priced, Quality, Slice, rate},
-    line::{differences, differing_units},
+    line::differences,
 };
 use crate::{calendar::Month, prices::timeline::Timeline};
 
@@ -32,6 +33,7 @@ pub struct Resource {
     pub spans: Vec<Span>,
     /// The posted lines of these months, where something before `rated` may have changed.
     pub posted: Vec<Slice>,
+    pub counted: Counted,
 }
 
 impl Resource {
@@ -73,9 +75,9 @@ pub struct Plan {
     pub parked: Vec<Parked>,
 }
 
-/// The lines that bring what is posted to what was used, each resource up to `until` of it. The
-/// groups of the book move with them.
-pub fn plan(usage: &mut Usage, until: impl Fn(&Resource) -> Timestamp) -> Plan {
+/// The lines that bring what is posted to what was used, each resource up to `until` of it, and to
+/// what was counted between readings up to `read`. The groups of the book move with them.
+pub fn plan(usage: &mut Usage, until: impl Fn(&Resource) -> Timestamp, read: Timestamp) -> Plan {
     let mut plan = Plan::default();
     let mut all: Vec<Slice> = Vec::new();
     let window = usage.resources.iter().map(|r| (r.first(usage.zone), until(r).max(r.rated)));
@@ -100,6 +102,14 @@ pub fn plan(usage: &mut Usage, until: impl Fn(&Resource) -> Timestamp) -> Plan {
         if old.is_some() {
             adjust(&usage.book, &wanted, &resource.posted, &days, &mut all, &mut plan.parked);
         }
+        counted::slices(
+            (resource.number, &resource.counted, &resource.spans),
+            read.ms(),
+            (&usage.prices, usage.zone),
+            &mut usage.book,
+            &mut all,
+            &mut plan.parked,
+        );
     }
     all.retain(|slice| !plan.parked.iter().any(|p| p.group == slice.group));
     // A correction comes before what follows it.
@@ -130,7 +140,7 @@ fn join(all: &mut Vec<Slice>, start: usize, days: &Days) {
     all.truncate(all.len().min(last + 1));
 }
 
-/// Appends the adjustments of one resource, key by key.
+/// Appends the adjustments of one resource, key by key, of what is priced by the hour.
 fn adjust(
     book: &Book,
     wanted: &[Slice],
@@ -148,12 +158,10 @@ fn adjust(
     }
     for (key, (wanted, posted)) in by_key {
         let group = book.keys[key as usize].group;
-        let compiled = &book.rates[book.groups.get(group).rate as usize];
-        let found = match compiled.is_hourly() {
-            true => differences(&wanted, &posted, &days.ends),
-            false => differing_units(&wanted, &posted),
-        };
-        match found {
+        if !book.is_hourly(group) {
+            continue;
+        }
+        match differences(&wanted, &posted, &days.ends) {
             Ok(slices) => all.extend(slices),
             Err(why) => parked.push(Parked { group, why }),
         }
@@ -181,6 +189,7 @@ fn settle(book: &mut Book, plan: &mut Plan) {
                 quantity: 0,
                 opened: 0,
                 quality: Quality::Corrected,
+                coverage_ppm: Quality::Corrected.coverage_ppm(),
                 kind: LineKind::Adjustment,
             }),
             Err(why) => plan.parked.push(Parked { group, why }),

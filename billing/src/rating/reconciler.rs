@@ -158,7 +158,8 @@ async fn last_change(conn: &mut Conn, tenant: TenantId) -> Result<Option<Timesta
 async fn in_use(conn: &mut Conn, tenant: TenantId) -> Result<bool> {
     let any: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM rating_resources WHERE tenant_id = $1 \
-         AND (dirty_ms IS NOT NULL OR ends_ms IS NULL OR ends_ms > rated_ms)",
+         AND (dirty_ms IS NOT NULL OR ends_ms IS NULL OR ends_ms > rated_ms \
+           OR counted_ms IS NOT NULL)",
     )
     .bind(tenant.to_string())
     .fetch_one(conn)

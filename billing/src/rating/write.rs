@@ -12,12 +12,9 @@ use base::{
 
 use super::{
     book::{ALL, Book},
-    engine::{Priced, Quality},
+    engine::Priced,
 };
 use crate::prices::model::Model;
-
-/// Millionths: all of it, and none.
-const WHOLE_PPM: i64 = 1_000_000;
 
 /// Numbers the keys that are new, and writes them: those of the lines, and of the groups that were
 /// parked.
@@ -115,7 +112,6 @@ pub(super) async fn lines(
     let mut cells: Vec<Cell<'_>> = Vec::with_capacity(18 * lines.len());
     for (position, line) in (0i64..).zip(lines) {
         let slice = &line.slice;
-        let coverage = if slice.quality == Quality::Estimated { 0 } else { WHOLE_PPM };
         cells.extend::<[Cell<'_>; 18]>([
             (&tenant).into(),
             charge.into(),
@@ -127,7 +123,7 @@ pub(super) async fn lines(
             slice.opened.into(),
             slice.kind.as_str().into(),
             slice.quality.as_str().into(),
-            coverage.into(),
+            slice.coverage_ppm.into(),
             slice.quantity.into(),
             line.measure_before.into(),
             line.measure.into(),

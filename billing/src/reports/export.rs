@@ -9,7 +9,7 @@ pub fn csv(report: &CostReport) -> Result<String> {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(vec![]);
     let failed = |e: csv::Error| Error::internal("the CSV can't be written").source(e);
-    let head = ["key", "name", "currency", "net", "tax", "component", "unit_hours"];
+    let head = ["key", "name", "currency", "net", "tax", "component", "unit_hours", "units"];
     writer.write_record(head).map_err(failed)?;
     for row in &report.rows {
         for (index, usage) in row.usage.iter().enumerate() {
@@ -24,6 +24,7 @@ pub fn csv(report: &CostReport) -> Result<String> {
                     once(row.tax.to_string()),
                     text(&usage.component),
                     usage.unit_hours.to_string(),
+                    usage.units.map(|units| units.to_string()).unwrap_or_default(),
                 ])
                 .map_err(failed)?;
         }

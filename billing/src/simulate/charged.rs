@@ -1,7 +1,7 @@
 //! What a tenant's use of a period costs by a timeline: every exact total first, then the one
 //! rounding, as posting does it. Pure but for [`load`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use base::{
     Error, ErrorKind, Result, db::Conn, id::PriceVersionId, money::Micros, time::Timestamp,
@@ -11,50 +11,56 @@ use chrono_tz::Tz;
 use crate::{
     accounts::Account,
     calendar::Month,
+    counters::{delta, readings},
     forecast::hourly,
-    kinds::{self, Attributes},
+    kinds::Attributes,
     prices::{
-        components,
         document::{Rate, Scope},
         model::Overflow,
-        select::Shape,
         tax::Tax,
         timeline::{Found, Timeline},
     },
-    usage::spans,
+    rating::{
+        counted::{Delta, Look, parts},
+        cut,
+        load::{name_of, used},
+    },
+    usage::{self, spans},
 };
-
-struct Look<'a>(&'a Attributes);
-
-impl Shape for Look<'_> {
-    fn text(&self, attribute: &str) -> Option<&str> {
-        self.0.text(attribute)
-    }
-}
-
-/// How something looks to prices, and what it uses of which components.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Shaped {
-    attributes: Attributes,
-    components: Vec<(&'static str, i64)>,
-}
 
 #[derive(Debug)]
 struct Stretch {
     resource: u32,
-    is: Shaped,
+    is: cut::Used,
     /// In a gap of two shapes; the cheaper counts.
-    other: Option<Shaped>,
+    other: Option<cut::Used>,
     from: Timestamp,
     to: Timestamp,
+}
+
+/// What counters say of a resource.
+#[derive(Debug)]
+struct Counted {
+    resource: u32,
+    looks: Vec<Look>,
+    deltas: Vec<Delta>,
 }
 
 /// A tenant's use from the beginning of the month that the period begins in.
 #[derive(Debug)]
 pub struct Used {
     stretches: Vec<Stretch>,
+    counted: Vec<Counted>,
     zone: Tz,
     from: Timestamp,
+    until: Timestamp,
+}
+
+type Numbers = BTreeMap<usage::Resource, u32>;
+
+fn number(numbers: &mut Numbers, of: &usage::Resource) -> u32 {
+    let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+    *numbers.entry(of.clone()).or_insert(next)
 }
 
 pub async fn load(
@@ -65,32 +71,72 @@ pub async fn load(
 ) -> Result<Used> {
     let zone = account.timezone;
     let first = Month::of(from, zone).start(zone);
-    let mut numbers: BTreeMap<(String, String), u32> = BTreeMap::new();
+    let mut numbers = Numbers::new();
+    let mut looks: BTreeMap<u32, Vec<Look>> = BTreeMap::new();
     let mut stretches = Vec::new();
     for (resource, span) in spans::of_tenant(conn, account.tenant_id, first).await? {
         let ms = Timestamp::from_ms;
+        let kind = &resource.kind;
+        let is = used(kind, &span.state, &Attributes::parse(&span.attributes)?);
+        let other = span.other()?.map(|(state, attributes)| used(kind, &state, &attributes));
+        let number = number(&mut numbers, &resource);
+        let shape = is.shape.clone();
+        looks.entry(number).or_default().push(Look {
+            from: span.from_ms,
+            name: span.name.into(),
+            shape,
+        });
         let (start, end) = (ms(span.from_ms).max(first), ms(span.to_ms).min(until));
-        if start >= end {
-            continue;
+        if start < end {
+            stretches.push(Stretch { resource: number, is, other, from: start, to: end });
         }
-        let is = shaped(&resource.kind, &span.state, Attributes::parse(&span.attributes)?);
-        let other = span.other()?;
-        let other = other.map(|(state, attributes)| shaped(&resource.kind, &state, attributes));
-        let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-        let number = *numbers.entry((resource.kind, resource.id)).or_insert(next);
-        stretches.push(Stretch { resource: number, is, other, from: start, to: end });
     }
-    Ok(Used { stretches, zone, from })
+    let counted = counted(conn, account, (first, until), &mut numbers, looks).await?;
+    Ok(Used { stretches, counted, zone, from, until })
 }
 
-fn shaped(kind: &str, state: &str, attributes: Attributes) -> Shaped {
-    let priced = |name: &str| components::component(&format!("{kind}.{name}")).map(|c| c.name);
-    let components = kinds::find(kind).map_or_else(Vec::new, |kind| {
-        kind.components(state, &attributes)
-            .filter_map(|(component, quantity)| Some((priced(component.name)?, quantity)))
-            .collect()
-    });
-    Shaped { attributes, components }
+async fn counted(
+    conn: &mut Conn,
+    account: &Account,
+    (first, until): (Timestamp, Timestamp),
+    numbers: &mut Numbers,
+    mut looks: BTreeMap<u32, Vec<Look>>,
+) -> Result<Vec<Counted>> {
+    let mut all: BTreeMap<u32, Counted> = BTreeMap::new();
+    for read in readings::of_tenant(conn, account.tenant_id, first).await? {
+        if read.from_ms >= until.ms() {
+            continue;
+        }
+        let resource = number(numbers, &read.resource);
+        let counted = match all.entry(resource) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let mut looks = looks.remove(&resource).unwrap_or_default();
+                // It was counted before it is known to have been there, or after it went.
+                if looks.first().is_none_or(|look| look.from > first.ms()) {
+                    let of = &read.resource;
+                    let span = spans::last_of(conn, account.tenant_id, of, first).await?;
+                    looks.splice(0..0, span.map(|span| look(&of.kind, span)).transpose()?);
+                }
+                new.insert(Counted { resource, looks, deltas: Vec::new() })
+            }
+        };
+        counted.deltas.push(Delta {
+            component: name_of(&format!("{}.{}", read.resource.kind, read.component))?,
+            from: read.from_ms,
+            to: read.to_ms,
+            quantity: read.quantity,
+            quality: read.quality.into(),
+            coverage_ppm: read.coverage_ppm,
+        });
+    }
+    Ok(all.into_values().collect())
+}
+
+fn look(kind: &str, span: usage::Span) -> Result<Look> {
+    let attributes = Attributes::parse(&span.attributes)?;
+    let shape = used(kind, &span.state, &attributes).shape;
+    Ok(Look { from: span.from_ms, name: span.name.into(), shape })
 }
 
 /// What walks tiers together: of a resource or of all, over the versions of a month.
@@ -132,6 +178,9 @@ impl Used {
         for stretch in &self.stretches {
             self.walk(stretch, prices, &mut walks)?;
         }
+        for counted in &self.counted {
+            self.count(counted, prices, &mut walks)?;
+        }
         let mut sum = 0i64;
         for versions in walks.into_values() {
             let mut groups: Vec<Group<'_>> = versions.into_values().collect();
@@ -158,23 +207,59 @@ impl Used {
             if at < self.from {
                 stop = stop.min(self.from);
             }
-            let shape = stretch.cheaper(prices, at);
-            for (component, quantity) in &shape.components {
-                let Some(found) = prices.find(component, &Look(&shape.attributes), at) else {
+            let used = stretch.cheaper(prices, at);
+            for (component, quantity) in &used.components {
+                let Some(found) = prices.find(component, used.shape.as_ref(), at) else {
                     continue;
                 };
-                let key = WalkKey {
-                    month: month.to_string(),
-                    resource: (found.rate.scope == Scope::Resource).then_some(stretch.resource),
-                    component,
-                    rate: found.rate.id.clone(),
-                };
+                let key = self.key(stretch.resource, component, &found, at);
                 let measure = quantity.checked_mul(stop.since_ms(at)).ok_or(Overflow)?;
                 self.add(walks.entry(key).or_default(), &found, at, measure)?;
             }
             at = stop;
         }
         Ok(())
+    }
+
+    /// What was counted has its share of the time before the period, and behind it.
+    fn count<'t>(
+        &self,
+        counted: &'t Counted,
+        prices: &'t Timeline,
+        walks: &mut Walks<'t>,
+    ) -> Result<(), Overflow> {
+        let edges = [self.from.ms(), self.until.ms()];
+        for of in &counted.deltas {
+            for part in parts(of, &counted.looks, prices) {
+                let Some(found) = part.found else { continue };
+                let (from_ms, to_ms, quantity) = (part.from, part.to, part.quantity);
+                let whole = delta::Delta { from_ms, to_ms, quantity, reset: false, dropped: false };
+                for share in delta::split(&whole, &edges) {
+                    let at = Timestamp::from_ms(share.from_ms);
+                    if at >= self.until {
+                        continue;
+                    }
+                    let key = self.key(counted.resource, of.component, &found, at);
+                    self.add(walks.entry(key).or_default(), &found, at, share.quantity)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn key(
+        &self,
+        resource: u32,
+        component: &'static str,
+        found: &Found<'_>,
+        at: Timestamp,
+    ) -> WalkKey {
+        WalkKey {
+            month: Month::of(at, self.zone).to_string(),
+            resource: (found.rate.scope == Scope::Resource).then_some(resource),
+            component,
+            rate: found.rate.id.clone(),
+        }
     }
 
     fn add<'t>(
@@ -203,13 +288,13 @@ impl Used {
 }
 
 impl Stretch {
-    fn cheaper(&self, prices: &Timeline, at: Timestamp) -> &Shaped {
+    fn cheaper(&self, prices: &Timeline, at: Timestamp) -> &cut::Used {
         let Some(other) = &self.other else { return &self.is };
-        let an_hour = |shaped: &Shaped| -> i128 {
+        let an_hour = |used: &cut::Used| -> i128 {
             let cost = |(component, quantity): &(&'static str, i64)| {
-                hourly(prices, component, &Look(&shaped.attributes), *quantity, 0, at).0
+                hourly(prices, component, used.shape.as_ref(), *quantity, 0, at).0
             };
-            shaped.components.iter().map(cost).sum()
+            used.components.iter().map(cost).sum()
         };
         if an_hour(other) < an_hour(&self.is) { other } else { &self.is }
     }

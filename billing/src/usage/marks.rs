@@ -106,31 +106,50 @@ pub async fn write(conn: &mut Conn, marks: &[Mark]) -> Result<()> {
     Ok(())
 }
 
-/// What counters say of a tenant's resource is otherwise from `dirty_ms` on. The account's lock is
-/// held.
+/// What counters say of a tenant's resource is otherwise from `dirty_ms` on, and reaches to `to_ms`.
+/// The account's lock is held.
 pub async fn counted(
     conn: &mut Conn,
     tenant: TenantId,
     resource: &Resource,
     dirty_ms: i64,
-    changed_ms: i64,
+    to_ms: i64,
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO rating_resources (tenant_id, resource_kind, resource_id, rated_ms, dirty_ms, \
-         sequence, changed_ms, ends_ms) VALUES ($1, $2, $3, $4, $4, 0, $5, $5) \
+         sequence, changed_ms, ends_ms, counted_ms, counted_to_ms) \
+         VALUES ($1, $2, $3, $4, NULL, 0, $4, $4, $4, $5) \
          ON CONFLICT (tenant_id, resource_kind, resource_id) DO UPDATE SET \
-           changed_ms = CASE WHEN rating_resources.changed_ms > excluded.changed_ms \
-             THEN rating_resources.changed_ms ELSE excluded.changed_ms END, \
-           dirty_ms = CASE WHEN rating_resources.dirty_ms IS NULL \
-             OR rating_resources.dirty_ms > excluded.dirty_ms THEN excluded.dirty_ms \
-             ELSE rating_resources.dirty_ms END",
+           counted_ms = CASE WHEN rating_resources.counted_ms < excluded.counted_ms \
+             THEN rating_resources.counted_ms ELSE excluded.counted_ms END, \
+           counted_to_ms = CASE WHEN rating_resources.counted_to_ms > excluded.counted_to_ms \
+             THEN rating_resources.counted_to_ms ELSE excluded.counted_to_ms END",
     )
     .bind(tenant.to_string())
     .bind(&resource.kind)
     .bind(&resource.id)
     .bind(dirty_ms)
-    .bind(changed_ms)
+    .bind(to_ms)
     .execute(&mut *conn)
     .await?;
     agenda::touch(conn, tenant, Due::Both).await
+}
+
+/// From the first instant on at which the resource has another owner than before; none: they are
+/// the same. Both are in order of time.
+pub fn moved(before: &[Span], after: &[Span]) -> Option<i64> {
+    let (before, after) = (owners(before), owners(after));
+    let same = before.iter().zip(&after).take_while(|(b, a)| b == a).count();
+    before.get(same).into_iter().chain(after.get(same)).map(|(from, _)| *from).min()
+}
+
+/// Since when it is whose.
+pub fn owners(spans: &[Span]) -> Vec<(i64, &str)> {
+    let mut owners: Vec<(i64, &str)> = Vec::new();
+    for span in spans {
+        if owners.last().is_none_or(|(_, tenant)| *tenant != span.tenant) {
+            owners.push((span.from_ms, &span.tenant));
+        }
+    }
+    owners
 }

@@ -20,7 +20,7 @@ use super::{
     project::{self, Kept},
     report, settle, spans,
 };
-use crate::{accounts, kinds::DELETED, sql::parse};
+use crate::{accounts, counters, kinds::DELETED, sql::parse};
 
 /// Taken at once.
 pub const FACTS_MAX: usize = 1_000;
@@ -330,6 +330,9 @@ async fn insert_facts(conn: &mut Conn, now: Timestamp, new: &[New<'_>]) -> Resul
 async fn write_spans(conn: &mut Conn, batch: &Batch<'_>) -> Result<()> {
     let (mut rows, mut gone, mut marks): (Vec<(&Resource, &Span)>, Vec<&Resource>, Vec<Mark>) =
         Default::default();
+    let new: BTreeSet<&Resource> =
+        batch.new.iter().filter(|new| new.sequence == 1).map(|new| &new.fact.resource).collect();
+    let mut moved: Vec<(&Resource, i64)> = Vec::new();
     let mut closed: BTreeMap<&Resource, Vec<&Span>> = BTreeMap::new();
     for (resource, span) in &batch.closed {
         closed.entry(resource).or_default().push(span);
@@ -348,6 +351,11 @@ async fn write_spans(conn: &mut Conn, batch: &Batch<'_>) -> Result<()> {
         }
         gone.extend(before.map(|_| resource));
         rows.extend(after.iter().map(|span| (resource, *span)));
+        // One that was away may be somebody else's now.
+        if !new.contains(resource) {
+            let others = after.iter().filter(|span| before.is_none_or(|b| b.tenant != span.tenant));
+            moved.extend(others.map(|span| (resource, span.from_ms)).min());
+        }
         let sequence = batch.heads.get(resource).map_or(0, |head| head.sequence);
         let before: Vec<Span> = before.into_iter().cloned().collect();
         let after: Vec<Span> = after.into_iter().cloned().collect();
@@ -357,5 +365,9 @@ async fn write_spans(conn: &mut Conn, batch: &Batch<'_>) -> Result<()> {
         spans::delete_open(&mut *conn, kind, &ids).await?;
     }
     spans::insert(&mut *conn, &rows).await?;
-    marks::write(conn, &marks).await
+    marks::write(&mut *conn, &marks).await?;
+    for (resource, from) in moved {
+        counters::moved(&mut *conn, batch.now, resource, from).await?;
+    }
+    Ok(())
 }

@@ -17,7 +17,7 @@ use super::{
     project::Projected,
     report, sources, spans,
 };
-use crate::{accounts, sql::parse};
+use crate::{accounts, counters, sql::parse};
 
 /// Where the resource stands now.
 pub struct Settled {
@@ -57,6 +57,9 @@ pub async fn settle(conn: &mut Conn, now: Timestamp, resource: &Resource) -> Res
     }
     heads::save(&mut *conn, &[(resource, &Head::of(sequence, &projected))]).await?;
     marks::write(&mut *conn, &marks).await?;
+    if let Some(from) = marks::moved(&before, &projected.spans) {
+        counters::moved(&mut *conn, now, resource, from).await?;
+    }
     let finding = match &projected.parked {
         Some(parked) => Some(report::parked(conn, now, resource, parked).await?),
         None => {

@@ -111,6 +111,28 @@ pub async fn of_tenant(
     rows.into_iter().map(from_row).collect()
 }
 
+/// The tenant's last span of a resource that begins at `at` or before.
+pub async fn last_of(
+    conn: &mut Conn,
+    tenant: TenantId,
+    resource: &Resource,
+    at: Timestamp,
+) -> Result<Option<Span>> {
+    let row: Option<Row> = sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM usage_spans WHERE kind = $1 AND resource_id = $2 AND tenant_id = $3 \
+         AND from_ms <= $4 ORDER BY from_ms DESC LIMIT 1"
+    ))
+    .bind(&resource.kind)
+    .bind(&resource.id)
+    .bind(tenant.to_string())
+    .bind(at.ms())
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| Ok(from_row(row)?.1)).transpose()
+}
+
 /// All of a resource's, in order of time.
 pub async fn of_resource(conn: &mut Conn, resource: &Resource) -> Result<Vec<Span>> {
     let rows: Vec<Row> = sqlx::query_as(concat!(

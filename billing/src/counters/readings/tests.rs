@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{Guest, World, at};
-use crate::usage::ResourceState;
+use crate::{accounts, usage::ResourceState};
 
 impl World {
     async fn read_counter(&self, guest: &Guest, readings: &[Reading]) -> Result<Taken> {

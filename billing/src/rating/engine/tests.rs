@@ -48,6 +48,7 @@ fn slice(group: u32, from: i64, to: i64, quantity: i64) -> Slice {
         quantity,
         opened: 1,
         quality: Quality::Observed,
+        coverage_ppm: WHOLE_PPM,
         kind: LineKind::Usage,
     }
 }

@@ -124,6 +124,7 @@ impl Poster {
             changed: start(),
             spans: Vec::new(),
             posted: Vec::new(),
+            counted: Counted::default(),
         });
         let resources = resources.collect();
         let prices = of_documents(versions);
@@ -149,7 +150,7 @@ impl Poster {
             let posted = posted.collect();
             self.usage.resources[at].posted = posted;
         }
-        let plan = plan(&mut self.usage, |resource| until.max(resource.rated));
+        let plan = plan(&mut self.usage, |resource| until.max(resource.rated), until);
         assert!(plan.parked.is_empty());
         self.lines.extend(plan.lines);
         for resource in &mut self.usage.resources {
@@ -272,7 +273,8 @@ fn what_overflows_is_parked_and_the_others_are_planned() {
     poster.tell(0, vec![disk(i64::MAX, 0, 1)], start());
     let small = Span { resource: 1, ..disk(1, 0, 1) };
     poster.tell(1, vec![small], start());
-    let plan = plan(&mut poster.usage, |_| start().saturating_add_ms(MS_PER_HOUR));
+    let end = start().saturating_add_ms(MS_PER_HOUR);
+    let plan = plan(&mut poster.usage, |_| end, end);
     assert_eq!(plan.parked.len(), 1);
     let parked = poster.usage.book.key_of(plan.parked[0].group);
     assert_eq!(poster.usage.book.keys[parked as usize].id.resource, 0);

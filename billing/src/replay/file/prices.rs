@@ -7,6 +7,7 @@ use base::{money::Micros, time::Timestamp};
 use super::{Book, Flavor, Names, known};
 use crate::{
     prices::{
+        components,
         document::{Document, Minimum, Rate, Scope},
         model::{Model, Tier},
         select::Selector,
@@ -156,10 +157,8 @@ fn rate(map: &mut Map<'_>, id: String, flavors: &BTreeMap<String, Flavor>) -> Pa
 
 /// The name of something that can be priced.
 pub fn component(node: &Node<'_>) -> Parsed<String> {
-    let words: Vec<(&str, &str)> = crate::prices::components::COMPONENTS
-        .iter()
-        .map(|component| (component.name, component.name))
-        .collect();
+    let words: Vec<(&str, &str)> =
+        components::all().map(|component| (component.name, component.name)).collect();
     node.one_of(&words).map(str::to_owned)
 }
 

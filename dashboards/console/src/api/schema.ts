@@ -2071,7 +2071,8 @@ export interface components {
             meter: string;
             /**
              * Format: int64
-             * @description Units; below zero in an adjustment that takes back.
+             * @description Units at once, or, of what is counted, all of them; below zero in an adjustment that takes
+             *     back.
              */
             quantity: number;
             resource_id: string;
@@ -3882,8 +3883,13 @@ export interface components {
         Usage: {
             /** @description `instance.compute`, `instance.disk`. */
             component: string;
-            /** @description Units times hours, with up to six decimals. */
+            /** @description Units times hours, with up to six decimals; zero of what is counted. */
             unit_hours: components["schemas"]["Micros"];
+            /**
+             * Format: int64
+             * @description Units of what is counted.
+             */
+            units?: number | null;
         };
         User: {
             created_at: components["schemas"]["Timestamp"];

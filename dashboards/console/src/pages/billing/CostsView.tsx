@@ -12,6 +12,7 @@ import { Empty } from "../../components/Empty";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
 import { formatAmount, isPositive, parseDecimal, sum } from "../../format/money";
+import { formatBytes } from "../../format/quantity";
 import { PeriodPicker } from "./BillView";
 import { toPeriod, type Period, type PeriodSearch } from "./period";
 
@@ -132,7 +133,7 @@ const gross = ({ net, tax }: Pick<CostRow, "net" | "tax">) => sum(net, tax);
 const said = (row: CostRow) => `${formatAmount(gross(row), LEDGER_DIGITS)} ${row.currency}`;
 
 function Resources({ report }: { report: CostReport }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const widths = shares(report.rows.map(gross));
   const share = new Map(report.rows.map(({ key }, i) => [key, widths[i] ?? 0]));
   const columns: Column<CostRow>[] = [
@@ -148,12 +149,17 @@ function Resources({ report }: { report: CostReport }) {
       header: t("cost.column.usage"),
       cell: ({ usage }) => (
         <>
-          {usage.map(({ component, unit_hours }) => (
+          {usage.map(({ component, unit_hours, units }) => (
             <Text key={component} size="sm" component="div">
-              {t(`cost.usage.${USAGE[component] ?? "other"}`, {
-                component,
-                hours: formatAmount(unit_hours, HOUR_DIGITS),
-              })}
+              {units == null
+                ? t(`cost.usage.${USAGE[component] ?? "other"}`, {
+                    component,
+                    hours: formatAmount(unit_hours, HOUR_DIGITS),
+                  })
+                : t("cost.usage.counted", {
+                    component,
+                    amount: formatBytes(units, i18n.language),
+                  })}
             </Text>
           ))}
         </>
