@@ -47,6 +47,7 @@ scenarios! {
     scenario_11: "11-a-moved-instance",
     scenario_12: "12-a-volume-that-grows",
     scenario_13: "13-a-month-and-its-invoice",
+    scenario_14: "14-tiers-over-all-of-a-month",
     scenario_15: "15-what-does-not-fit-is-parked",
     scenario_16: "16-the-books-balance",
     scenario_17: "17-killed-after-the-commit",

@@ -79,6 +79,8 @@ fn every_component_can_have_a_price_and_its_states_and_attributes_are_the_kinds(
     assert_eq!(names.len(), all);
     assert_eq!(components::component("instance.flying"), None);
     assert_eq!(components::component("instance"), None);
+    // Replays count on it.
+    assert_eq!((KINDS[0].name, KINDS[0].product), ("instance", true));
     assert_eq!(KINDS.iter().filter(|kind| kind.product).count(), 1);
 }
 

@@ -15,6 +15,7 @@ mod expect;
 mod money;
 mod months;
 mod prices;
+mod resources;
 mod settings;
 mod standing;
 mod steps;
@@ -23,6 +24,7 @@ mod usage;
 pub use expect::Expect;
 pub use money::{Admit, Money, Voucher};
 pub use prices::{Override, Publish, Version};
+pub use resources::{Attributes, Resource};
 pub use settings::SettingsChange;
 pub use standing::Steer;
 pub use steps::{Action, Crash, Fact, KINDS_OF_ERROR, Recharge, Step, UserPower};
@@ -79,19 +81,6 @@ pub struct Tenant {
     pub zone: Tz,
     pub currency: String,
     pub credit_limit: Micros,
-}
-
-/// An instance's size, as its facts tell of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attributes {
-    pub flavor: String,
-    pub disk_gib: i64,
-}
-
-#[derive(Debug)]
-pub struct Resource {
-    pub tenant: String,
-    pub attributes: Attributes,
 }
 
 /// A simulated host: how long it takes to do what is wanted, and what fails.
@@ -170,7 +159,8 @@ fn read(root: Node<'_>) -> Parsed<File> {
         let owner = book.tenant.as_deref().unwrap_or_default();
         return Err(root.wrong(format!("a price book's tenant '{owner}' is not in tenants")));
     }
-    let resources = section(map.take("resources"), |node| resource(node, &tenants, &flavors))?;
+    let resources =
+        section(map.take("resources"), |node| resources::resource(node, &tenants, &flavors))?;
     let vouchers = money::vouchers(map.take("vouchers"), times, &tenants)?;
     let names = Names {
         times,
@@ -297,58 +287,6 @@ fn credit_limit(node: &Node<'_>) -> Parsed<Micros> {
     }
 }
 
-fn resource(
-    node: &Node<'_>,
-    tenants: &BTreeMap<String, Tenant>,
-    flavors: &BTreeMap<String, Flavor>,
-) -> Parsed<Resource> {
-    let mut map = node.map()?;
-    let tenant = known(&map.require("tenant")?, tenants, "tenants")?;
-    if let Some(kind) = map.take("kind")
-        && kind.text()? != "instance"
-    {
-        let kind_text = kind.text()?;
-        return Err(kind.wrong(format!(
-            "kind '{kind_text}' is not supported yet: the product rates instances only"
-        )));
-    }
-    map.unsupported(&[("labels", "prices don't look at labels")])?;
-    let default = Attributes { flavor: "small".to_owned(), disk_gib: 0 };
-    let attributes = match map.take("attributes") {
-        Some(node) => attributes(&node, &default, flavors)?,
-        None if flavors.contains_key(&default.flavor) => default,
-        None => {
-            return Err(node.wrong("there is no flavor 'small': give attributes: {flavor: NAME}"));
-        }
-    };
-    map.finish()?;
-    Ok(Resource { tenant, attributes })
-}
-
-/// Those of `before` where they aren't given.
-fn attributes(
-    node: &Node<'_>,
-    before: &Attributes,
-    flavors: &BTreeMap<String, Flavor>,
-) -> Parsed<Attributes> {
-    let mut map = node.map()?;
-    let mut attributes = before.clone();
-    if let Some(node) = map.take("flavor") {
-        attributes.flavor = known(&node, flavors, "flavors")?;
-    } else if !flavors.contains_key(&attributes.flavor) {
-        return Err(node.wrong("there is no flavor 'small': give flavor: NAME"));
-    }
-    if let Some(node) = map.take("disk_gib") {
-        attributes.disk_gib = node.count()?;
-        if attributes.disk_gib < 0 {
-            return Err(node.wrong("a disk has no negative size"));
-        }
-    }
-    map.unsupported(&[("region", "the product has no regions")])?;
-    map.finish()?;
-    Ok(attributes)
-}
-
 /// A name that stands in that section.
 fn known<T>(node: &Node<'_>, section: &BTreeMap<String, T>, what: &str) -> Parsed<String> {
     let name = node.name()?;
@@ -380,7 +318,7 @@ fn host(node: &Node<'_>, names: &Names<'_>) -> Parsed<Host> {
             let mut map = node.map()?;
             map.unsupported(&[("times", "give the instant up to which it fails, as until")])?;
             host.fail.push(Failure {
-                resource: known(&map.require("resource")?, names.resources, "resources")?,
+                resource: resources::instance(&map.require("resource")?, names)?,
                 action: map.require("action")?.one_of(&HOST_ACTIONS)?,
                 until: names.times.instant(&map.require("until")?)?,
             });

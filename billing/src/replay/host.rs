@@ -82,7 +82,7 @@ impl World<'_> {
             }
             let report = Report {
                 name,
-                state: pending.state,
+                state: pending.state.as_str(),
                 at: pending.at,
                 source_id: UsageEventId::new().to_string(),
                 tenant: machine.tenant,

@@ -1,4 +1,4 @@
-//! Instances: what their host says of them, and what is wanted of them.
+//! Resources: what is said of them, and what is wanted of instances. Other kinds are facts alone.
 //!
 //! A report does here what an agent's report does in the product: the fact, the posting of what it
 //! changed and the row's observed state land in one transaction.
@@ -21,11 +21,10 @@ use super::{
     world::{World, ids},
 };
 use crate::{
-    accounts, meter, rating,
+    accounts, rating,
     usage::{self, Recorded, ResourceState},
 };
 
-pub const KIND: &str = "instance";
 pub const SOURCE: &str = "replay";
 
 /// A resource of the file, as it stands.
@@ -37,7 +36,7 @@ pub struct Machine {
     pub placed: bool,
     pub tenant: String,
     pub attributes: Attributes,
-    /// As last reported.
+    /// As last reported, of an instance.
     pub state: Option<ResourceState>,
     /// What the host is about to confirm.
     pub pending: Option<Pending>,
@@ -59,7 +58,8 @@ impl Machine {
 /// What a host says.
 pub struct Report<'a> {
     pub name: &'a str,
-    pub state: ResourceState,
+    /// One of its kind's.
+    pub state: &'static str,
     /// By the host's clock.
     pub at: Timestamp,
     pub source_id: String,
@@ -101,15 +101,12 @@ impl World<'_> {
             source_id: report.source_id.clone(),
             tenant_id: tenant,
             resource: usage::Resource {
-                kind: KIND.to_owned(),
+                kind: after.attributes.kind.name.to_owned(),
                 id: after.id.map(|id| id.to_string()).unwrap_or_default(),
             },
             resource_name: report.name.to_owned(),
-            state: report.state.as_str().to_owned(),
-            attributes: meter::attributes(
-                self.flavors[&report.attributes.flavor],
-                report.attributes.disk_gib,
-            ),
+            state: report.state.to_owned(),
+            attributes: self.written(&report.attributes),
             at: report.at,
             ordinal: report.ordinal,
         };
@@ -124,9 +121,10 @@ impl World<'_> {
             (after.tenant, after.attributes) = (report.tenant, report.attributes);
         }
         // What is put aside is not counted, but it was seen all the same.
-        if recorded != Recorded::Known {
-            see(&mut tx, now, &mut after, report.state, report.at).await?;
-            after.state = Some(report.state);
+        if recorded != Recorded::Known && after.attributes.is_instance() {
+            let state = report.state.parse()?;
+            see(&mut tx, now, &mut after, state, report.at).await?;
+            after.state = Some(state);
         }
         tx.commit().await?;
         self.machines.insert(report.name.to_owned(), after);
@@ -141,14 +139,14 @@ impl World<'_> {
         report: &Report<'_>,
     ) -> Result<()> {
         machine.tenant = report.tenant.clone();
-        if report.state == ResourceState::Absent {
+        if !machine.attributes.is_instance() || report.state == ResourceState::Absent.as_str() {
             machine.id = Some(InstanceId::new());
             return Ok(());
         }
         let tenant = self.tenants[&report.tenant];
         let instance = self.create(conn, tenant, report.name, &report.attributes).await?;
         (machine.id, machine.placed) = (Some(instance.id), true);
-        if report.state == ResourceState::Stopped {
+        if report.state == ResourceState::Stopped.as_str() {
             // Stopped by its user: nothing else was wanted of it.
             let change = Change::Want(Wanted::Stopped);
             instances::change(conn, self.server_now(), &user(), &instance, "instance.stop", change)

@@ -101,7 +101,7 @@ impl<'a> Names<'a> {
             "tenant": line.tenant, "resource": line.resource, "component": line.component,
             "from": self.at_ms(line.from_ms), "to": self.at_ms(line.to_ms),
             "quantity": line.quantity, "net": line.net, "tax": line.tax,
-            "kind": line.kind, "quality": line.quality,
+            "kind": line.kind, "quality": line.quality, "coverage": line.coverage_ppm,
             "month": line.month, "version": line.version,
         })
     }
@@ -120,6 +120,7 @@ struct Line<'a> {
     tax: Micros,
     kind: String,
     quality: String,
+    coverage_ppm: i64,
     created_ms: i64,
     /// Of its tenant's charges.
     charge: i64,
@@ -130,7 +131,8 @@ struct Line<'a> {
 async fn lines<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> {
     let rows = sqlx::query(
         "SELECT c.tenant_id, k.resource_id, k.component, k.version_id, k.month, c.charge_no, \
-         c.from_ms, c.to_ms, c.quantity, c.net, c.tax, c.kind, c.quality, t.created_ms \
+         c.from_ms, c.to_ms, c.quantity, c.net, c.tax, c.kind, c.quality, c.coverage_ppm, \
+         t.created_ms \
          FROM charges c JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
          JOIN journal t \
            ON t.dedup_key = 'charge:' || c.tenant_id || ':' || c.charge_no LIMIT $1",
@@ -158,6 +160,7 @@ async fn lines<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> 
             tax: Micros(row.try_get("tax")?),
             kind: text("kind")?,
             quality: text("quality")?,
+            coverage_ppm: row.try_get("coverage_ppm")?,
             created_ms: row.try_get("created_ms")?,
             charge: row.try_get("charge_no")?,
         });

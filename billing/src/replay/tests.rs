@@ -105,8 +105,8 @@ fn an_unreadable_file_names_the_key_the_line_and_the_way_out() {
         ),
         ("steps: []\nsettings: {grace: 2}\n", "settings.grace", 13, "text was expected"),
         (
-            "steps: []\nexpect: {lines: [{net: \"1\", coverage: 1}]}\n",
-            "expect.lines[0].coverage",
+            "steps: []\nexpect: {lines: [{net: \"1\", measure: 1}]}\n",
+            "expect.lines[0].measure",
             13,
             "not supported yet",
         ),
@@ -330,5 +330,124 @@ expect:
 "#;
     for played in played(tail).await {
         assert_eq!(shown(&played.differences), Vec::<String>::new(), "{:#}", played.report);
+    }
+}
+
+/// Every kind, by hand: an hour of each at its price, and a byte at the bucket's.
+#[tokio::test]
+async fn every_kind_is_rated_by_what_selects_its_price() {
+    let head = r#"
+opshawk_replay: 1
+start: "2026-10-15T09:00:00+08:00"
+price_books:
+  standard:
+    versions:
+    - from: "00:00"
+      rates:
+      - {id: v, component: volume.capacity, where: {labels: {tier: gold}}, price: "0.02"}
+      - {id: v0, component: volume.capacity, price: "0.01"}
+      - {id: s, component: snapshot.capacity, price: "0.001"}
+      - {id: i, component: image.capacity, where: {region: north}, price: "0.003"}
+      - {id: a, component: address.address, price: "0.05"}
+      - {id: r, component: router.router, price: "0.07"}
+      - {id: m, component: server.server, price: "12"}
+      - {id: b, component: bandwidth.mbps, price: "0.1"}
+      - {id: c, component: bucket.capacity, price: "0.0001"}
+      - {id: o, component: bucket.object_bytes, unit: 1000, price: "0.2"}
+tenants: {acme: {book: standard}}
+resources:
+  gold: {tenant: acme, kind: volume, attributes: {gib: 100}, labels: {tier: gold}}
+  iron: {tenant: acme, kind: volume, attributes: {gib: 100}, labels: {tier: iron}}
+  snap: {tenant: acme, kind: snapshot, attributes: {gib: 50}}
+  north: {tenant: acme, kind: image, attributes: {gib: 10, region: north}}
+  south: {tenant: acme, kind: image, attributes: {gib: 10, region: south}}
+  ip: {tenant: acme, kind: address}
+  gate: {tenant: acme, kind: router}
+  metal: {tenant: acme, kind: server}
+  line: {tenant: acme, kind: bandwidth, attributes: {mbps: 20}}
+  store: {tenant: acme, kind: bucket, attributes: {gib: 200}}
+steps:
+"#;
+    let states = [
+        ("gold", "available"),
+        ("iron", "available"),
+        ("snap", "available"),
+        ("north", "available"),
+        ("south", "available"),
+        ("ip", "up"),
+        ("gate", "up"),
+        ("metal", "off"),
+        ("line", "up"),
+        ("store", "active"),
+    ];
+    let fact = |at: &str, name: &str, state: &str| {
+        format!("- {{at: \"{at}\", fact: {{resource: {name}, state: {state}}}}}\n")
+    };
+    let read = |at: &str, value: i64| {
+        let what = "resource: store, component: object_bytes";
+        format!("- {{at: \"{at}\", counter: {{{what}, value: {value}}}}}\n")
+    };
+    let mut tail: String = states.iter().map(|(name, state)| fact("10:00", name, state)).collect();
+    tail += &(read("10:00", 7) + &read("10:59", 2_507));
+    // A counter without epochs that reads less began anew: what it reads was counted since.
+    tail += &read("10:59:30", 500);
+    tail += &states.iter().map(|(name, _)| fact("11:00", name, "deleted")).collect::<String>();
+    tail += &fact("11:05", "ip", "up").replace("state: up", "state: up, parked: true");
+    let played = played_from(
+        head,
+        &format!(
+            r#"{tail}
+expect:
+  sums:
+    acme: "17.82"
+    acme/gold/volume.capacity: "2"
+    acme/iron/volume.capacity: "1"
+    acme/snap: "0.05"
+    acme/north: "0.03"
+    acme/south: "0"
+    acme/ip: "0.05"
+    acme/gate: "0.07"
+    acme/metal/server.server_off: "12"
+    acme/line: "2"
+    acme/store/bucket.capacity: "0.02"
+    acme/store/bucket.object_bytes: "0.6"
+  lines_include:
+  - {{resource: store, component: bucket.object_bytes, quantity: 500, quality: estimated}}
+  findings: [{{kind: usage_parked, resource: ip, at: "11:05", open: true}}]
+"#
+        ),
+    )
+    .await;
+    for played in played {
+        assert_eq!(shown(&played.differences), [""; 0], "{:#}", played.report["sums"]);
+    }
+}
+
+#[test]
+fn what_a_kind_does_not_have_is_refused() {
+    let error = |resource: &str, step: &str| {
+        let head = HEAD.replace("{tenant: acme}}", resource);
+        assert_ne!(head, HEAD);
+        parse(&format!("{head}steps: [{step}]\n")).unwrap_err().to_string()
+    };
+    let volume = "{tenant: acme, kind: volume, attributes: {gib: 1}}}";
+    for (resource, step, words) in [
+        ("{tenant: acme, kind: boat}}", "", "'boat' is not one of instance, volume"),
+        ("{tenant: acme, kind: volume}}", "", "a volume needs attributes: {gib: …}"),
+        ("{tenant: acme, kind: volume, attributes: {gib: -1}}}", "", "not negative"),
+        ("{tenant: acme, kind: volume, attributes: {mbps: 1}}}", "", "unknown"),
+        (
+            volume,
+            "{at: \"10:00\", fact: {resource: web-1, state: running}}",
+            "'running' is not one of available, absent, deleted",
+        ),
+        (
+            volume,
+            "{at: \"10:00\", want: {resource: web-1, power: running}}",
+            "'web-1' is a volume: only instances are acted upon",
+        ),
+    ] {
+        let error = error(resource, step);
+        assert!(error.contains(words), "{error}");
     }
 }

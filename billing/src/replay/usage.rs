@@ -4,7 +4,7 @@ use base::{Error, Result, id::UsageGapId};
 
 use super::{
     file::{Attributes, Confirm, Counter, Lost, Rule},
-    machines::{KIND, SOURCE},
+    machines::SOURCE,
     world::{ACTOR, World},
 };
 use crate::{
@@ -22,15 +22,24 @@ const REASON: &str = "as the file says";
 impl World<'_> {
     /// Of a resource that a fact told of.
     fn told(&self, name: &str) -> Result<Resource> {
-        let id = self.machines.get(name).and_then(|machine| machine.id);
-        let id = id.ok_or_else(|| {
+        let machine = self.machines.get(name);
+        let known = machine.and_then(|machine| Some((machine.attributes.kind, machine.id?)));
+        let (kind, id) = known.ok_or_else(|| {
             Error::new(base::ErrorKind::NotFound, format!("no fact tells of {name}"))
         })?;
-        Ok(Resource { kind: KIND.to_owned(), id: id.to_string() })
+        Ok(Resource { kind: kind.name.to_owned(), id: id.to_string() })
     }
 
-    fn written(&self, attributes: &Attributes) -> kinds::Attributes {
-        meter::attributes(self.flavors[&attributes.flavor], attributes.disk_gib)
+    /// As a fact says it, with its flavor by id.
+    pub fn written(&self, attributes: &Attributes) -> kinds::Attributes {
+        let more = attributes.more.clone();
+        match attributes.is_instance() {
+            true => {
+                let of = meter::attributes(self.flavors[&attributes.flavor], attributes.disk_gib);
+                more.iter().fold(of, |of, (name, value)| of.with(name, value.clone()))
+            }
+            false => more,
+        }
     }
 
     pub async fn lost(&mut self, step: &str, told: &Lost) -> Result<()> {
@@ -40,7 +49,7 @@ impl World<'_> {
             resource: self.told(&told.resource)?,
             from: told.from,
             to: told.to,
-            state: told.after.state.as_str().to_owned(),
+            state: told.after.state.to_owned(),
             attributes: self.written(&told.after.attributes),
             policy: self.settings.gap_policy,
         };
@@ -63,7 +72,7 @@ impl World<'_> {
             Error::new(base::ErrorKind::NotFound, format!("{} has no such gap", told.resource))
         })?;
         let answer = Answer {
-            state: told.then.state.as_str().to_owned(),
+            state: told.then.state.to_owned(),
             attributes: self.written(&told.then.attributes),
             changed_at: told.changed,
         };
@@ -87,7 +96,7 @@ impl World<'_> {
             port: told.port.clone(),
             has_epochs: !told.epoch.is_empty(),
         };
-        let (at_ms, epoch, value) = (self.now.ms(), told.epoch.clone(), told.value);
+        let (at_ms, epoch, value) = (told.at.ms(), told.epoch.clone(), told.value);
         let mut tx = self.db.begin_write().await?;
         let readings = [Reading { at_ms, epoch, value }];
         counters::read(&mut tx, self.server_now(), &series, &readings).await?;

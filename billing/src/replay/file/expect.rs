@@ -55,6 +55,7 @@ const LINE: Keys = &[
     ("tax", Kind::Amount),
     ("kind", Kind::Word(&LINE_KINDS)),
     ("quality", Kind::Word(&QUALITIES)),
+    ("coverage", Kind::Count),
     ("month", Kind::Text),
     ("version", Kind::Text),
 ];
@@ -103,9 +104,8 @@ const INVOICE: Keys = &[
     ("rounding", Kind::Amount),
     ("credited", Kind::Amount),
 ];
-const LATER_IN_LINES: [(&str, &str); 3] = [
+const LATER_IN_LINES: [(&str, &str); 2] = [
     ("measure", "lines keep their quantity and time"),
-    ("coverage", "there are no gaps"),
     ("posted_month", "an invoice says which lines are on it"),
 ];
 

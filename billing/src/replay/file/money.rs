@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 
 use base::{money::Micros, time::Timestamp};
 
-use super::{Attributes, Names, Tenant, attributes, known, section, steps::Action};
+use super::{
+    Attributes, Names, Tenant, known,
+    resources::{attributes, instance},
+    section,
+    steps::Action,
+};
 use crate::{
     ledger::{Account, Entry, recharge::WithBonus},
     replay::{
@@ -217,12 +222,12 @@ pub(super) fn admit(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<
     };
     let admit = match resource {
         Some(node) => {
-            let resource = known(&node, names.resources, "resources")?;
+            let resource = instance(&node, names)?;
             Admit::Resize { attributes: of(&names.resources[&resource].attributes)?, resource }
         }
         None => Admit::Create {
             tenant: tenant(&mut map, names)?,
-            attributes: of(&Attributes { flavor: "small".to_owned(), disk_gib: 0 })?,
+            attributes: of(&Attributes::small())?,
             count: match map.take("count") {
                 Some(node) => match node.count()? {
                     count if (1..=ADMITTED_MAX).contains(&count) => count,

@@ -2,7 +2,7 @@
 
 use base::time::Timestamp;
 
-use super::{Names, known, steps::Action};
+use super::{Names, known, resources::instance, steps::Action};
 use crate::replay::node::{Node, Parsed};
 
 /// What the operator does.
@@ -26,7 +26,7 @@ pub enum Steer {
 
 pub fn exempt(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let mut map = node.map()?;
-    let resource = map.take("resource").map(|node| known(&node, names.resources, "resources"));
+    let resource = map.take("resource").map(|node| instance(&node, names));
     let instant = |node: Node<'_>| names.times.instant(&node);
     let steer = Steer::Exempt {
         tenant: known(&map.require("tenant")?, names.tenants, "tenants")?,

@@ -4,14 +4,15 @@ use base::{ErrorKind, money::Micros, time::Timestamp};
 
 use super::{
     Attributes, Expect, Money, Names, Override, Publish, REPEAT_MAX, STEPS_MAX, SettingsChange,
-    Steer, attributes, credit_limit, expect, known, money, months, prices, standing,
+    Steer, credit_limit, expect, known, money, months, prices,
+    resources::{attributes, instance, state},
+    standing,
     usage::{self, Confirm, Counter, Lost, Rule},
 };
 use crate::{
     calendar::Month,
     invoice::notes::Amount,
     ledger::{SpendOrder, recharge::WithBonus},
-    meter::ResourceState,
     replay::{
         node::{Map, Node, Parsed},
         types,
@@ -91,7 +92,8 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Fact {
     pub resource: String,
-    pub state: ResourceState,
+    /// One of its kind's.
+    pub state: &'static str,
     /// By the host's clock.
     pub at: Timestamp,
     pub id: Option<String>,
@@ -129,12 +131,6 @@ pub enum Crash {
     AfterCommit,
 }
 
-pub const STATES: [(&str, ResourceState); 4] = [
-    ("running", ResourceState::Running),
-    ("paused", ResourceState::Paused),
-    ("stopped", ResourceState::Stopped),
-    ("absent", ResourceState::Absent),
-];
 pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
     ("invalid", ErrorKind::Invalid),
     ("payment_required", ErrorKind::PaymentRequired),
@@ -190,7 +186,7 @@ const ACTIONS: [(&str, Reader); 29] = [
     ("lost", |node, _, names| usage::lost(node, names).map(Action::Lost)),
     ("confirm", |node, _, names| usage::confirm(node, names).map(Action::Confirm)),
     ("rule", |node, _, names| usage::rule(node, names).map(Action::Rule)),
-    ("counter", |node, _, names| usage::counter(node, names).map(Action::Counter)),
+    ("counter", |node, at, names| usage::counter(node, at, names).map(Action::Counter)),
     ("recharge", recharge),
     ("bonus", money::bonus),
     ("redeem", money::redeem),
@@ -243,7 +239,7 @@ fn fact(node: &Node<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let resource = known(&map.require("resource")?, names.resources, "resources")?;
     let before = &names.resources[&resource].attributes;
     let fact = Fact {
-        state: map.require("state")?.one_of(&STATES)?,
+        state: state(&map.require("state")?, before)?,
         at: map.take("at").map_or(Ok(at), |node| names.times.instant(&node))?,
         id: map.take("id").map(|node| node.name()).transpose()?,
         attributes: map
@@ -337,7 +333,7 @@ fn set(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
 
 fn want(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let mut map = node.map()?;
-    let resource = known(&map.require("resource")?, names.resources, "resources")?;
+    let resource = instance(&map.require("resource")?, names)?;
     let power = map.require("power")?.one_of(&[
         ("running", UserPower::Running),
         ("stopped", UserPower::Stopped),
@@ -349,7 +345,7 @@ fn want(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
 
 fn lock(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let mut map = node.map()?;
-    let resource = known(&map.require("resource")?, names.resources, "resources")?;
+    let resource = instance(&map.require("resource")?, names)?;
     let locked = map.require("locked")?.flag()?;
     map.finish()?;
     Ok(Action::Lock { resource, locked })

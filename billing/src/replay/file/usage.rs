@@ -2,11 +2,11 @@
 
 use base::time::Timestamp;
 
-use super::{Attributes, Names, attributes, known, steps::STATES};
-use crate::{
-    meter::ResourceState,
-    replay::node::{Node, Parsed},
+use super::{
+    Attributes, Names, known,
+    resources::{attributes, state},
 };
+use crate::replay::node::{Node, Parsed};
 
 /// Facts of a resource are lost of a time; it was seen at the end of it.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Lost {
 /// As what it was seen.
 #[derive(Debug)]
 pub struct Seen {
-    pub state: ResourceState,
+    pub state: &'static str,
     pub attributes: Attributes,
 }
 
@@ -42,10 +42,11 @@ pub struct Rule {
     pub at: Option<Timestamp>,
 }
 
-/// A reading at the step's instant.
+/// A reading.
 #[derive(Debug)]
 pub struct Counter {
     pub resource: String,
+    pub at: Timestamp,
     pub component: String,
     pub port: String,
     /// Empty: the series has none.
@@ -74,7 +75,7 @@ pub fn lost(node: &Node<'_>, names: &Names<'_>) -> Parsed<Lost> {
 fn seen(map: &mut super::Map<'_>, resource: &str, names: &Names<'_>) -> Parsed<Seen> {
     let before = &names.resources[resource].attributes;
     Ok(Seen {
-        state: map.require("state")?.one_of(&STATES)?,
+        state: state(&map.require("state")?, before)?,
         attributes: match map.take("attributes") {
             Some(node) => attributes(&node, before, names.flavors)?,
             None => before.clone(),
@@ -109,11 +110,12 @@ pub fn rule(node: &Node<'_>, names: &Names<'_>) -> Parsed<Rule> {
     Ok(rule)
 }
 
-pub fn counter(node: &Node<'_>, names: &Names<'_>) -> Parsed<Counter> {
+pub fn counter(node: &Node<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Counter> {
     let mut map = node.map()?;
     let optional = |node: Option<Node<'_>>| node.map_or(Ok(String::new()), |node| node.name());
     let counter = Counter {
         resource: known(&map.require("resource")?, names.resources, "resources")?,
+        at: map.take("at").map_or(Ok(at), |node| names.times.instant(&node))?,
         component: map.require("component")?.name()?,
         port: optional(map.take("port"))?,
         epoch: optional(map.take("epoch"))?,
