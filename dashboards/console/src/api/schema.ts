@@ -1965,6 +1965,8 @@ export interface components {
             /** @default null */
             credit_limit: components["schemas"]["Micros"] | null;
             /** @default null */
+            gap_policy: components["schemas"]["GapPolicy"] | null;
+            /** @default null */
             spend_order: components["schemas"]["SpendOrder"] | null;
             /**
              * @description What rules its standing.
@@ -2481,6 +2483,11 @@ export interface components {
         };
         /** Format: uuid */
         FlavorId: string;
+        /**
+         * @description What is charged in a gap until somebody says what was.
+         * @enum {string}
+         */
+        GapPolicy: "cheaper" | "as_before" | "free";
         /**
          * @description What makes a row.
          * @enum {string}
