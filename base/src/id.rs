@@ -48,7 +48,7 @@ typed_ids! {
     ServerId,
     FlavorId, ImageId, InstanceId, OperationId, QuotaRequestId,
     PriceBookId, PriceVersionId, PriceDraftId, LedgerTransactionId, VoucherId, UsageEventId,
-    InvoiceId, CreditNoteId,
+    InvoiceId, CreditNoteId, PackageOrderId,
     NoticeId, DeliveryId, AuditId, ExemptionId, FindingId, UsageGapId, CounterSeriesId,
     /// One episode of an alert, from pending to resolved.
     AlertId,

@@ -1,6 +1,6 @@
 //! What a tenant has: posted minus accrued at the asked instant. Reading changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{
     Error, Result,
@@ -16,9 +16,11 @@ use crate::{
     accounts::{self, Account},
     calendar::Month,
     forecast::{Position, Running, exact, with_tax},
+    packages::renew,
     rating::{
         self,
         book::KeyId,
+        close,
         cut::{Span, Used},
         load,
         plan::{self, Usage},
@@ -110,11 +112,22 @@ pub(crate) async fn snapshot(conn: &mut Conn, at: Timestamp, tenant: TenantId) -
         let after = accounts::get(conn, tenant).await?;
         if after.version == account.version {
             let (accrued, position) = assess(&account, &mut usage, at)?;
-            return Ok(Snapshot { account, usage, accrued, position });
+            let snapshot = Snapshot { account, usage, accrued, position };
+            return with_packages(conn, snapshot).await;
         }
         account = after;
     }
     Err(Error::unavailable("the account is changing too fast to be read").remedy("try again"))
+}
+
+/// Packages are charged whole when their months begin.
+async fn with_packages(conn: &mut Conn, mut snapshot: Snapshot) -> Result<Snapshot> {
+    let Snapshot { account, usage, accrued, position } = &mut snapshot;
+    let ahead = renew::ahead(conn, account, &usage.prices, position.at).await?;
+    *accrued = accrued.checked_add(ahead.accrued)?;
+    position.settled = position.settled.saturating_sub(exact(ahead.accrued));
+    position.charges = ahead.renewals;
+    Ok(snapshot)
 }
 
 /// What is accrued, and the account's position: what a posting now would post, and what goes on.
@@ -129,14 +142,23 @@ pub(crate) fn assess(
     let mut plan = plan::plan(usage, |resource| at.max(resource.rated), read);
     rating::park_what_the_account_cannot_hold(account, usage, &mut plan);
     let lines = plan.lines.iter().map(|line| i128::from(line.net) + i128::from(line.tax));
-    let accrued = i64::try_from(lines.sum::<i128>())
+    let month = Month::of(at, account.timezone);
+    let at_close = close::accrued(&mut usage.book, |of| of < month);
+    let accrued = i64::try_from(lines.sum::<i128>().saturating_add(at_close))
         .map(Micros)
         .map_err(|_| Error::internal("more is accrued than the account holds"))?;
     // What no longer fits will be parked when it is posted, and counts no further.
     usage.book.parked.extend(plan.parked.iter().map(|parked| parked.group));
     let settled = exact(account.posted) + exact(account.credit_limit) - exact(accrued);
     let prices = usage.prices.clone();
-    let position = Position { at, settled, running: Vec::new(), prices, zone: account.timezone };
+    let position = Position {
+        at,
+        settled,
+        running: Vec::new(),
+        charges: BTreeMap::new(),
+        prices,
+        zone: account.timezone,
+    };
     Ok((accrued, going_on(usage, position)))
 }
 

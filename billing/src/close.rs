@@ -22,11 +22,10 @@ use base::{
 use chrono_tz::Tz;
 
 use crate::{
-    Settings,
-    accounts::{self, Locked},
+    Settings, accounts,
     calendar::Month,
     invoice::{self, issue},
-    rating,
+    packages, rating,
     sql::parse,
 };
 
@@ -142,7 +141,10 @@ pub async fn close(
         return Err(Error::conflict(format!("{month} ends at {ends}"))
             .remedy("a month is closed when it has ended"));
     }
-    let mut account = settled(conn, now, tenant, ends).await?;
+    settled(conn, now, tenant, ends).await?;
+    packages::renew(conn, now, tenant).await?;
+    rating::close::post_end(conn, now, tenant, month).await?;
+    let mut account = accounts::lock(conn, tenant).await?;
     let charges = charges(conn, tenant, month, progress.settled()).await?;
     let invoice_id = match invoice::is_worth(&charges) {
         true => Some(InvoiceId::new()),
@@ -171,23 +173,17 @@ async fn known(conn: &mut Conn, tenant: TenantId, month: Month) -> Result<Closin
 }
 
 /// Posts what is known of the month and not posted yet.
-async fn settled(
-    conn: &mut Conn,
-    now: Timestamp,
-    tenant: TenantId,
-    ends: Timestamp,
-) -> Result<Locked> {
+async fn settled(conn: &mut Conn, now: Timestamp, tenant: TenantId, ends: Timestamp) -> Result<()> {
     if accounts::get(conn, tenant).await?.ticked < ends {
         rating::catch_up(conn, now, tenant).await?;
     } else {
         rating::post_changed(conn, now, tenant).await?;
     }
-    let account = accounts::lock(conn, tenant).await?;
-    if account.ticked < ends {
+    if accounts::get(conn, tenant).await?.ticked < ends {
         return Err(Error::unavailable("the month's use is not rated yet")
             .remedy("close it again when rating has caught up"));
     }
-    Ok(account)
+    Ok(())
 }
 
 async fn insert(conn: &mut Conn, tenant: TenantId, closing: &Closing) -> Result<()> {

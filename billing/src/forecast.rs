@@ -4,7 +4,7 @@
 //! is still being used up counts exactly, so that the instant at which it reaches zero does not
 //! depend on when somebody posted; a rounding key that is closed counts as it was rounded.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc};
 
 use base::{
     id::PriceVersionId,
@@ -55,6 +55,8 @@ pub struct Position {
     /// present keys.
     pub settled: i128,
     pub running: Vec<Running>,
+    /// What is charged whole at an instant to come, with tax, in units of [`Exact`].
+    pub charges: BTreeMap<Timestamp, i128>,
     pub prices: Timeline,
     pub zone: Tz,
 }
@@ -140,7 +142,12 @@ impl Position {
         let matters = self.burn() > 0 || tiers();
         let month = matters.then(|| Month::of(self.at, self.zone).end(self.zone));
         let month = month.filter(|end| *end <= END_OF_TIME);
-        self.burn_changes_at().into_iter().chain(month).min()
+        self.burn_changes_at().into_iter().chain(month).chain(self.next_charge()).min()
+    }
+
+    fn next_charge(&self) -> Option<Timestamp> {
+        let after = (Bound::Excluded(self.at), Bound::Included(END_OF_TIME));
+        self.charges.range(after).next().map(|(at, _)| *at)
     }
 
     /// When the walk leaves its present tier, if all goes on as it is.
@@ -181,6 +188,9 @@ impl Position {
                 self.settled = self.settled.saturating_sub(rounded(running.used));
                 running.used = 0;
             }
+        }
+        if let Some(charge) = self.charges.get(&next) {
+            self.settled = self.settled.saturating_sub(*charge);
         }
         self.at = next;
     }

@@ -14,6 +14,7 @@
 //! | [`words`] | the words of the printed forms, in English and Chinese |
 //! | [`sheet`] | the printed form as texts: what HTML and PDF draw |
 //! | [`html`] | one page that needs nothing else, fit for print |
+//! | [`measure`] | how much of what a line is of |
 //! | [`focus`] | CSV in the columns of FOCUS 1.2 |
 //! | [`notes`] | credit notes, never above the invoice |
 //! | `books` | what they move in the ledger |
@@ -40,6 +41,7 @@ pub mod documents;
 pub mod focus;
 pub mod html;
 pub mod issue;
+pub mod measure;
 pub mod notes;
 #[cfg(feature = "pdf")]
 pub mod pdf;
@@ -49,7 +51,7 @@ pub mod words;
 
 pub use content::Content;
 pub use documents::{Document, Format};
-pub use settings::{Language, Settings};
+pub use settings::{Language, PartySettings, Settings};
 
 /// An invoice without its lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -17,6 +17,7 @@
 //! | [`prices`] | price books, immutable versions with effective dates; models, selectors, tax, timelines are pure |
 //! | [`rating`] | spans and prices to lines and ledger; `plan` and all under it is pure |
 //! | [`calendar`] | months, days, ticks and anniversaries in an account's time zone |
+//! | [`packages`] | monthly packages: ordered, charged in advance, renewed on their day |
 //! | [`ledger`] | double entry, append-only |
 //! | [`agenda`] | when each account is due for rating and standing, and what was found last |
 //! | [`accounts`] | a tenant's account: its lock, its top-ups, its balance |
@@ -48,6 +49,7 @@ pub mod invoice;
 pub mod kinds;
 pub mod ledger;
 pub mod meter;
+pub mod packages;
 pub mod prices;
 pub mod rating;
 pub mod replay;

@@ -18,7 +18,7 @@
 //! | [`select`] | which rate prices something: flavor, region, labels |
 //! | [`document`] | a version as a document |
 //! | [`timeline`] | what is in force for a tenant, and when |
-//! | [`check`] | what is wrong with a document; [`rateable`]: what can't be charged yet |
+//! | [`check`] | what is wrong with a document |
 //! | [`books`], [`store`] | books and versions in SQL |
 //! | [`publish`], [`drafts`] | from a document to a version |
 //! | [`assign`], [`overrides`] | which book, and which prices before it |
@@ -36,7 +36,6 @@ pub mod meters;
 pub mod model;
 pub mod overrides;
 pub mod publish;
-pub mod rateable;
 pub mod select;
 pub mod store;
 pub mod tax;

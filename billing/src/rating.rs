@@ -13,6 +13,8 @@
 //! | [`compiled`] | a rate, ready to be applied to measures: pure |
 //! | [`engine`] | slices to amounts, telescoping by groups and walking tiers: pure |
 //! | [`line`] | what differs between wanted and posted: pure |
+//! | `close` | what the end of a month makes due: volume prices, minimum charges |
+//! | `purchases` | what is bought whole, such as a package's month |
 //! | [`book`] | keys and groups, by numbers |
 //! | [`plan`] | all of them: what is to be posted, pure |
 //! | [`load`], `write` | the tables |
@@ -39,6 +41,7 @@ use crate::{
 };
 
 pub mod book;
+pub(crate) mod close;
 pub mod compiled;
 pub mod counted;
 pub mod cut;
@@ -47,6 +50,7 @@ pub mod line;
 pub mod lines;
 pub mod load;
 pub mod plan;
+pub(crate) mod purchases;
 mod reconciler;
 mod write;
 

@@ -18,6 +18,7 @@
 //! | `world` | a database with what the file names, and its clocks |
 //! | `money` | bonuses, vouchers, holds, refunds, corrections; whether there is enough |
 //! | `months` | closing months, credit notes, names; the invoices |
+//! | `packages` | ordering, cancelling, renewing packages |
 //! | `machines` | instances: their facts, what is wanted of them |
 //! | `host` | a simulated host, which does what is wanted and confirms it |
 //! | `usage` | gaps, rulings, readings |
@@ -43,6 +44,7 @@ mod machines;
 mod money;
 mod months;
 pub mod node;
+mod packages;
 mod play;
 mod pricing;
 mod report;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::lock;
 use crate::{
     agenda::{self, Due},
+    invoice::PartySettings,
     ledger::SpendOrder,
     standing::OwnRules,
     usage::gaps::GapPolicy,
@@ -28,6 +29,9 @@ pub struct AccountSettings {
     /// What it is charged where facts are lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gap_policy: Option<GapPolicy>,
+    /// Who its invoices are for.
+    #[serde(skip_serializing_if = "PartySettings::is_default")]
+    pub invoice: PartySettings,
     /// What rules its standing.
     #[serde(skip_serializing_if = "OwnRules::is_default")]
     pub standing: OwnRules,
@@ -38,6 +42,7 @@ impl AccountSettings {
         if self.credit_limit.is_some_and(|limit| limit < Micros::ZERO) {
             return Err(Error::invalid("credit_limit", "a credit limit is not negative"));
         }
+        self.invoice.check()?;
         self.standing.check()
     }
 }

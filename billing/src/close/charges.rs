@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use base::{
     Error, Result,
     db::Conn,
-    id::TenantId,
+    id::{PriceVersionId, TenantId},
     money::{Micros, Nanos, div_half_even},
     time::Timestamp,
 };
@@ -15,7 +15,10 @@ use futures::TryStreamExt;
 
 use crate::{
     calendar::Month,
-    prices::components,
+    prices::{
+        components::{self, Per},
+        load,
+    },
     rating::lines::{self, Line, Which, goes_on},
 };
 
@@ -48,8 +51,22 @@ pub struct Charge {
     pub quantity: i64,
     pub net: Micros,
     pub tax: Micros,
+    /// `usage`, `purchase`, `adjustment`, `volume`, `minimum`.
+    pub kind: String,
+    pub terms: Terms,
     /// It corrects what was charged for a time that had passed already.
     pub adjustment: bool,
+}
+
+/// How something is priced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// `standard`, `graduated`, `volume`, `package`.
+    pub model: &'static str,
+    /// How much the price is for.
+    pub unit: i64,
+    /// Of the net amount: 0.06 is 6 %.
+    pub tax_rate: Micros,
 }
 
 /// Rated lines that one closing may cover: a hundred resources' hours of a month are 74,400.
@@ -73,8 +90,18 @@ pub async fn charges(
     let flavors = lines::flavor_names(conn, &rated).await?;
     rated.sort_by(|a, b| a.month.cmp(&b.month));
     let mut all: Vec<Charge> = Vec::new();
+    let mut known: HashMap<(PriceVersionId, String), Terms> = HashMap::new();
     for line in rated {
-        let next = charge(line, &flavors);
+        let id = (line.version, line.rate.clone());
+        let terms = match known.get(&id) {
+            Some(terms) => *terms,
+            None => {
+                let terms = terms(conn, line.version, &line.rate).await?;
+                known.insert(id, terms);
+                terms
+            }
+        };
+        let next = charge(line, terms, &flavors);
         if all.last_mut().is_some_and(|last| last.join(&next)) {
             continue;
         }
@@ -90,11 +117,22 @@ fn too_many(tenant: TenantId, month: &str, max: usize) -> Error {
     Error::internal(format!("{month} of tenant {tenant} has more than {max} charges"))
 }
 
-fn charge(line: Line, flavors: &HashMap<String, String>) -> Charge {
+async fn terms(conn: &mut Conn, version: PriceVersionId, rate: &str) -> Result<Terms> {
+    let priced = load::version(conn, version).await?;
+    let found = priced.found(rate).ok_or_else(|| {
+        Error::internal(format!("the price version {version} has no rate {rate}"))
+    })?;
+    let (model, unit) = (found.rate.model.as_str(), found.rate.unit);
+    Ok(Terms { model, unit, tax_rate: found.tax.rate })
+}
+
+fn charge(line: Line, terms: Terms, flavors: &HashMap<String, String>) -> Charge {
     Charge {
+        terms,
         what: line.what(flavors),
         flavor: flavors.get(&line.flavor).unwrap_or(&line.flavor).clone(),
         adjustment: line.is_adjustment(),
+        kind: line.kind,
         resource_kind: line.resource_kind,
         resource_id: line.resource_id,
         resource_name: line.resource_name,
@@ -174,6 +212,12 @@ pub(crate) async fn used(
     .bind(from.ms())
     .fetch(conn);
     while let Some((id, name, component, start, end, quantity, net, tax)) = rows.try_next().await? {
+        // What is bought whole is bought at its first instant.
+        let bought = components::component(&component).is_some_and(|c| c.per == Per::Month);
+        let end = if bought { start + 1 } else { end };
+        if end <= from.ms() {
+            continue;
+        }
         let line = Used {
             resource_id: id,
             resource_name: name,
@@ -202,7 +246,8 @@ impl Charge {
             && self.rate == next.rate
             && self.price_version == next.price_version
             && self.unit_price == next.unit_price
-            && self.adjustment == next.adjustment;
+            && self.terms == next.terms
+            && self.kind == next.kind;
         let sums = (self.net.checked_add(next.net), self.tax.checked_add(next.tax));
         let quantity = goes_on(&self.component, self.quantity, next.quantity);
         let (true, Some(quantity), (Ok(net), Ok(tax))) = (like, quantity, sums) else {

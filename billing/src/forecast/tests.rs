@@ -55,7 +55,7 @@ fn prices(versions: &[(Timestamp, &[(&str, i64)])]) -> Timeline {
 
 fn position(balance: &str, running: Vec<Running>, prices: Timeline) -> Position {
     let settled = exact(balance.parse().unwrap());
-    Position { at: hour(0), settled, running, prices, zone: ZONE }
+    Position { at: hour(0), settled, running, charges: BTreeMap::new(), prices, zone: ZONE }
 }
 
 const UNIT: i64 = 1_000_000_000;
@@ -169,4 +169,23 @@ fn tiers_and_tax_are_foreseen() {
     // Six hours were used before.
     let later = Running { walked: 6 * MS_PER_HOUR, ..running("a", 1) };
     assert_eq!(position("5", vec![later], prices).runs_out_at(), Some(hour(8)));
+}
+
+/// Of 10 at 1 an hour, 4 go at once at 03:00: what is left lasts to 06:00. A charge that can't be
+/// paid is the end.
+#[test]
+fn what_is_charged_whole_is_charged_at_its_instant() {
+    let prices = prices(&[(hour(0), &[("a", UNIT)])]);
+    let with = |balance: &str, running, charges: &[(i64, &str)]| {
+        let mut p = position(balance, running, prices.clone());
+        let exact_of = |amount: &str| exact(amount.parse().unwrap());
+        p.charges = charges.iter().map(|(at, amount)| (hour(*at), exact_of(amount))).collect();
+        p.runs_out_at()
+    };
+    let one = || vec![running("a", 1)];
+    assert_eq!(with("10", one(), &[(3, "4")]), Some(hour(6)));
+    assert_eq!(with("10", one(), &[(3, "7")]), Some(hour(3)));
+    assert_eq!(with("10", one(), &[(3, "7.5")]), Some(hour(3)));
+    assert_eq!(with("10", vec![], &[(3, "4"), (700, "4"), (1400, "4")]), Some(hour(1400)));
+    assert_eq!(with("10", vec![], &[(3, "4"), (700, "6")]), None, "it is all paid");
 }

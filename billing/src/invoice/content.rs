@@ -56,6 +56,10 @@ pub struct Issuer {
 pub struct Party {
     pub tenant_id: TenantId,
     pub name: String,
+    #[serde(default)]
+    pub address: String,
+    #[serde(default)]
+    pub tax_id: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -83,8 +87,33 @@ pub struct Line {
     pub quantity: i64,
     pub net: Micros,
     pub tax: Micros,
+    /// Of the net amount: 0.06 is 6 %. Zero in invoices of before it was said.
+    #[serde(default)]
+    pub tax_rate: Micros,
+    /// `usage`, `purchase` (of what is bought whole), `adjustment`, `volume` (what a volume price
+    /// comes to), `minimum` (what is missing to a month's minimum).
+    #[serde(default = "usage")]
+    pub kind: String,
+    /// Of the price: `standard`, `graduated`, `volume`, `package`.
+    #[serde(default = "standard")]
+    pub model: String,
+    /// How much the price is for.
+    #[serde(default = "one")]
+    pub unit: i64,
     /// It corrects what was charged for a time that had passed already.
     pub adjustment: bool,
+}
+
+fn usage() -> String {
+    "usage".to_owned()
+}
+
+fn standard() -> String {
+    "standard".to_owned()
+}
+
+fn one() -> i64 {
+    1
 }
 
 /// In the ledger's micro-units where not said otherwise.

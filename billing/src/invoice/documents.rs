@@ -4,7 +4,7 @@
 use base::{
     Error, ErrorKind, Result,
     db::{Conn, Db},
-    id::InvoiceId,
+    id::{CreditNoteId, InvoiceId},
     secret,
     time::Timestamp,
 };
@@ -12,7 +12,10 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Content, Language, Settings, focus, html};
+use super::{
+    Content, Language, Settings, focus, html, notes,
+    sheet::{self, Sheet},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -77,7 +80,7 @@ pub(crate) fn no_json(error: serde_json::Error) -> Error {
 
 /// The frozen content.
 pub async fn content(conn: &mut Conn, id: InvoiceId) -> Result<Content> {
-    let json = read(conn, id, Format::Json, "").await?;
+    let json = read(conn, &id.to_string(), Format::Json, "").await?;
     let json = json.ok_or_else(|| Error::not_found(format_args!("invoice {id}")))?;
     serde_json::from_slice(&json)
         .map_err(|e| Error::internal(format!("the content of invoice {id} is broken")).source(e))
@@ -99,16 +102,66 @@ pub async fn document(
     let file_name = format!("{}.{}", content.number, format.as_str());
     let done =
         |bytes: Vec<u8>| Document { sha256: secret::sha256_hex(&bytes), format, bytes, file_name };
-    if let Some(bytes) = read(&mut *db.read().await?, id, format, key).await? {
+    if let Some(bytes) = read(&mut *db.read().await?, &id.to_string(), format, key).await? {
         return Ok(done(bytes));
     }
     let body = render(settings, content, format, language.unwrap_or_default()).await?;
+    kept(db, now, &id.to_string(), format, language, &body).await.map(done)
+}
+
+/// A credit note in that form, HTML or PDF; in its invoice's language where none is given. Like an
+/// invoice's, its bytes stay: all that it says is frozen.
+pub async fn note_document(
+    db: &Db,
+    now: Timestamp,
+    settings: &Settings,
+    id: CreditNoteId,
+    format: Format,
+    language: Option<Language>,
+) -> Result<Document> {
+    if !format.is_worded() {
+        return Err(Error::invalid("format", "a credit note can be had as html or pdf"));
+    }
+    let (note, content) = {
+        let mut conn = db.read().await?;
+        let note = notes::get(&mut conn, id).await?;
+        let content = content(&mut conn, note.invoice_id).await?;
+        (note, content)
+    };
+    let language = language.unwrap_or(content.language);
+    let file_name = format!("{}.{}", note.number, format.as_str());
+    let done =
+        |bytes: Vec<u8>| Document { sha256: secret::sha256_hex(&bytes), format, bytes, file_name };
+    let id = id.to_string();
+    if let Some(bytes) = read(&mut *db.read().await?, &id, format, language.as_str()).await? {
+        return Ok(done(bytes));
+    }
+    let sheet = sheet::note(&content, &note, language)?;
+    let body = match format {
+        Format::Pdf => {
+            let (font, issued) = (settings.pdf_font.clone(), note.issued_at);
+            let made = tokio::task::spawn_blocking(move || drawn(&sheet, issued, &font)).await;
+            BASE64.encode(made.map_err(|e| Error::internal("the PDF was not made").source(e))??)
+        }
+        _ => html::render(&sheet),
+    };
+    kept(db, now, &id, format, Some(language), &body).await.map(done)
+}
+
+/// Keeps the document, unless another one was first: what is kept is what counts.
+async fn kept(
+    db: &Db,
+    now: Timestamp,
+    id: &str,
+    format: Format,
+    language: Option<Language>,
+    body: &str,
+) -> Result<Vec<u8>> {
     let mut tx = db.begin_write().await?;
-    store(&mut tx, now, &id.to_string(), format, language, &body).await?;
-    // Another one may have been first: what is kept is what counts.
-    let bytes = read(&mut tx, id, format, key).await?;
+    store(&mut tx, now, id, format, language, body).await?;
+    let bytes = read(&mut tx, id, format, language.map_or("", Language::as_str)).await?;
     tx.commit().await?;
-    bytes.map(done).ok_or_else(|| Error::internal("a document was not kept"))
+    bytes.ok_or_else(|| Error::internal("a document was not kept"))
 }
 
 /// Makes and keeps the forms of an invoice that was issued. A PDF that can't be made here is made
@@ -131,7 +184,7 @@ pub(crate) async fn keep(
 }
 
 /// As it is kept: text, and PDF in base64.
-async fn render(
+pub(crate) async fn render(
     settings: &Settings,
     content: Content,
     format: Format,
@@ -150,34 +203,38 @@ async fn render(
     }
 }
 
-#[cfg(feature = "pdf")]
 fn pdf(content: &Content, language: Language, font: &str) -> Result<Vec<u8>> {
-    super::pdf::pdf(content, language, font)
+    drawn(&sheet::sheet(content, language)?, content.issued_at, font)
+}
+
+#[cfg(feature = "pdf")]
+fn drawn(sheet: &Sheet, issued: Timestamp, font: &str) -> Result<Vec<u8>> {
+    super::pdf::render(sheet, issued, font)
 }
 
 #[cfg(not(feature = "pdf"))]
-fn pdf(_: &Content, _: Language, _: &str) -> Result<Vec<u8>> {
+fn drawn(_: &Sheet, _: Timestamp, _: &str) -> Result<Vec<u8>> {
     Err(Error::invalid("format", "this program was built without PDF")
         .remedy("use html and print it, or a release build (cargo feature pdf)"))
 }
 
 async fn read(
     conn: &mut Conn,
-    id: InvoiceId,
+    id: &str,
     format: Format,
     language: &str,
 ) -> Result<Option<Vec<u8>>> {
     let row: Option<(String, String)> = sqlx::query_as(
         "SELECT body, sha256 FROM documents WHERE id = $1 AND format = $2 AND language = $3",
     )
-    .bind(id.to_string())
+    .bind(id)
     .bind(format.as_str())
     .bind(language)
     .fetch_optional(conn)
     .await?;
     let Some((body, sha256)) = row else { return Ok(None) };
     let broken =
-        || Error::new(ErrorKind::Internal, format!("a document of invoice {id} is broken"));
+        || Error::new(ErrorKind::Internal, format!("the {} of {id} is broken", format.as_str()));
     let bytes = match format {
         Format::Pdf => BASE64.decode(body).map_err(|e| broken().source(e))?,
         _ => body.into_bytes(),

@@ -9,12 +9,12 @@
 
 use base::{
     Error, Result,
-    money::{MS_PER_HOUR, Micros, Nanos, div_half_even},
+    money::{Micros, Nanos, div_half_even},
     time::Timestamp,
 };
 use chrono::SecondsFormat;
 
-use super::{Content, content::Line, sheet};
+use super::{Content, content::Line, measure, sheet};
 use crate::bill::text;
 
 /// In the order of the specification's list, our own last.
@@ -112,7 +112,12 @@ impl<'a> Row<'a> {
         Self {
             content,
             line: Some(line),
-            category: "Usage",
+            category: match line.kind.as_str() {
+                // What nobody used.
+                "minimum" => "Adjustment",
+                _ if measure::is_bought(line) => "Purchase",
+                _ => "Usage",
+            },
             description: line.what.clone(),
             from: line.from,
             to: line.to,
@@ -142,14 +147,15 @@ impl<'a> Row<'a> {
         let (content, line) = (self.content, self.line);
         let of_line = |f: &dyn Fn(&Line) -> String| line.map(f).unwrap_or_default();
         let billed = plain(self.billed.to_string());
-        let used = line.map(used);
-        let quantity = used.map(|(scaled, _)| decimal(scaled)).unwrap_or_default();
-        let unit = used.map_or("", |(_, unit)| unit).to_owned();
+        // What a month's end makes due is of use that stands on other lines.
+        let used = line.filter(|line| line.quantity != 0).map(|line| measure::of(line, DIGITS));
+        let quantity = used.as_ref().map(|used| decimal(used.scaled)).unwrap_or_default();
+        let unit = used.as_ref().map(|used| used.unit.clone()).unwrap_or_default();
         // Models other than the standard one have no price of a unit.
-        let priced = line.filter(|l| l.unit_price > Nanos(0) || l.net == Micros::ZERO);
+        let priced = line.filter(|l| l.model == "standard");
         let price = priced.map(|line| plain(line.unit_price.to_string())).unwrap_or_default();
         let cost = match (priced, used) {
-            (Some(line), Some((scaled, _))) => decimal(cost(line.unit_price, scaled)),
+            (Some(line), Some(used)) => decimal(cost(line.unit_price, used.scaled)),
             _ => billed.clone(),
         };
         let late = line.is_some_and(|line| line.month != content.month);
@@ -167,7 +173,12 @@ impl<'a> Row<'a> {
             self.category.to_owned(),
             if late { "Correction" } else { "" }.to_owned(),
             text(&self.description),
-            if line.is_some() { "Usage-Based" } else { "One-Time" }.to_owned(),
+            match line {
+                Some(line) if measure::is_bought(line) => "Recurring",
+                Some(_) => "Usage-Based",
+                None => "One-Time",
+            }
+            .to_owned(),
             instant(self.to),
             instant(self.from),
             quantity.clone(),
@@ -211,18 +222,22 @@ type Service = [&'static str; 3];
 const OTHER: Service = ["Other", "OpsHawk", "Other (Other)"];
 
 fn service(component: &str) -> Service {
-    match component {
-        "instance.disk" => ["Storage", "OpsHawk Disks", "Block Storage"],
-        c if c.starts_with("instance.") => ["Compute", "OpsHawk Instances", "Virtual Machines"],
+    const NETWORK: &str = "Network Infrastructure";
+    match component.split_once('.').unwrap_or((component, "")) {
+        ("instance", "disk") => ["Storage", "OpsHawk Disks", "Block Storage"],
+        ("instance", "net_rx" | "net_tx") => ["Networking", "OpsHawk Traffic", NETWORK],
+        ("instance", _) => ["Compute", "OpsHawk Instances", "Virtual Machines"],
+        ("server", _) => ["Compute", "OpsHawk Servers", "Other (Compute)"],
+        ("volume", _) => ["Storage", "OpsHawk Volumes", "Block Storage"],
+        ("snapshot", _) => ["Storage", "OpsHawk Snapshots", "Backup Storage"],
+        ("image", _) => ["Storage", "OpsHawk Images", "Other (Storage)"],
+        ("bucket", _) => ["Storage", "OpsHawk Buckets", "Object Storage"],
+        ("address", _) => ["Networking", "OpsHawk Addresses", NETWORK],
+        ("router", _) => ["Networking", "OpsHawk Routers", NETWORK],
+        ("bandwidth", _) => ["Networking", "OpsHawk Bandwidth", NETWORK],
+        ("package", _) => ["Other", "OpsHawk Packages", "Other (Other)"],
         _ => OTHER,
     }
-}
-
-/// The quantity, scaled by [`DIGITS`], and its unit.
-fn used(line: &Line) -> (i128, &'static str) {
-    let ms = i128::from(line.to.since_ms(line.from)) * i128::from(line.quantity);
-    let scaled = div_half_even(ms * 10i128.pow(DIGITS), i128::from(MS_PER_HOUR));
-    (scaled, if line.component == "instance.disk" { "GiB-Hours" } else { "Hours" })
 }
 
 /// Price times quantity as it is written, scaled alike.

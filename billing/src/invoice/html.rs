@@ -1,4 +1,4 @@
-//! An invoice as one HTML page: it needs no other file, runs no script, and prints on A4.
+//! An invoice or a credit note as one HTML page: it needs no other file, runs no script, and prints on A4.
 
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ pub fn page(content: &Content, language: Language) -> Result<String> {
     Ok(render(&sheet::sheet(content, language)?))
 }
 
-fn render(sheet: &Sheet) -> String {
+pub fn render(sheet: &Sheet) -> String {
     let mut out = String::new();
     let (language, title) = (sheet.language.as_str(), escape(&sheet.title));
     let number = escape(&sheet.number);

@@ -1,13 +1,7 @@
 //! Issuing: everything is made first, then the series' next number is taken, and what is issued is
 //! written, in the transaction that closes the month.
 
-use base::{
-    Result,
-    db::Conn,
-    id::{InvoiceId, TenantId},
-    money::Currency,
-    time::Timestamp,
-};
+use base::{Result, db::Conn, id::InvoiceId, money::Currency, time::Timestamp};
 
 use super::{
     Format, Settings, books,
@@ -63,7 +57,7 @@ async fn content(
             address: settings.issuer_address.clone(),
             tax_id: settings.issuer_tax_id.clone(),
         },
-        party: party(conn, account.tenant_id).await?,
+        party: party(conn, account).await?,
         month: month.to_string(),
         period_from: month.start(zone),
         period_to: month.end(zone),
@@ -71,18 +65,24 @@ async fn content(
         issued_at: now,
         currency,
         digits: currency.digits(),
-        language: settings.language,
+        language: account.settings.invoice.language.unwrap_or(settings.language),
         lines,
         sums,
     })
 }
 
-async fn party(conn: &mut Conn, tenant: TenantId) -> Result<Party> {
+async fn party(conn: &mut Conn, account: &Account) -> Result<Party> {
+    let own = &account.settings.invoice;
     let name: String = sqlx::query_scalar("SELECT name FROM tenants WHERE id = $1")
-        .bind(tenant.to_string())
+        .bind(account.tenant_id.to_string())
         .fetch_one(conn)
         .await?;
-    Ok(Party { tenant_id: tenant, name })
+    Ok(Party {
+        tenant_id: account.tenant_id,
+        name: if own.name.is_empty() { name } else { own.name.clone() },
+        address: own.address.clone(),
+        tax_id: own.tax_id.clone(),
+    })
 }
 
 fn line(charge: Charge) -> Line {
@@ -102,6 +102,10 @@ fn line(charge: Charge) -> Line {
         quantity: charge.quantity,
         net: charge.net,
         tax: charge.tax,
+        tax_rate: charge.terms.tax_rate,
+        kind: charge.kind,
+        model: charge.terms.model.to_owned(),
+        unit: charge.terms.unit,
         adjustment: charge.adjustment,
     }
 }

@@ -2,7 +2,7 @@
 
 use base::{
     Error, Result,
-    db::Conn,
+    db::{Conn, found},
     id::{CreditNoteId, InvoiceId, LedgerTransactionId},
     money::{Currency, Micros, div_half_even},
     time::Timestamp,
@@ -10,7 +10,7 @@ use base::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Invoice, Settings, books, get, issue, printed};
+use super::{Invoice, Settings, books, issue, printed};
 use crate::{accounts, sql::parse};
 
 pub const REASON_MAX_CHARS: usize = 200;
@@ -70,6 +70,17 @@ pub async fn list(conn: &mut Conn, invoice: InvoiceId) -> Result<Vec<CreditNote>
     rows.into_iter().map(from_row).collect()
 }
 
+pub async fn get(conn: &mut Conn, id: CreditNoteId) -> Result<CreditNote> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, series, number, invoice_id, net_micros, tax_micros, total_micros, reason, \
+         transaction_id, issued_ms FROM credit_notes WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .fetch_optional(conn)
+    .await?;
+    from_row(found(row, format_args!("credit note {id}"))?)
+}
+
 /// Issues a note and gives the money back on the tenant's account. After the commit the caller
 /// publishes `Topic::Money` for the tenant.
 pub async fn credit(
@@ -86,9 +97,9 @@ pub async fn credit(
         let message = format!("a credit note's reason has 1 to {REASON_MAX_CHARS} characters");
         return Err(Error::invalid("reason", message));
     }
-    let tenant = get(conn, invoice).await?.tenant_id;
+    let tenant = super::get(conn, invoice).await?.tenant_id;
     let mut locked = accounts::lock(conn, tenant).await?;
-    let invoice = get(conn, invoice).await?;
+    let invoice = super::get(conn, invoice).await?;
     let notes = list(conn, invoice.id).await?;
     if i64::try_from(notes.len()).unwrap_or(i64::MAX) >= NOTES_MAX {
         return Err(Error::conflict(format!("an invoice has at most {NOTES_MAX} credit notes")));

@@ -17,8 +17,7 @@ use krilla::{
 };
 
 use super::{
-    Content, Language,
-    sheet::{self, COLUMNS, Party, Section, Sheet},
+    sheet::{COLUMNS, Party, Section, Sheet},
     words,
 };
 
@@ -70,13 +69,13 @@ enum Mark {
     Rule { x: f32, y: f32, width: f32, grey: u8, thick: f32 },
 }
 
-pub fn pdf(content: &Content, language: Language, font: &str) -> Result<Vec<u8>> {
-    let sheet = sheet::sheet(content, language)?;
+/// A sheet that was issued then.
+pub fn render(sheet: &Sheet, issued: Timestamp, font: &str) -> Result<Vec<u8>> {
     let face = Face::load(font)?;
-    face.check(&sheet)?;
+    face.check(sheet)?;
     let mut layout = Layout { face: &face, pages: vec![Vec::new()], y: MARGIN };
-    layout.sheet(&sheet)?;
-    draw(&face, &sheet, content.issued_at, layout.pages)
+    layout.sheet(sheet)?;
+    draw(&face, sheet, issued, layout.pages)
 }
 
 /// Places texts from the top, and goes on to the next page where one is full.

@@ -33,6 +33,10 @@ pub fn line(name: &str, price: &str, net: &str) -> Line {
         quantity: 1,
         net: net.parse().unwrap(),
         tax: Micros::ZERO,
+        tax_rate: Micros::ZERO,
+        kind: "usage".to_owned(),
+        model: "standard".to_owned(),
+        unit: 1,
         adjustment: false,
     }
 }
@@ -51,6 +55,8 @@ pub fn content(currency: &str, lines: Vec<Line>) -> Content {
         party: Party {
             tenant_id: TenantId("0193a000-0000-7000-8000-0000000000b1".parse().unwrap()),
             name: "acme".to_owned(),
+            address: String::new(),
+            tax_id: String::new(),
         },
         month: "2026-10".to_owned(),
         period_from: at("2026-10-01T00:00"),

@@ -38,6 +38,42 @@ impl std::str::FromStr for Language {
     }
 }
 
+/// Who is billed, where that is not just the tenant by its name; and in which language.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PartySettings {
+    /// In place of the tenant's name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub address: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tax_id: String,
+    /// In place of `billing.invoice.language`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
+}
+
+impl PartySettings {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let texts = [("name", &self.name), ("address", &self.address), ("tax_id", &self.tax_id)];
+        texts.into_iter().try_for_each(|(field, text)| one_line(&format!("invoice.{field}"), text))
+    }
+}
+
+fn one_line(field: &str, text: &str) -> Result<()> {
+    if text.chars().count() > TEXT_MAX_CHARS || text.chars().any(char::is_control) {
+        let name = field.rsplit('.').next().unwrap_or(field);
+        let message = format!("{name} is one line of at most {TEXT_MAX_CHARS} characters");
+        return Err(Error::invalid(field, message));
+    }
+    Ok(())
+}
+
 /// Who issues invoices, and how they are numbered. Each invoice keeps them as they were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -77,11 +113,7 @@ impl Settings {
             ("issuer_address", &self.issuer_address),
             ("issuer_tax_id", &self.issuer_tax_id),
         ] {
-            if text.chars().count() > TEXT_MAX_CHARS || text.chars().any(char::is_control) {
-                let field = format!("billing.invoice.{field}");
-                let message = format!("{field} is one line of at most {TEXT_MAX_CHARS} characters");
-                return Err(Error::invalid(field, message));
-            }
+            one_line(&format!("billing.invoice.{field}"), text)?;
         }
         if self.issuer.trim().is_empty() {
             let field = "billing.invoice.issuer";

@@ -1,5 +1,7 @@
-//! The printed form of an invoice as texts, in the order in which they are read: HTML and PDF draw
+//! The printed form of an invoice or a credit note as texts, in the order in which they are read: HTML and PDF draw
 //! the same sheet.
+
+use std::collections::BTreeMap;
 
 use base::{
     Error, Result,
@@ -11,8 +13,11 @@ use chrono_tz::Tz;
 use super::{
     Language,
     content::{Content, Line},
+    measure,
+    notes::CreditNote,
     words::{self, Words},
 };
+use crate::prices::components::{self, Per};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sheet {
@@ -79,6 +84,47 @@ pub fn sheet(content: &Content, language: Language) -> Result<Sheet> {
     let w = words::words(language);
     let zone = zone(content)?;
     Ok(Sheet {
+        facts: facts(content, w, zone),
+        sections: sections(content, language, zone)?,
+        totals: totals(content, w),
+        ..frame(content, language)
+    })
+}
+
+/// A credit note, which says whose it is and in what words by its invoice.
+pub fn note(content: &Content, note: &CreditNote, language: Language) -> Result<Sheet> {
+    let w = words::words(language);
+    let currency = content.currency;
+    let facts = [
+        (w.number, note.number.clone()),
+        (w.issued, instant(note.issued_at, zone(content)?)),
+        (w.invoice_of, content.number.clone()),
+        (w.month, content.month.clone()),
+        (w.currency, currency.code().to_owned()),
+        (w.reason, note.reason.clone()),
+    ];
+    let total =
+        |label: &str, amount: String, strong| Total { label: label.to_owned(), amount, strong };
+    let all = format!("-{} {}", currency.show(note.total), currency.code());
+    Ok(Sheet {
+        title: w.credit_note.to_owned(),
+        number: note.number.clone(),
+        facts: facts.map(|(label, value)| (label.to_owned(), value)).into(),
+        sections: Vec::new(),
+        totals: vec![
+            total(w.net, format!("-{}", currency.show(note.net)), false),
+            total(w.tax, format!("-{}", currency.show(note.tax)), false),
+            total(w.total, all, true),
+        ],
+        remarks: Vec::new(),
+        ..frame(content, language)
+    })
+}
+
+/// What an invoice and its notes have in common; the rest is the caller's.
+fn frame(content: &Content, language: Language) -> Sheet {
+    let w = words::words(language);
+    Sheet {
         language,
         title: w.invoice.to_owned(),
         number: content.number.clone(),
@@ -86,14 +132,28 @@ pub fn sheet(content: &Content, language: Language) -> Result<Sheet> {
         to: Party {
             label: w.to.to_owned(),
             name: content.party.name.clone(),
-            lines: vec![format!("{}: {}", w.customer, content.party.tenant_id)],
+            lines: customer(content, w),
         },
-        facts: facts(content, w, zone),
+        facts: Vec::new(),
         columns: [w.item, w.time, w.quantity, w.price, w.amount].map(str::to_owned),
-        sections: sections(content, language, zone)?,
-        totals: totals(content, w),
+        sections: Vec::new(),
+        totals: Vec::new(),
         remarks: vec![w.exact.to_owned()],
-    })
+    }
+}
+
+fn customer(content: &Content, w: &Words) -> Vec<String> {
+    let party = &content.party;
+    let mut lines = addressed(&party.address, &party.tax_id, w);
+    lines.push(format!("{}: {}", w.customer, party.tenant_id));
+    lines
+}
+
+/// Address and tax id, where they are known.
+fn addressed(address: &str, tax_id: &str, w: &Words) -> Vec<String> {
+    let address = (!address.is_empty()).then(|| address.to_owned());
+    let tax_id = (!tax_id.is_empty()).then(|| format!("{}: {tax_id}", w.tax_id));
+    address.into_iter().chain(tax_id).collect()
 }
 
 fn zone(content: &Content) -> Result<Tz> {
@@ -105,13 +165,7 @@ fn zone(content: &Content) -> Result<Tz> {
 
 fn issuer(content: &Content, w: &Words) -> Party {
     let issuer = &content.issuer;
-    let mut lines = Vec::new();
-    if !issuer.address.is_empty() {
-        lines.push(issuer.address.clone());
-    }
-    if !issuer.tax_id.is_empty() {
-        lines.push(format!("{}: {}", w.tax_id, issuer.tax_id));
-    }
+    let lines = addressed(&issuer.address, &issuer.tax_id, w);
     Party { label: w.from.to_owned(), name: issuer.name.clone(), lines }
 }
 
@@ -155,21 +209,55 @@ fn sections(content: &Content, language: Language, zone: Tz) -> Result<Vec<Secti
 }
 
 fn row(line: &Line, currency: Currency, language: Language, zone: Tz) -> Result<[String; COLUMNS]> {
-    let w = words::words(language);
-    let ms = line.to.since_ms(line.from);
-    let hours = format!("{} {}", hours(ms), w.hours);
-    let quantity = match (line.component.as_str(), line.quantity) {
-        ("instance.disk", n) => format!("{n} GiB × {hours}"),
-        (_, 1) => hours,
-        (_, n) => format!("{n} × {hours}"),
-    };
     Ok([
         words::item(language, line),
         format!("{} – {}", instant(line.from, zone), instant(line.to, zone)),
-        quantity,
-        format!("{} {}", price(line.unit_price, currency), w.per_hour),
+        quantity(line, language),
+        price_of(line, currency, language),
         currency.show_exact(line.net),
     ])
+}
+
+/// `744 h`, `20 GiB × 744 h`, `1.5 GiB`, `1 month`; nothing of what a month's end makes due, whose
+/// use stands on other lines.
+fn quantity(line: &Line, language: Language) -> String {
+    let w = words::words(language);
+    let n = line.quantity;
+    let component = components::component(&line.component);
+    match component.map_or(Per::Hour, |component| component.per) {
+        _ if n == 0 => String::new(),
+        Per::Hour => {
+            let hours = format!("{} {}", hours(line.to.since_ms(line.from)), w.hours);
+            match (measure::size(&line.component), n) {
+                (Some(size), n) => format!("{n} {size} × {hours}"),
+                (None, 1) => hours,
+                (None, n) => format!("{n} × {hours}"),
+            }
+        }
+        Per::Unit => {
+            let used = measure::of(line, HOUR_DIGITS);
+            format!("{} {}", decimal(used.scaled), used.unit)
+        }
+        Per::Month => format!("{n} {}", w.month_of_use),
+    }
+}
+
+/// `0.36 / h`, `0.8 / GiB`; what is not the same for each unit is called by its model.
+fn price_of(line: &Line, currency: Currency, language: Language) -> String {
+    let w = words::words(language);
+    let unit = match components::component(&line.component).map(|component| component.per) {
+        Some(Per::Month) => w.per_month.to_owned(),
+        Some(Per::Unit) => format!("/ {}", measure::bytes(line.unit)),
+        _ if line.unit == 1 => w.per_hour.to_owned(),
+        _ => format!("/ {} {}", line.unit, w.hours),
+    };
+    match (line.kind.as_str(), line.model.as_str()) {
+        ("minimum", _) => w.minimum.to_owned(),
+        (_, "graduated") => w.graduated.to_owned(),
+        (_, "volume") => w.volume.to_owned(),
+        (_, "package") => w.blocks.to_owned(),
+        _ => format!("{} {unit}", price(line.unit_price, currency)),
+    }
 }
 
 fn totals(content: &Content, w: &Words) -> Vec<Total> {
@@ -177,8 +265,12 @@ fn totals(content: &Content, w: &Words) -> Vec<Total> {
     let total =
         |label: &str, amount: String, strong| Total { label: label.to_owned(), amount, strong };
     let mut totals = vec![total(w.subtotal, currency.show_exact(sums.lines_net), false)];
-    if sums.lines_tax != Micros::ZERO {
-        totals.push(total(w.tax, currency.show_exact(sums.lines_tax), false));
+    for (rate, tax) in taxes(content) {
+        let label = match rate {
+            Micros::ZERO => w.tax.to_owned(),
+            rate => format!("{} {}", w.tax, percent(rate)),
+        };
+        totals.push(total(&label, currency.show_exact(tax), false));
     }
     if sums.rounding != Micros::ZERO {
         totals.push(total(w.rounding, currency.show_exact(sums.rounding), false));
@@ -190,6 +282,22 @@ fn totals(content: &Content, w: &Words) -> Vec<Total> {
         totals.push(total(w.tax, currency.show(sums.tax), false));
     }
     totals
+}
+
+/// The lines' tax by its rate.
+fn taxes(content: &Content) -> BTreeMap<Micros, Micros> {
+    let mut taxes: BTreeMap<Micros, Micros> = BTreeMap::new();
+    for line in content.lines.iter().filter(|line| line.tax != Micros::ZERO) {
+        let sum = taxes.entry(line.tax_rate).or_default();
+        // The invoice's sum fits, and so do its parts.
+        sum.0 = sum.0.saturating_add(line.tax.0);
+    }
+    taxes
+}
+
+/// `6 %`, `8.25 %`.
+fn percent(rate: Micros) -> String {
+    format!("{} %", trimmed(&Micros(rate.0.saturating_mul(100)).to_string()))
 }
 
 /// `2026-10-01 00:00`, with seconds where they aren't zero.
@@ -206,9 +314,13 @@ pub fn instant(at: Timestamp, zone: Tz) -> String {
 /// To [`HOUR_DIGITS`], without zeros at the end.
 pub fn hours(ms: i64) -> String {
     let unit = 10i128.pow(HOUR_DIGITS);
-    let scaled = div_half_even(i128::from(ms) * unit, i128::from(MS_PER_HOUR));
-    // What micro-units are to an amount.
-    trimmed(&i64::try_from(scaled).map_or_else(|_| ms.to_string(), |n| Micros(n).to_string()))
+    decimal(div_half_even(i128::from(ms) * unit, i128::from(MS_PER_HOUR)))
+}
+
+/// Of a number that was scaled by [`HOUR_DIGITS`], as micro-units are.
+fn decimal(scaled: i128) -> String {
+    let show = |scaled: i64| trimmed(&Micros(scaled).to_string());
+    i64::try_from(scaled).map_or_else(|_| (scaled / 10i128.pow(HOUR_DIGITS)).to_string(), show)
 }
 
 pub(super) fn trimmed(decimal: &str) -> String {

@@ -174,6 +174,73 @@ fn late_lines_stand_under_their_own_month() {
     }
 }
 
+/// Traffic by the GiB, a month of a package, what a volume price comes to, and a minimum: each says
+/// how much of what it is.
+#[test]
+fn each_kind_of_charge_is_worded_as_what_it_is() {
+    let mut traffic = line("web-1", "0.8", "1.2");
+    (traffic.component, traffic.flavor) = ("instance.net_tx".to_owned(), String::new());
+    (traffic.quantity, traffic.unit) = (1_610_612_736, 1 << 30);
+    let mut package = line("vpn", "30", "30");
+    (package.component, package.kind) = ("package.package".to_owned(), "purchase".to_owned());
+    let mut volume = line("", "0", "7.2");
+    (volume.kind, volume.model, volume.quantity) = ("volume".to_owned(), "volume".to_owned(), 0);
+    volume.rate = "small".to_owned();
+    let mut minimum = line("web-1", "0.36", "4.28");
+    (minimum.kind, minimum.quantity, minimum.rate) = ("minimum".to_owned(), 0, "small".to_owned());
+    let content = content("CNY", vec![traffic, package, volume, minimum]);
+    let english = sheet::sheet(&content, Language::English).unwrap();
+    let said: Vec<[&str; 4]> = english.sections[0]
+        .rows
+        .iter()
+        .map(|row| [&row[0], &row[2], &row[3], &row[4]].map(String::as_str))
+        .collect();
+    assert_eq!(said[0][1..], ["1.5 GiB", "0.80 / GiB", "1.20"]);
+    assert_eq!(said[1], ["Package vpn", "1 month", "30.00 / month", "30.00"]);
+    assert_eq!(said[2], ["Volume price of small", "", "by volume", "7.20"]);
+    assert_eq!(said[3], ["Minimum of small: web-1", "", "minimum charge", "4.28"]);
+    let rows = csv_rows(&content);
+    let of = |row: usize, columns: [&str; 5]| columns.map(|column| rows[row][column].clone());
+    let columns =
+        ["ChargeCategory", "ChargeFrequency", "PricingQuantity", "PricingUnit", "ContractedCost"];
+    assert_eq!(of(0, columns), ["Usage", "Usage-Based", "1.5", "GiB", "1.2"]);
+    assert_eq!(of(1, columns), ["Purchase", "Recurring", "1", "Months", "30"]);
+    assert_eq!(of(2, columns), ["Usage", "Usage-Based", "", "", "7.2"]);
+    assert_eq!(of(3, columns), ["Adjustment", "Usage-Based", "", "", "4.28"]);
+    assert_eq!(billed(&content), micros("42.68"));
+}
+
+/// 193.33 with 25 % and 100 with 6 %, on top: 48.3325 and 6 of tax, by their rates.
+#[test]
+fn tax_is_summed_by_its_rate_and_who_is_billed_has_an_address() {
+    let taxed = |net: &str, tax: &str, rate: &str| {
+        let mut one = line("web-1", "1", net);
+        (one.tax, one.tax_rate) = (micros(tax), micros(rate));
+        one
+    };
+    let lines = vec![taxed("193.33", "48.3325", "0.25"), taxed("100", "6", "0.06")];
+    let mut content = content("CNY", lines);
+    content.party.address = "2 Example Street".to_owned();
+    content.party.tax_id = "9131".to_owned();
+    let sheet = sheet::sheet(&content, Language::English).unwrap();
+    let totals: Vec<(&str, &str)> =
+        sheet.totals.iter().map(|t| (t.label.as_str(), t.amount.as_str())).collect();
+    assert_eq!(
+        totals,
+        [
+            ("Subtotal", "293.33"),
+            ("Tax 6 %", "6.00"),
+            ("Tax 25 %", "48.3325"),
+            ("Rounding", "-0.0025"),
+            ("Total", "347.66 CNY"),
+            ("Net", "293.33"),
+            ("Tax", "54.33"),
+        ]
+    );
+    assert_eq!(sheet.to.lines[..2], ["2 Example Street", "Tax ID: 9131"]);
+    assert_eq!(billed(&content), micros("347.66"));
+}
+
 #[test]
 fn a_sum_that_does_not_fit_is_an_error() {
     let mut one = line("web-1", "0.07", "1");

@@ -29,6 +29,14 @@ pub struct Words {
     pub total: &'static str,
     pub hours: &'static str,
     pub per_hour: &'static str,
+    pub month_of_use: &'static str,
+    pub per_month: &'static str,
+    pub graduated: &'static str,
+    pub volume: &'static str,
+    pub blocks: &'static str,
+    pub minimum: &'static str,
+    pub invoice_of: &'static str,
+    pub reason: &'static str,
     pub correction: &'static str,
     pub exact: &'static str,
 }
@@ -58,6 +66,14 @@ const ENGLISH: Words = Words {
     total: "Total",
     hours: "h",
     per_hour: "/ h",
+    month_of_use: "month",
+    per_month: "/ month",
+    graduated: "graduated",
+    volume: "by volume",
+    blocks: "by the block",
+    minimum: "minimum charge",
+    invoice_of: "Of invoice",
+    reason: "Reason",
     correction: "correction",
     exact: "Amounts of items are exact to a millionth; the total is rounded half to even.",
 };
@@ -87,6 +103,14 @@ const CHINESE: Words = Words {
     total: "合计",
     hours: "小时",
     per_hour: "/ 小时",
+    month_of_use: "个月",
+    per_month: "/ 月",
+    graduated: "阶梯价",
+    volume: "总量价",
+    blocks: "按包计价",
+    minimum: "最低消费",
+    invoice_of: "原账单",
+    reason: "原因",
     correction: "更正",
     exact: "各项金额精确到百万分之一；合计按四舍六入五成双取整。",
 };
@@ -116,20 +140,28 @@ pub fn page_of(language: Language, page: usize, pages: usize) -> String {
     }
 }
 
-/// What was used.
+/// What was used, or is due otherwise.
 pub fn item(language: Language, line: &Line) -> String {
     let (name, flavor) = (&line.resource_name, &line.flavor);
-    let text = match (language, line.component.as_str()) {
-        (Language::English, "instance.compute") => format!("Instance {name}, flavor {flavor}"),
-        (Language::English, "instance.compute_suspended") => {
+    // Of all resources together.
+    let of = if name.is_empty() { "" } else { ": " };
+    let text = match (language, line.kind.as_str(), line.component.as_str()) {
+        (Language::English, "minimum", _) => format!("Minimum of {}{of}{name}", line.rate),
+        (Language::English, "volume", _) => format!("Volume price of {}{of}{name}", line.rate),
+        (Language::Chinese, "minimum", _) => format!("{} 最低消费{of}{name}", line.rate),
+        (Language::Chinese, "volume", _) => format!("{} 总量计价{of}{name}", line.rate),
+        (Language::English, _, "instance.compute") => format!("Instance {name}, flavor {flavor}"),
+        (Language::English, _, "instance.compute_suspended") => {
             format!("Instance {name}, flavor {flavor}, paused")
         }
-        (Language::English, "instance.disk") => format!("Disk of {name}"),
-        (Language::Chinese, "instance.compute") => format!("云主机 {name}，规格 {flavor}"),
-        (Language::Chinese, "instance.compute_suspended") => {
+        (Language::English, _, "instance.disk") => format!("Disk of {name}"),
+        (Language::English, _, "package.package") => format!("Package {name}"),
+        (Language::Chinese, _, "instance.compute") => format!("云主机 {name}，规格 {flavor}"),
+        (Language::Chinese, _, "instance.compute_suspended") => {
             format!("云主机 {name}，规格 {flavor}，已暂停")
         }
-        (Language::Chinese, "instance.disk") => format!("{name} 的磁盘"),
+        (Language::Chinese, _, "instance.disk") => format!("{name} 的磁盘"),
+        (Language::Chinese, _, "package.package") => format!("套餐 {name}"),
         _ => line.what.clone(),
     };
     match line.adjustment {

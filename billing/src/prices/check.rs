@@ -205,6 +205,14 @@ fn check_extras(rate: &Rate, currency: Currency, checks: &mut Vec<Check>) {
         checks.push(error("free", Some(rate), message));
     }
     let Some(minimum) = &rate.minimum else { return };
+    if minimum.per != rate.scope {
+        let (per, scope) = (minimum.per.as_str(), rate.scope.as_str());
+        let message = format!(
+            "the minimum of {} is per {per}, and it is counted over each {scope}: make them the same",
+            rate.id
+        );
+        checks.push(error("minimum", Some(rate), message));
+    }
     if minimum.amount.0 <= 0 {
         let message = format!("the minimum of {} must be above zero", rate.id);
         checks.push(error("minimum", Some(rate), message));
@@ -253,6 +261,10 @@ fn check_pairs(rates: &[Rate], checks: &mut Vec<Check>) {
         if !ids.insert(&rate.id) {
             let message = format!("{} stands twice", rate.id);
             checks.push(error("id_twice", Some(rate), message));
+        }
+        // Packages are ordered by their names.
+        if rate.component().is_some_and(|component| component.per == Per::Month) {
+            continue;
         }
         let before = by_component.entry(&rate.component).or_default();
         // Of two with as many conditions neither goes first.

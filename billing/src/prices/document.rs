@@ -60,10 +60,18 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Where a rate does not say: what is counted over a month is the tenant's.
-    pub fn usual(model: &Model, free: Option<i64>) -> Self {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resource => "resource",
+            Self::Tenant => "tenant",
+        }
+    }
+
+    /// Where a rate does not say: what is counted over a month is the tenant's, and else that which
+    /// its minimum is per.
+    pub fn usual(model: &Model, free: Option<i64>, minimum: Option<&Minimum>) -> Self {
         match (model, free) {
-            (Model::Standard(_), None) => Self::Resource,
+            (Model::Standard(_), None) => minimum.map_or(Self::Resource, |minimum| minimum.per),
             _ => Self::Tenant,
         }
     }
@@ -131,6 +139,26 @@ impl Rate {
     /// The cost of the stretch from `from` to `to` of a month's walk.
     pub fn cost(&self, from: i64, to: i64, scale: i64) -> Result<i128, Overflow> {
         self.model.cost(self.beyond_free(from, scale), self.beyond_free(to, scale), scale)
+    }
+
+    /// Whether the end of a month makes something of it due.
+    pub fn closes(&self) -> bool {
+        matches!(self.model, Model::Volume(_)) || self.minimum.is_some()
+    }
+
+    /// What `length` after `before` of a volume price costs: all of it at the price of the tier that
+    /// the whole walk ends in. Nothing of another model.
+    pub fn cost_of_volume(
+        &self,
+        before: i64,
+        length: i64,
+        walked: i64,
+        scale: i64,
+    ) -> Result<i128, Overflow> {
+        let to = before.checked_add(length).ok_or(Overflow)?;
+        let paid = self.beyond_free(to, scale) - self.beyond_free(before, scale);
+        let price = self.model.volume_price(self.beyond_free(walked, scale), scale);
+        i128::from(paid).checked_mul(i128::from(price.0)).ok_or(Overflow)
     }
 
     /// As [`Model::slope`], with the allowance in front.
@@ -220,7 +248,9 @@ impl TryFrom<RateText> for Rate {
             ));
         };
         Ok(Self {
-            scope: text.scope.unwrap_or_else(|| Scope::usual(&model, text.free)),
+            scope: text
+                .scope
+                .unwrap_or_else(|| Scope::usual(&model, text.free, text.minimum.as_ref())),
             id: text.id,
             component: text.component,
             r#where: text.selector,
@@ -234,7 +264,7 @@ impl TryFrom<RateText> for Rate {
 
 impl From<Rate> for RateText {
     fn from(rate: Rate) -> Self {
-        let usual = Scope::usual(&rate.model, rate.free);
+        let usual = Scope::usual(&rate.model, rate.free, rate.minimum.as_ref());
         let mut text = Self {
             id: rate.id,
             component: rate.component,

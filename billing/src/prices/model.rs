@@ -55,6 +55,15 @@ impl From<Overflow> for base::Error {
 }
 
 impl Model {
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Standard(_) => "standard",
+            Self::Graduated(_) => "graduated",
+            Self::Volume(_) => "volume",
+            Self::Package { .. } => "package",
+        }
+    }
+
     /// The price of `w` from nothing on.
     ///
     /// Below zero only the standard model goes on; the others have no tier there.
@@ -83,18 +92,25 @@ impl Model {
         self.total(to, scale)?.checked_sub(self.total(from, scale)?).ok_or(Overflow)
     }
 
+    /// Of all of a volume that has come to `w`; zero of another model.
+    pub fn volume_price(&self, w: i64, scale: i64) -> Nanos {
+        let Self::Volume(tiers) = self else { return Nanos(0) };
+        tier_of(tiers, i128::from(w.max(0)), scale).map_or(Nanos(0), |tier| tier.price)
+    }
+
     /// What the next of it costs at `w`, and where that ends: what a forecast goes on by. None of
-    /// a volume or of packages, which do not run evenly.
+    /// packages, which do not run evenly. Where a volume's tier ends, all of it changes its price:
+    /// that is not the next of it, and whoever forecasts looks again there.
     pub fn slope(&self, w: i64, scale: i64) -> Option<(Nanos, Option<i64>)> {
         match self {
             Self::Standard(price) => Some((*price, None)),
-            Self::Graduated(tiers) => {
+            Self::Graduated(tiers) | Self::Volume(tiers) => {
                 let next = i128::from(w.max(0)) + 1;
                 let tier = tier_of(tiers, next, scale)?;
                 let end = tier.up_to.and_then(|up_to| i64::try_from(measure(up_to, scale)).ok());
                 Some((tier.price, end))
             }
-            Self::Volume(_) | Self::Package { .. } => None,
+            Self::Package { .. } => None,
         }
     }
 

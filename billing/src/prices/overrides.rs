@@ -21,7 +21,6 @@ use super::{
     document::{Document, Rate},
     load,
     publish::{self, mark_dirty},
-    rateable,
     store::{self, New, VersionKind},
     tax::Tax,
 };
@@ -109,9 +108,7 @@ async fn refuse(conn: &mut Conn, currency: &str, document: &Document) -> Result<
         before: None,
         partial: true,
     };
-    let mut checks = check::check(document, &beside);
-    checks.extend(rateable::refusals(document));
-    check::refusal(&checks).map_or(Ok(()), Err)
+    check::refusal(&check::check(document, &beside)).map_or(Ok(()), Err)
 }
 
 /// (version, from, to, the override that it ends, reason, actor)

@@ -14,12 +14,11 @@ use super::{
     check::{self, Beside, Check},
     document::Document,
     meters::{self, Price},
-    rateable,
     store::{self, New, PriceVersion, VersionKind},
 };
 use crate::{
     agenda::{self, Due},
-    meter,
+    meter, packages,
     sql::parse,
 };
 
@@ -121,10 +120,7 @@ pub(super) async fn checks(
         before: in_force.map(|version| version.document()),
         partial: false,
     };
-    let mut checks = check::check(document, &beside);
-    checks.extend(rateable::refusals(document));
-    checks.sort_by_key(|check| check.severity);
-    Ok(checks)
+    Ok(check::check(document, &beside))
 }
 
 /// Names by ids.
@@ -171,6 +167,7 @@ pub(crate) async fn mark_dirty(conn: &mut Conn, tenant: TenantId, from: Timestam
     .bind(from.ms())
     .execute(&mut *conn)
     .await?;
+    packages::renew::look_again(conn, tenant, from).await?;
     agenda::touch(conn, tenant, Due::Both).await
 }
 

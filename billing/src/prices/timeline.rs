@@ -25,6 +25,8 @@ pub struct Version {
     pub document: Document,
     /// By component: rates, the ones with the most conditions first.
     by_component: HashMap<String, Vec<usize>>,
+    /// Whether the end of a month makes something of it due.
+    closes: bool,
 }
 
 impl Version {
@@ -39,7 +41,8 @@ impl Version {
                 std::cmp::Reverse(document.rates[*index].r#where.conditions())
             });
         }
-        Self { id, document, by_component }
+        let closes = document.rates.iter().any(Rate::closes);
+        Self { id, document, by_component, closes }
     }
 
     /// Its rate of that name.
@@ -160,8 +163,7 @@ impl Timeline {
         shape: &(impl Shape + ?Sized),
         at: Timestamp,
     ) -> Option<Found<'_>> {
-        let after = self.0.partition_point(|span| span.from <= at);
-        let layers = &self.0[..after].last()?.layers;
+        let layers = self.layers(at);
         let in_layers = |component: &str| {
             layers.iter().find_map(|version| {
                 let rate = version.rate(component, shape)?;
@@ -171,10 +173,33 @@ impl Timeline {
         in_layers(component).or_else(|| in_layers(components::component(component)?.fallback?))
     }
 
+    /// The rate of that name and component that is in force at `at`; none where there is none.
+    pub fn named(&self, component: &str, rate: &str, at: Timestamp) -> Option<Found<'_>> {
+        self.layers(at).iter().find_map(|version| {
+            version.found(rate).filter(|found| found.rate.component == component)
+        })
+    }
+
+    /// The names of the component's rates that are in force at `at`, each once.
+    pub fn names(&self, component: &str, at: Timestamp) -> BTreeSet<&str> {
+        let rates = self.layers(at).iter().flat_map(|version| &version.document.rates);
+        rates.filter(|rate| rate.component == component).map(|rate| rate.id.as_str()).collect()
+    }
+
+    fn layers(&self, at: Timestamp) -> &[Arc<Version>] {
+        let after = self.0.partition_point(|span| span.from <= at);
+        self.0[..after].last().map_or(&[], |span| &span.layers)
+    }
+
     /// The rate of that name in that version, where it is ever in force.
     pub fn rate(&self, version: PriceVersionId, rate: &str) -> Option<Found<'_>> {
         let version = self.0.iter().flat_map(|s| &s.layers).find(|v| v.id == version)?;
         version.found(rate)
+    }
+
+    /// Whether the end of a month ever makes something due by these prices.
+    pub fn closes(&self) -> bool {
+        self.0.iter().flat_map(|span| &span.layers).any(|version| version.closes)
     }
 
     /// When the version first comes into force.

@@ -10,7 +10,7 @@ use base::id::PriceVersionId;
 
 use super::{
     compiled::Compiled,
-    engine::{Group, Groups},
+    engine::{Group, Groups, Stage},
 };
 use crate::{
     calendar::Month,
@@ -85,6 +85,8 @@ pub struct Book {
     stored: HashMap<i64, u32>,
     /// Groups that are charged no further.
     pub parked: BTreeSet<u32>,
+    /// The first month that is not closed; none where no price asks for it.
+    pub open: Option<Month>,
 }
 
 impl Book {
@@ -179,7 +181,9 @@ impl Book {
         let begins = prices.begins(self.versions[id.rate as usize]);
         // One that is in force no longer has nothing left, or soon: it stands behind the others.
         let rank = begins.map_or(i64::MAX, base::time::Timestamp::ms);
-        self.groups.add(Group { rate: id.rate, walk, rank, measure: 0, net: 0, tax: 0 })
+        let is_closed = rate.closes() && self.open.is_some_and(|open| id.month < open);
+        let stage = if is_closed { Stage::Closed } else { Stage::Open };
+        self.groups.add(Group { rate: id.rate, walk, rank, measure: 0, net: 0, tax: 0, stage })
     }
 }
 

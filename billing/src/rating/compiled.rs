@@ -1,5 +1,7 @@
 //! A rate of a version, ready to be applied to measures.
 
+use base::money::div_half_even;
+
 use crate::prices::{
     components::Per,
     document::{Rate, Scope},
@@ -32,6 +34,21 @@ impl Compiled {
     /// Whether a stretch costs something else where more was used before it.
     pub fn walks(&self) -> bool {
         !matches!(self.rate.model, Model::Standard(_)) || self.rate.free.is_some()
+    }
+
+    /// Whether the end of a month makes something of it due.
+    pub fn closes(&self) -> bool {
+        self.rate.closes()
+    }
+
+    /// Of a cost, what a micro-unit is.
+    pub fn denominator(&self) -> i128 {
+        1_000 * i128::from(self.scale)
+    }
+
+    /// A cost in micro-units, as the price is: with its tax or without.
+    pub fn whole(&self, exact: i128) -> i128 {
+        div_half_even(exact, self.denominator())
     }
 
     /// Whether all that the tenant has of it is rounded, and walks, together.
@@ -67,18 +84,10 @@ impl Compiled {
     /// As [`Self::cost`] where the month's whole walk is known: what a volume price comes to, all of
     /// it at the price of the tier that `walked` ends in.
     pub fn cost_at_close(&self, before: i64, length: i64, walked: i64) -> Result<i128, Overflow> {
-        let Model::Volume(tiers) = &self.rate.model else { return self.cost(before, length) };
-        let scale = i128::from(self.scale);
-        let free = self.rate.free.map_or(0, |free| i128::from(free) * scale);
-        let paid = |walk: i128| (walk - free).max(0);
-        let from = i128::from(before);
-        let end = paid(i128::from(walked));
-        let ends = |up_to: i64| end <= i128::from(up_to) * scale;
-        let tier = tiers.iter().find(|tier| tier.up_to.is_none_or(ends));
-        let price = tier.map_or(0, |tier| tier.price.0);
-        (paid(from + i128::from(length)) - paid(from))
-            .checked_mul(i128::from(price))
-            .ok_or(Overflow)
+        match self.rate.model {
+            Model::Volume(_) => self.rate.cost_of_volume(before, length, walked, self.scale),
+            _ => self.cost(before, length),
+        }
     }
 
     /// Rounds an exact cost, once, and parts it into net and tax.

@@ -13,7 +13,10 @@
 
 use base::money::Micros;
 
-use super::compiled::Compiled;
+use super::{
+    close::{self, Member},
+    compiled::Compiled,
+};
 use crate::{
     prices::{model::Overflow, tax::Split},
     usage,
@@ -62,6 +65,8 @@ pub enum LineKind {
     Adjustment,
     /// What a volume price comes to at the month's end.
     Volume,
+    /// What a month's minimum has more than was charged.
+    Minimum,
 }
 
 impl LineKind {
@@ -70,8 +75,22 @@ impl LineKind {
             Self::Usage => "usage",
             Self::Adjustment => "adjustment",
             Self::Volume => "volume",
+            Self::Minimum => "minimum",
         }
     }
+}
+
+/// How much of a group's month is told, for prices that are only known at its end; the others are the
+/// same at every stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Stage {
+    /// A volume price is not charged yet.
+    #[default]
+    Open,
+    /// It is, at the tier that the month's use ends in.
+    Volume,
+    /// And the minimum is made up for.
+    Closed,
 }
 
 /// A stretch of use at one price: everything in it is a number into the tables of the caller.
@@ -109,6 +128,7 @@ pub struct Group {
     /// Micro-units.
     pub net: i64,
     pub tax: i64,
+    pub stage: Stage,
 }
 
 /// All groups of a tenant's months, and who stands in which walk.
@@ -165,28 +185,44 @@ impl Groups {
         sum(earlier.map(|g| g.measure))
     }
 
-    /// The length of the whole walk that the group stands in.
-    fn walked(&self, group: u32) -> Result<i64, Overflow> {
-        match self.walks.get(self.get(group).walk as usize) {
-            Some(walk) => sum(walk.iter().map(|g| self.get(*g).measure)),
-            None => Ok(self.get(group).measure),
-        }
+    /// Everything of the group's month is told up to this stage.
+    pub fn set_stage(&mut self, group: u32, stage: Stage) {
+        self.all[group as usize].stage = stage;
     }
 
     /// What the group's exact total comes to beyond what is posted of it: use that was told late
-    /// moves the later groups of its walk without a slice of their own.
+    /// moves the later groups of its walk without a slice of their own, and a month's end makes due
+    /// what was not known before.
     pub fn residue(&self, rates: &[Compiled], group: u32) -> Result<Split, Overflow> {
         let own = self.get(group);
-        let rate = &rates[own.rate as usize];
-        own.due(rate.split(rate.cost(self.before(group)?, own.measure)?)?)
+        own.due(self.total(rates, group, own.measure)?)
     }
 
-    /// As [`Self::residue`] when the month is over: what a volume price comes to.
-    pub fn residue_at_close(&self, rates: &[Compiled], group: u32) -> Result<Split, Overflow> {
+    /// What a group of this measure comes to.
+    fn total(&self, rates: &[Compiled], group: u32, measure: i64) -> Result<Split, Overflow> {
         let own = self.get(group);
         let rate = &rates[own.rate as usize];
-        let exact = rate.cost_at_close(self.before(group)?, own.measure, self.walked(group)?)?;
-        own.due(rate.split(exact)?)
+        let exact = match own.stage {
+            Stage::Open if rate.walks() => rate.cost(self.before(group)?, measure)?,
+            Stage::Open => rate.cost(0, measure)?,
+            stage => close::cost(&self.members(group, measure), rates, group, stage)?,
+        };
+        rate.split(exact)
+    }
+
+    /// Those of the group's walk in their order, the group itself with this measure.
+    fn members(&self, group: u32, measure: i64) -> Vec<Member> {
+        let own = self.get(group);
+        let alone = [group];
+        let walk = self.walks.get(own.walk as usize).map_or(&alone[..], Vec::as_slice);
+        let member = |number: &u32| {
+            let Group { rank, rate, measure: posted, .. } = *self.get(*number);
+            let measure = if *number == group { measure } else { posted };
+            Member { rank, number: *number, rate, measure }
+        };
+        let mut members: Vec<Member> = walk.iter().map(member).collect();
+        members.sort_by_key(|member| (member.rank, member.number));
+        members
     }
 }
 
@@ -256,8 +292,7 @@ fn step(slice: &Slice, rates: &[Compiled], groups: &mut Groups) -> Result<Priced
     let rate = &rates[group.rate as usize];
     let measure = rate.measure(slice.quantity, slice.to - slice.from)?;
     let total = group.measure.checked_add(measure).ok_or(Overflow)?;
-    let before = if rate.walks() { groups.before(slice.group)? } else { 0 };
-    let due = rate.split(rate.cost(before, total)?)?;
+    let due = groups.total(rates, slice.group, total)?;
     let added = group.due(due)?;
     let moved = &mut groups.all[slice.group as usize];
     (moved.measure, moved.net, moved.tax) = (total, due.net.0, due.tax.0);

@@ -12,7 +12,10 @@ use base::{
 
 use sqlx::{Row, any::AnyRow};
 
-use crate::{meter, prices::components};
+use crate::{
+    meter,
+    prices::components::{self, Per},
+};
 
 /// A rated line with what it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub struct Line {
     pub at: Timestamp,
     pub from: Timestamp,
     pub to: Timestamp,
-    /// `usage`, `adjustment`, `volume`, `minimum`.
+    /// `usage`, `purchase` (of what is bought whole), `adjustment`, `volume`, `minimum`.
     pub kind: String,
     /// `observed`, `estimated`, `corrected`.
     pub quality: String,
@@ -78,6 +81,12 @@ impl Line {
     pub fn what(&self, flavors: &HashMap<String, String>) -> String {
         let name = &self.resource_name;
         let flavor = flavors.get(&self.flavor).unwrap_or(&self.flavor);
+        let of = if name.is_empty() { String::new() } else { format!(" of {name}") };
+        match self.kind.as_str() {
+            "volume" => return format!("{}{of}, by volume", self.component),
+            "minimum" => return format!("{}{of}, up to its minimum", self.component),
+            _ => {}
+        }
         match self.component.as_str() {
             "instance.compute" => format!("instance {name}, flavor {flavor}"),
             "instance.compute_suspended" => format!("instance {name}, flavor {flavor}, paused"),
@@ -177,13 +186,19 @@ fn line(row: &AnyRow) -> Result<Line> {
         at: at("at_ms")?,
         from: at("from_ms")?,
         to: at("to_ms")?,
-        kind: row.try_get("kind")?,
+        kind: kind(&row.try_get::<String, _>("component")?, row.try_get("kind")?),
         quality: row.try_get("quality")?,
         coverage_ppm: row.try_get("coverage_ppm")?,
         quantity: row.try_get("quantity")?,
         net: Micros(row.try_get("net")?),
         tax: Micros(row.try_get("tax")?),
     })
+}
+
+/// What a line is, by what SQL calls it: use of what is bought whole is a purchase.
+pub(crate) fn kind(component: &str, stored: String) -> String {
+    let bought = components::component(component).is_some_and(|c| c.per == Per::Month);
+    if bought && stored == "usage" { "purchase".to_owned() } else { stored }
 }
 
 /// The names of the lines' flavors by their ids; one that is gone goes by its id.

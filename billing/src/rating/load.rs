@@ -4,6 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use base::{Error, Result, db::Conn, id::TenantId, time::Timestamp};
+use chrono_tz::Tz;
 
 use super::{
     book::{ALL, Book, KeyId, ResourceId, Stored},
@@ -18,7 +19,11 @@ use crate::{
     accounts::Account,
     calendar::Month,
     kinds::{self, Attributes, Value},
-    prices::{self, components, timeline::Timeline},
+    prices::{
+        self,
+        components::{self, Per},
+        timeline::Timeline,
+    },
     sql::parse,
     usage,
 };
@@ -30,17 +35,27 @@ pub(crate) async fn load(conn: &mut Conn, account: &Account) -> Result<Usage> {
     let mut book = Book::default();
     let mut resources = resources(conn, tenant, &mut book).await?;
     let prices = prices::load::timeline(conn, tenant).await?;
-    let Some(first) = resources.iter().map(|r| r.first(zone)).min() else {
+    if prices.closes() {
+        book.open = Some(first_open_month(conn, tenant, zone).await?);
+    }
+    let first = resources.iter().map(|r| r.first(zone)).min();
+    let dirty = resources.iter().filter_map(|r| r.counted.dirty).map(Timestamp::from_ms).min();
+    // What the end of an open month makes due is of resources that are gone, too.
+    let from = first.into_iter().chain(dirty).map(|at| Month::of(at, zone)).chain(book.open).min();
+    let Some(first) = first else {
+        if let Some(from) = from {
+            keys(conn, tenant, from, &prices, &mut book).await?;
+        }
         return Ok(Usage { resources, prices, book, zone });
     };
-    let dirty = resources.iter().filter_map(|r| r.counted.dirty).map(Timestamp::from_ms).min();
     let looked = match dirty {
         Some(dirty) => counted::deltas(conn, tenant, dirty, &mut resources, &book).await?,
         None => None,
     };
     let mut spans = spans(conn, tenant, looked.map_or(first, |at| first.min(at)), &book).await?;
-    let first = dirty.map_or(first, |dirty| first.min(dirty));
-    keys(conn, tenant, Month::of(first, zone), &prices, &mut book).await?;
+    if let Some(from) = from {
+        keys(conn, tenant, from, &prices, &mut book).await?;
+    }
     for resource in &mut resources {
         resource.spans = spans.remove(&resource.number).unwrap_or_default();
         if resource.corrected_from().is_some() {
@@ -53,6 +68,20 @@ pub(crate) async fn load(conn: &mut Conn, account: &Account) -> Result<Usage> {
         counted::posted(conn, tenant, dirty, &mut resources, &book).await?;
     }
     Ok(Usage { resources, prices, book, zone })
+}
+
+async fn first_open_month(conn: &mut Conn, tenant: TenantId, zone: Tz) -> Result<Month> {
+    let (opened, last): (i64, Option<String>) = sqlx::query_as(
+        "SELECT a.created_ms, (SELECT MAX(c.month) FROM month_closings c \
+           WHERE c.tenant_id = a.tenant_id) FROM accounts a WHERE a.tenant_id = $1",
+    )
+    .bind(tenant.to_string())
+    .fetch_one(conn)
+    .await?;
+    Ok(match last {
+        Some(month) => month.parse::<Month>()?.next(),
+        None => Month::of(Timestamp::from_ms(opened), zone),
+    })
 }
 
 async fn resources(conn: &mut Conn, tenant: TenantId, book: &mut Book) -> Result<Vec<Resource>> {
@@ -121,6 +150,8 @@ pub(crate) fn used(kind: &str, state: &str, attributes: &Attributes) -> Used {
     let kind = kinds::find(kind).into_iter();
     let components = kind
         .flat_map(|kind| kind.components(state, attributes))
+        // Packages are charged when they are ordered.
+        .filter(|(component, _)| component.per == Per::Hour)
         .map(|(component, quantity)| (component.name, quantity));
     Used { components: components.collect(), shape: Arc::new(texts.collect()) }
 }
@@ -131,7 +162,7 @@ pub(crate) fn name_of(component: &str) -> Result<&'static str> {
 }
 
 /// The keys of `month` and later, with what is posted of their groups.
-async fn keys(
+pub(super) async fn keys(
     conn: &mut Conn,
     tenant: TenantId,
     month: Month,
@@ -208,7 +239,7 @@ async fn keys(
 }
 
 /// The resource's posted lines of `month` and later, as slices.
-async fn posted(
+pub(super) async fn posted(
     conn: &mut Conn,
     tenant: TenantId,
     resource: u32,

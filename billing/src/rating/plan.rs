@@ -176,7 +176,7 @@ fn settle(book: &mut Book, plan: &mut Plan) {
     let mut slices = Vec::new();
     for group in book.groups.numbers() {
         let rate = &book.rates[book.groups.get(group).rate as usize];
-        if !rate.walks() || book.parked.contains(&group) {
+        if !(rate.walks() || rate.closes()) || book.parked.contains(&group) {
             continue;
         }
         match book.groups.residue(&book.rates, group) {

@@ -14,6 +14,7 @@ use super::{
 mod expect;
 mod money;
 mod months;
+mod packages;
 mod prices;
 mod resources;
 mod settings;
@@ -23,6 +24,7 @@ mod usage;
 
 pub use expect::Expect;
 pub use money::{Admit, Money, Voucher};
+pub use packages::Package;
 pub use prices::{Override, Publish, Version};
 pub use resources::{Attributes, Resource};
 pub use settings::SettingsChange;
@@ -54,6 +56,7 @@ pub struct File {
     pub books: BTreeMap<String, Book>,
     pub tenants: BTreeMap<String, Tenant>,
     pub resources: BTreeMap<String, Resource>,
+    pub packages: BTreeMap<String, Package>,
     pub host: Option<Host>,
     pub vouchers: BTreeMap<String, Voucher>,
     pub steps: Vec<Step>,
@@ -116,6 +119,7 @@ pub struct Names<'f> {
     pub tenants: &'f BTreeMap<String, Tenant>,
     pub resources: &'f BTreeMap<String, Resource>,
     pub vouchers: &'f BTreeMap<String, Voucher>,
+    pub packages: &'f BTreeMap<String, Package>,
 }
 
 /// Reads a file, or says where it is wrong.
@@ -162,6 +166,10 @@ fn read(root: Node<'_>) -> Parsed<File> {
     let resources =
         section(map.take("resources"), |node| resources::resource(node, &tenants, &flavors))?;
     let vouchers = money::vouchers(map.take("vouchers"), times, &tenants)?;
+    let packages = section(map.take("packages"), |node| packages::package(node, &tenants))?;
+    if let Some(name) = packages.keys().find(|name| resources.contains_key(*name)) {
+        return Err(root.wrong(format!("'{name}' is a resource and a package: rename one of them")));
+    }
     let names = Names {
         times,
         flavors: &flavors,
@@ -169,6 +177,7 @@ fn read(root: Node<'_>) -> Parsed<File> {
         tenants: &tenants,
         resources: &resources,
         vouchers: &vouchers,
+        packages: &packages,
     };
     let host = map.take("host").map(|node| host(&node, &names)).transpose()?;
     let steps = steps::read(&map.require("steps")?, start, &names)?;
@@ -196,6 +205,7 @@ fn read(root: Node<'_>) -> Parsed<File> {
         books,
         tenants,
         resources,
+        packages,
         host,
         vouchers,
         steps,

@@ -15,7 +15,7 @@ use super::{
     Deliveries, Difference,
     compare::compare,
     file::{Action, Crash, Expect, Fact, File, KINDS_OF_ERROR, Recharge, Step},
-    months, report, sound,
+    months, packages, report, sound,
     world::{ACTOR, World},
 };
 use crate::{
@@ -50,6 +50,7 @@ pub async fn play(db: &Db, file: &File, deliveries: &dyn Deliveries) -> Result<P
         standing_at: None,
         over_at: None,
         months_at: None,
+        packages_at: None,
         crash: None,
         differences: Vec::new(),
     };
@@ -72,6 +73,7 @@ struct Player<'f> {
     standing_at: Option<Timestamp>,
     over_at: Option<Timestamp>,
     months_at: Option<Timestamp>,
+    packages_at: Option<Timestamp>,
     crash: Option<Crash>,
     differences: Vec<Difference>,
 }
@@ -175,11 +177,16 @@ impl Player<'_> {
             Action::Steer(steer) => self.world.steer(steer).await,
             Action::Want { resource, power } => self.world.want(resource, *power).await,
             Action::Lock { resource, locked } => self.world.lock(resource, *locked).await,
-            Action::Close { tenant, month } => months::close(&self.world, tenant, *month).await,
+            Action::Close { tenant, month } => months::close(&mut self.world, tenant, *month).await,
             Action::CreditNote { tenant, month, amount, reason } => {
                 months::credit(&self.world, tenant, *month, *amount, reason).await
             }
             Action::Rename { tenant, to } => months::rename(&self.world, tenant, to).await,
+            Action::Rerate { tenant, from } => {
+                months::rerate(&self.world, tenant.as_ref(), *from).await
+            }
+            Action::Order { package } => packages::order(&mut self.world, package).await,
+            Action::Cancel { package } => packages::cancel(&self.world, package).await,
             Action::Rating { up } => {
                 self.world.rating = *up;
                 Ok(())
@@ -254,18 +261,19 @@ impl Player<'_> {
             // After what was used until now is posted.
             if self.world.rating {
                 self.over_at = self.end_what_is_over().await?;
+                self.packages_at = packages::run(&self.world).await?;
             }
             // A closing rounds, which moves the balance: standing looks after it.
             if self.world.rating && self.months_at.is_none_or(|at| at <= now) {
-                self.months_at = months::run(&self.world).await?;
+                self.months_at = months::run(&mut self.world).await?;
             }
             self.standing_at = self.stand().await?;
             self.world.look().await?;
             let confirmed = self.world.confirm().await?;
             let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-            let rating_due = self.world.rating && due(self.rating_at);
-            let over_due = self.world.rating && due(self.over_at);
-            if !(confirmed || rating_due || over_due || due(self.standing_at)) {
+            let posting = [self.rating_at, self.over_at, self.packages_at];
+            let posting_due = self.world.rating && posting.into_iter().any(due);
+            if !(confirmed || posting_due || due(self.standing_at)) {
                 let routed = self.deliveries.route(&self.world.db, now).await?;
                 self.channels.extend(routed);
                 return Ok(());
@@ -331,8 +339,9 @@ impl Player<'_> {
         let standing = self.standing_at.map(|at| world.right(at));
         let months = self.months_at.filter(|_| world.rating).map(|at| world.right(at));
         let over = self.over_at.filter(|_| world.rating).map(|at| world.right(at));
+        let packages = self.packages_at.filter(|_| world.rating).map(|at| world.right(at));
         let hosts = world.next_confirmation();
-        let all = [step, rating, standing, over, months, hosts, Some(world.file.end)];
+        let all = [step, rating, standing, over, months, packages, hosts, Some(world.file.end)];
         let next = all.into_iter().flatten().min().unwrap_or(world.file.end);
         // What is due now was done.
         next.max(world.now.saturating_add_ms(1))

@@ -12,8 +12,8 @@ use base::{
 use serde_json::{Map as Object, Value, json};
 use sqlx::Row;
 
-use super::{file::VERSION, world::World};
-use crate::{accounts, ledger::Account, standing::Standing};
+use super::{file::VERSION, months::Invoiced, world::World};
+use crate::{accounts, ledger::Account, rating::lines, standing::Standing};
 
 mod usage;
 
@@ -27,7 +27,7 @@ pub async fn report(
 ) -> Result<Value> {
     let mut conn = world.db.read().await?;
     let names = Names::load(&mut conn, world).await?;
-    let lines = lines(&mut conn, &names).await?;
+    let lines = rated(&mut conn, &names).await?;
     let sums = sums(world, &lines)?;
     Ok(json!({
         "opshawk_replay": VERSION,
@@ -48,6 +48,7 @@ pub async fn report(
         "findings": usage::findings(&mut conn, &names).await?,
         "counted": usage::counted(&mut conn, &names).await?,
         "invoices": super::months::report(&mut conn, world).await?,
+        "packages": super::packages::report(&mut conn, world).await?,
         "zero": super::sound::faults(&world.db).await?.is_empty(),
     }))
 }
@@ -72,10 +73,11 @@ impl<'a> Names<'a> {
         let tenants = world.tenants.iter().map(|(name, id)| (id.to_string(), name.as_str()));
         let resources = world.machines.iter();
         let resources = resources.filter_map(|(name, m)| Some((m.id?.to_string(), name.as_str())));
+        let packages = world.packages.iter().map(|(name, id)| (id.to_string(), name.as_str()));
         Ok(Self {
             world,
             tenants: tenants.collect(),
-            resources: resources.collect(),
+            resources: resources.chain(packages).collect(),
             versions: rows.into_iter().map(|(id, b, n)| (id, format!("{b}@{n}"))).collect(),
         })
     }
@@ -102,7 +104,7 @@ impl<'a> Names<'a> {
             "from": self.at_ms(line.from_ms), "to": self.at_ms(line.to_ms),
             "quantity": line.quantity, "net": line.net, "tax": line.tax,
             "kind": line.kind, "quality": line.quality, "coverage": line.coverage_ppm,
-            "month": line.month, "version": line.version,
+            "month": line.month, "posted_month": line.posted_month, "version": line.version,
         })
     }
 }
@@ -113,6 +115,8 @@ struct Line<'a> {
     component: String,
     version: String,
     month: String,
+    /// In which it is invoiced.
+    posted_month: String,
     from_ms: i64,
     to_ms: i64,
     quantity: i64,
@@ -128,7 +132,8 @@ struct Line<'a> {
 
 /// In the order in which they were posted; those of one transaction by time, resource and
 /// component.
-async fn lines<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> {
+async fn rated<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> {
+    let invoiced = Invoiced::load(&mut *conn).await?;
     let rows = sqlx::query(
         "SELECT c.tenant_id, k.resource_id, k.component, k.version_id, k.month, c.charge_no, \
          c.from_ms, c.to_ms, c.quantity, c.net, c.tax, c.kind, c.quality, c.coverage_ppm, \
@@ -146,23 +151,25 @@ async fn lines<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> 
     let mut lines = Vec::with_capacity(rows.len());
     for row in rows {
         let text = |column: &str| row.try_get::<String, _>(column);
-        let resource = text("resource_id")?;
+        let (tenant, resource, month) = (text("tenant_id")?, text("resource_id")?, text("month")?);
+        let charge = row.try_get("charge_no")?;
         lines.push(Line {
-            tenant: names.tenant(&text("tenant_id")?)?,
+            tenant: names.tenant(&tenant)?,
             resource: if resource.is_empty() { "" } else { names.resource(&resource)? },
             component: text("component")?,
             version: names.versions.get(&text("version_id")?).cloned().unwrap_or_default(),
-            month: text("month")?,
+            posted_month: invoiced.month(&tenant, &month, charge)?,
+            month,
             from_ms: row.try_get("from_ms")?,
             to_ms: row.try_get("to_ms")?,
             quantity: row.try_get("quantity")?,
             net: Micros(row.try_get("net")?),
             tax: Micros(row.try_get("tax")?),
-            kind: text("kind")?,
+            kind: lines::kind(&text("component")?, text("kind")?),
             quality: text("quality")?,
             coverage_ppm: row.try_get("coverage_ppm")?,
             created_ms: row.try_get("created_ms")?,
-            charge: row.try_get("charge_no")?,
+            charge,
         });
     }
     lines.sort_by(|a, b| {

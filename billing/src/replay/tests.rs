@@ -451,3 +451,4 @@ fn what_a_kind_does_not_have_is_refused() {
         assert!(error.contains(words), "{error}");
     }
 }
+mod ends;

@@ -6,7 +6,7 @@ use base::{
     Result,
     bus::Bus,
     db::{Conn, Db},
-    id::{FlavorId, ImageId, PriceBookId, TenantId, UsageGapId},
+    id::{FlavorId, ImageId, InvoiceId, PackageOrderId, PriceBookId, TenantId, UsageGapId},
     money::Micros,
     time::{ManualClock, SharedClock, Timestamp},
 };
@@ -44,6 +44,10 @@ pub struct World<'f> {
     pub money: money::Names,
     /// As they were told of, each with its resource.
     pub gaps: Vec<(String, UsageGapId)>,
+    /// As they were ordered, by their names.
+    pub packages: Vec<(String, PackageOrderId)>,
+    /// What each invoice's forms were when it was issued, by their hashes.
+    pub issued: BTreeMap<InvoiceId, Vec<String>>,
 }
 
 impl<'f> World<'f> {
@@ -93,6 +97,8 @@ impl<'f> World<'f> {
             rating: true,
             money,
             gaps: Vec::new(),
+            packages: Vec::new(),
+            issued: BTreeMap::new(),
         })
     }
 

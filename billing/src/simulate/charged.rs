@@ -15,14 +15,16 @@ use crate::{
     forecast::hourly,
     kinds::Attributes,
     prices::{
-        document::{Rate, Scope},
+        document::Scope,
         model::Overflow,
-        tax::Tax,
         timeline::{Found, Timeline},
     },
     rating::{
+        close,
+        compiled::Compiled,
         counted::{Delta, Look, parts},
         cut,
+        engine::Stage,
         load::{name_of, used},
     },
     usage::{self, spans},
@@ -151,10 +153,8 @@ struct WalkKey {
 
 /// What rounds together.
 #[derive(Debug)]
-struct Group<'t> {
-    rate: &'t Rate,
-    tax: Tax,
-    scale: i64,
+struct Group {
+    rate: Compiled,
     /// Its first use: versions stand in their walk in this order.
     first: Timestamp,
     /// Of its measure: before the period, and with it.
@@ -162,7 +162,7 @@ struct Group<'t> {
     all: i64,
 }
 
-type Walks<'t> = BTreeMap<WalkKey, BTreeMap<PriceVersionId, Group<'t>>>;
+type Walks = BTreeMap<WalkKey, BTreeMap<PriceVersionId, Group>>;
 
 impl Used {
     /// With tax.
@@ -183,7 +183,7 @@ impl Used {
         }
         let mut sum = 0i64;
         for versions in walks.into_values() {
-            let mut groups: Vec<Group<'_>> = versions.into_values().collect();
+            let mut groups: Vec<Group> = versions.into_values().collect();
             groups.sort_by_key(|group| group.first);
             let with = amount(&groups, |group| group.all)?;
             let without = amount(&groups, |group| group.before)?;
@@ -193,11 +193,11 @@ impl Used {
         Ok(Micros(sum))
     }
 
-    fn walk<'t>(
+    fn walk(
         &self,
         stretch: &Stretch,
-        prices: &'t Timeline,
-        walks: &mut Walks<'t>,
+        prices: &Timeline,
+        walks: &mut Walks,
     ) -> Result<(), Overflow> {
         let mut at = stretch.from;
         while at < stretch.to {
@@ -222,11 +222,11 @@ impl Used {
     }
 
     /// What was counted has its share of the time before the period, and behind it.
-    fn count<'t>(
+    fn count(
         &self,
-        counted: &'t Counted,
-        prices: &'t Timeline,
-        walks: &mut Walks<'t>,
+        counted: &Counted,
+        prices: &Timeline,
+        walks: &mut Walks,
     ) -> Result<(), Overflow> {
         let edges = [self.from.ms(), self.until.ms()];
         for of in &counted.deltas {
@@ -262,22 +262,20 @@ impl Used {
         }
     }
 
-    fn add<'t>(
+    fn add(
         &self,
-        versions: &mut BTreeMap<PriceVersionId, Group<'t>>,
-        found: &Found<'t>,
+        versions: &mut BTreeMap<PriceVersionId, Group>,
+        found: &Found<'_>,
         at: Timestamp,
         measure: i64,
     ) -> Result<(), Overflow> {
-        let scale = found.rate.scale().ok_or(Overflow)?;
-        let group = versions.entry(found.version).or_insert(Group {
-            rate: found.rate,
-            tax: found.tax,
-            scale,
-            first: at,
-            before: 0,
-            all: 0,
-        });
+        let group = match versions.entry(found.version) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let rate = Compiled::new(found).ok_or(Overflow)?;
+                new.insert(Group { rate, first: at, before: 0, all: 0 })
+            }
+        };
         group.first = group.first.min(at);
         group.all = group.all.checked_add(measure).ok_or(Overflow)?;
         if at < self.from {
@@ -300,15 +298,20 @@ impl Stretch {
     }
 }
 
-/// Of one walk, as far as `measure` says: each version goes on where the ones before it end.
-fn amount(groups: &[Group<'_>], measure: impl Fn(&Group<'_>) -> i64) -> Result<i64, Overflow> {
-    let (mut walked, mut sum) = (0i64, 0i64);
-    for group in groups {
-        let to = walked.checked_add(measure(group)).ok_or(Overflow)?;
-        let split = group.tax.split(group.rate.cost(walked, to, group.scale)?, group.scale)?;
+/// Of one walk, as far as `measure` says, as if its month ended there: each version goes on where
+/// the ones before it end.
+fn amount(groups: &[Group], measure: impl Fn(&Group) -> i64) -> Result<i64, Overflow> {
+    let member = |(number, group): (u32, &Group)| {
+        let rank = i64::from(number);
+        close::Member { rank, number, rate: number, measure: measure(group) }
+    };
+    let walk: Vec<close::Member> = (0u32..).zip(groups).map(member).collect();
+    let rates: Vec<&Compiled> = groups.iter().map(|group| &group.rate).collect();
+    let mut sum = 0i64;
+    for (member, rate) in walk.iter().zip(&rates) {
+        let split = rate.split(close::cost(&walk, &rates, member.number, Stage::Closed)?)?;
         let gross = split.net.0.checked_add(split.tax.0).ok_or(Overflow)?;
         sum = sum.checked_add(gross).ok_or(Overflow)?;
-        walked = to;
     }
     Ok(sum)
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::{
     accounts,
     calendar::Month,
-    close::charges::Charge,
+    close::charges::{Charge, Terms},
     invoice::{issue::issue, samples::at},
     testing::{World, micros},
 };
@@ -30,6 +30,8 @@ async fn invoice(world: &World, net: &str, tax: &str) -> InvoiceId {
         quantity: 1,
         net: micros(net),
         tax: micros(tax),
+        kind: "usage".to_owned(),
+        terms: Terms { model: "standard", unit: 1, tax_rate: micros("0.25") },
         adjustment: false,
     };
     let (now, month) = (at("2026-11-04T00:00"), Month::of(at("2026-10-15T00:00"), Shanghai));
@@ -82,7 +84,7 @@ async fn scenario_29_credit_notes_stay_within_their_invoice_and_add_up() {
         // Together they are the invoice, to the last digit of its tax.
         let all = (Micros(sums.0 + last.net.0), Micros(sums.1 + last.tax.0));
         assert_eq!(all, (micros("193.33"), micros("48.33")));
-        let seen = world.read(async |c| get(c, invoice).await).await;
+        let seen = world.read(async |c| crate::invoice::get(c, invoice).await).await;
         assert_eq!((seen.total, seen.credited), (micros("241.66"), micros("241.66")));
         let after = world.balance(at("2026-11-05T12:00")).await.balance;
         assert_eq!(after.0 - before.0, micros("241.66").0);

@@ -3,7 +3,15 @@
 use std::{io::Write, process::Command};
 
 use super::*;
-use crate::invoice::samples::{content, line};
+use crate::invoice::{
+    Content, Language,
+    samples::{content, line},
+    sheet,
+};
+
+fn pdf(content: &Content, language: Language, font: &str) -> Result<Vec<u8>> {
+    render(&sheet::sheet(content, language)?, content.issued_at, font)
+}
 
 /// What the file says, as it is laid out.
 fn read(pdf: &[u8]) -> String {

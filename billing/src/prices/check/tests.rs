@@ -43,6 +43,7 @@ fn a_sound_document_has_nothing() {
             "minimum":{"amount":"5","per":"tenant"}}"#
             .into(),
         r#"{"id":"vpn","component":"package.package","price":"30"}"#.into(),
+        r#"{"id":"backup","component":"package.package","price":"12"}"#.into(),
     ];
     assert_eq!(codes(&document(&rates.join(","))), []);
 }
@@ -66,6 +67,8 @@ fn each_fault_is_an_error_that_names_it() {
     assert_eq!(errors(&disk(r#""price":"1","free":9223372036854775"#)), ["free"]);
     let minimum = r#""price":"1","minimum":{"amount":"0","per":"tenant"}"#;
     assert_eq!(errors(&disk(minimum)), ["minimum"]);
+    let other = r#""graduated":[{"price":"1"}],"minimum":{"amount":"1","per":"resource"}"#;
+    assert_eq!(errors(&disk(other)), ["minimum"]);
     assert_eq!(errors(&compute("a", "small", "1")), ["flavor"]);
     assert_eq!(errors(&disk(r#""price":"1","where":{"region":""}"#)), ["selector"]);
     let volume = r#"{"id":"v","component":"volume.capacity","where":{"flavor":"x"},"price":"1"}"#;

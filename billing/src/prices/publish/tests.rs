@@ -99,7 +99,7 @@ async fn a_correction_adjusts_what_was_posted() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_or_not_charged_yet_is_refused_by_name() {
+async fn what_is_wrong_is_refused_by_name() {
     for w in World::each().await {
         let mut least = document(&w, "0.36");
         least.rates[0].minimum = Some(prices::document::Minimum {
@@ -108,7 +108,11 @@ async fn what_is_wrong_or_not_charged_yet_is_refused_by_name() {
         });
         let error = publish_at(&w, "00:00", Terms::default(), &least).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Invalid);
-        assert_eq!(error.message, "minimum charges can't be charged yet (small)");
+        assert_eq!(
+            error.message,
+            "the minimum of small is per tenant, and it is counted over each resource: make them \
+             the same"
+        );
         let mut twice = document(&w, "0.36");
         twice.rates.push(twice.rates[0].clone());
         let error = publish_at(&w, "00:00", Terms::default(), &twice).await.unwrap_err();

@@ -32,7 +32,7 @@ fn counted(model: Model) -> Compiled {
 }
 
 fn group(rate: u32, walk: u32, rank: i64) -> Group {
-    Group { rate, walk, rank, measure: 0, net: 0, tax: 0 }
+    Group { rate, walk, rank, measure: 0, net: 0, tax: 0, stage: Stage::Open }
 }
 
 fn split(net: i64) -> Split {
@@ -137,15 +137,19 @@ fn what_overflows_is_put_back_and_the_others_stand() {
 }
 
 #[test]
-fn a_volume_price_is_told_at_the_end() {
+fn a_volume_price_is_told_at_the_end_and_what_comes_later_moves_all_of_it() {
     let rates = [counted(Model::Volume(tiers(2_000, 1_000)))];
     let mut groups = Groups::default();
     let walk = groups.walk();
     groups.add(group(0, walk, 0));
     let mut out = Vec::new();
     rate(&[slice(0, 0, 1, 8)], &rates, &mut groups, &mut out);
-    assert_eq!(groups.residue_at_close(&rates, 0).unwrap(), split(16));
+    assert_eq!((sums(&out), groups.residue(&rates, 0)), ((0, 0), Ok(split(0))));
+    groups.set_stage(0, Stage::Closed);
+    assert_eq!(groups.residue(&rates, 0), Ok(split(16)));
+    rate(&[slice(0, 1, 1, 0)], &rates, &mut groups, &mut out);
+    assert_eq!(sums(&out), (16, 0));
+    // Four more are in the second tier, and so are the eight.
     rate(&[slice(0, 1, 2, 4)], &rates, &mut groups, &mut out);
-    assert_eq!(sums(&out), (0, 0));
-    assert_eq!(groups.residue_at_close(&rates, 0).unwrap(), split(12));
+    assert_eq!(sums(&out), (12, 0));
 }

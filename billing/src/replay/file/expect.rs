@@ -20,7 +20,7 @@ pub struct Expect {
     pub parts: Object<String, Value>,
 }
 
-pub const LINE_KINDS: [&str; 2] = ["usage", "adjustment"];
+pub const LINE_KINDS: [&str; 5] = ["usage", "purchase", "adjustment", "volume", "minimum"];
 pub const QUALITIES: [&str; 3] = ["observed", "estimated", "corrected"];
 pub const ACTIONS: [&str; 5] = ["stop", "start", "pause", "resume", "delete"];
 pub const ACTION_STATES: [&str; 4] = ["issued", "confirmed", "dropped", "failed"];
@@ -31,7 +31,9 @@ enum Kind {
     Text,
     Texts,
     Tenant,
+    /// Or a package.
     Resource,
+    Package,
     Word(&'static [&'static str]),
     Component,
     Standing,
@@ -57,6 +59,7 @@ const LINE: Keys = &[
     ("quality", Kind::Word(&QUALITIES)),
     ("coverage", Kind::Count),
     ("month", Kind::Text),
+    ("posted_month", Kind::Text),
     ("version", Kind::Text),
 ];
 const BALANCE: Keys = &[
@@ -103,11 +106,18 @@ const INVOICE: Keys = &[
     ("total", Kind::Amount),
     ("rounding", Kind::Amount),
     ("credited", Kind::Amount),
+    ("unchanged", Kind::Flag),
 ];
-const LATER_IN_LINES: [(&str, &str); 2] = [
-    ("measure", "lines keep their quantity and time"),
-    ("posted_month", "an invoice says which lines are on it"),
+const PACKAGE: Keys = &[
+    ("tenant", Kind::Tenant),
+    ("package", Kind::Package),
+    ("rate", Kind::Text),
+    ("at", Kind::Instant),
+    ("renews_at", Kind::InstantOrNone),
+    ("ends_at", Kind::InstantOrNone),
+    ("price", Kind::Amount),
 ];
+const LATER_IN_LINES: [(&str, &str); 1] = [("measure", "lines keep their quantity and time")];
 
 pub fn read(node: &Node<'_>, names: &Names<'_>) -> Parsed<Expect> {
     let mut map = node.map()?;
@@ -120,6 +130,7 @@ pub fn read(node: &Node<'_>, names: &Names<'_>) -> Parsed<Expect> {
         ("actions", ACTION, &[]),
         ("findings", FINDING, &[]),
         ("invoices", INVOICE, &[]),
+        ("packages", PACKAGE, &[]),
     ] {
         if let Some(node) = map.take(key) {
             let items = node.list()?;
@@ -183,7 +194,9 @@ fn value(node: &Node<'_>, kind: Kind, names: &Names<'_>) -> Parsed<Value> {
         // A notice may be the operators' alone.
         Kind::Tenant if node.is_null() => Value::Null,
         Kind::Tenant => json!(known(node, names.tenants, "tenants")?),
+        Kind::Resource if names.packages.contains_key(node.text()?) => json!(node.text()?),
         Kind::Resource => json!(known(node, names.resources, "resources")?),
+        Kind::Package => json!(known(node, names.packages, "packages")?),
         Kind::Word(words) => {
             let pairs: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
             json!(node.one_of(&pairs)?)

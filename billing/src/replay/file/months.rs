@@ -48,3 +48,12 @@ pub(super) fn rename(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed
     map.finish()?;
     Ok(Action::Rename { tenant, to })
 }
+
+pub(super) fn rerate(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
+    let mut map = node.map()?;
+    let tenant =
+        map.take("tenant").map(|node| known(&node, names.tenants, "tenants")).transpose()?;
+    let from = names.times.instant(&map.require("from")?)?;
+    map.finish()?;
+    Ok(Action::Rerate { tenant, from })
+}

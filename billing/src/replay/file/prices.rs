@@ -150,7 +150,7 @@ fn rate(map: &mut Map<'_>, id: String, flavors: &BTreeMap<String, Flavor>) -> Pa
     let model = model(map)?;
     let free = map.take("free").map(|node| node.count()).transpose()?;
     let minimum = map.take("minimum").map(|node| minimum(&node)).transpose()?;
-    let usual = Scope::usual(&model, free);
+    let usual = Scope::usual(&model, free, minimum.as_ref());
     let scope = map.take("scope").map_or(Ok(usual), |node| node.one_of(&SCOPES))?;
     Ok(Rate { id, component, r#where: selector, unit, model, free, minimum, scope })
 }

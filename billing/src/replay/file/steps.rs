@@ -4,7 +4,7 @@ use base::{ErrorKind, money::Micros, time::Timestamp};
 
 use super::{
     Attributes, Expect, Money, Names, Override, Publish, REPEAT_MAX, STEPS_MAX, SettingsChange,
-    Steer, credit_limit, expect, known, money, months, prices,
+    Steer, credit_limit, expect, known, money, months, packages, prices,
     resources::{attributes, instance, state},
     standing,
     usage::{self, Confirm, Counter, Lost, Rule},
@@ -77,6 +77,19 @@ pub enum Action {
         tenant: String,
         to: String,
     },
+    /// What was posted since is looked at again.
+    Rerate {
+        /// None: of all.
+        tenant: Option<String>,
+        from: Timestamp,
+    },
+    Order {
+        package: String,
+    },
+    /// The last order of it.
+    Cancel {
+        package: String,
+    },
     /// Whether usage is rated from here on.
     Rating {
         up: bool,
@@ -139,12 +152,7 @@ pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
     ("quota_exceeded", ErrorKind::QuotaExceeded),
 ];
 /// Steps of the format that come with later parts of the product.
-const LATER: [(&str, &str); 4] = [
-    ("rerate", "facts that come late are rated again by themselves"),
-    ("leaks", "there is no leak finder"),
-    ("order", "there are no packages"),
-    ("cancel", "there are no packages"),
-];
+const LATER: [(&str, &str); 1] = [("leaks", "there is no leak finder")];
 
 pub fn read(node: &Node<'_>, start: Timestamp, names: &Names<'_>) -> Parsed<Vec<Step>> {
     let nodes = node.list()?;
@@ -181,7 +189,7 @@ fn step(node: &Node<'_>, before: Timestamp, names: &Names<'_>) -> Parsed<Step> {
 }
 
 type Reader = fn(&Node<'_>, Timestamp, &Names<'_>) -> Parsed<Action>;
-const ACTIONS: [(&str, Reader); 29] = [
+const ACTIONS: [(&str, Reader); 32] = [
     ("fact", fact),
     ("lost", |node, _, names| usage::lost(node, names).map(Action::Lost)),
     ("confirm", |node, _, names| usage::confirm(node, names).map(Action::Confirm)),
@@ -204,6 +212,9 @@ const ACTIONS: [(&str, Reader); 29] = [
     ("close", months::close),
     ("credit_note", months::credit_note),
     ("rename", months::rename),
+    ("rerate", months::rerate),
+    ("order", packages::order),
+    ("cancel", packages::cancel),
     ("rating", |node, _, _| {
         Ok(Action::Rating { up: node.one_of(&[("up", true), ("down", false)])? })
     }),
