@@ -39,6 +39,7 @@ pub mod metrics;
 pub mod money;
 pub mod operations;
 pub mod outer;
+pub mod packages;
 pub mod page;
 pub mod price_books;
 pub mod price_drafts;
@@ -174,6 +175,9 @@ fn ledger_endpoints() -> OpenApiRouter<App> {
         .routes(routes!(holds::void_hold))
         .routes(routes!(vouchers::create_voucher, vouchers::list_vouchers))
         .routes(routes!(vouchers::redeem_voucher))
+        .routes(routes!(packages::list_packages, packages::order_package))
+        .routes(routes!(packages::cancel_package))
+        .routes(routes!(invoices::download_credit_note))
         .routes(routes!(
             billing_settings::get_billing_settings,
             billing_settings::set_billing_settings

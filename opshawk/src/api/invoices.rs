@@ -6,7 +6,7 @@ use axum::{
 };
 use base::{
     bus::Topic,
-    id::{InvoiceId, TenantId},
+    id::{CreditNoteId, InvoiceId, TenantId},
     money::Micros,
     time::Timestamp,
 };
@@ -14,7 +14,7 @@ use billing::{
     calendar::Month,
     close::{self, Closing},
     invoice::{
-        self, Content, Format, Invoice, Language, documents,
+        self, Content, Document, Format, Invoice, Language, documents,
         notes::{self, Amount, CreditNote},
     },
 };
@@ -181,8 +181,35 @@ pub async fn download_invoice(
     let format: Format = format.parse()?;
     let (now, settings) = (app.clock.now(), &app.billing.invoice);
     let file = documents::document(&app.db, now, settings, id, format, query.language).await?;
+    Ok(sent(file))
+}
+
+/// A credit note as a file: `html` fit for print, `pdf` where this program was built with it. Its
+/// bytes never change.
+#[utoipa::path(get, path = "/v1/credit-notes/{id}/files/{format}", tag = "money",
+    params(("id" = CreditNoteId, Path), ("format" = String, Path), FileQuery),
+    responses((status = 200, body = String, content_type = "application/octet-stream")))]
+pub async fn download_credit_note(
+    State(app): State<App>,
+    caller: Caller,
+    Path((id, format)): Path<(CreditNoteId, String)>,
+    Query(query): Query<FileQuery>,
+) -> Result<Response> {
+    let tenant = {
+        let mut conn = app.read().await?;
+        let note = notes::get(&mut conn, id).await?;
+        invoice::get(&mut conn, note.invoice_id).await?.tenant_id
+    };
+    caller.require_sees(tenant, format_args!("credit note {id}"))?;
+    let format: Format = format.parse()?;
+    let (now, settings) = (app.clock.now(), &app.billing.invoice);
+    let file = documents::note_document(&app.db, now, settings, id, format, query.language).await?;
+    Ok(sent(file))
+}
+
+fn sent(file: Document) -> Response {
     let headers = [
-        (header::CONTENT_TYPE, format.media_type().to_owned()),
+        (header::CONTENT_TYPE, file.format.media_type().to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file.file_name)),
         (header::ETAG, format!("\"{}\"", file.sha256)),
         // A page of ours that is opened by itself runs nothing and loads nothing.
@@ -191,7 +218,7 @@ pub async fn download_invoice(
             "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned(),
         ),
     ];
-    Ok((headers, file.bytes).into_response())
+    (headers, file.bytes).into_response()
 }
 
 /// The tenant's closed months, newest first.

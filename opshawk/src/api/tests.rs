@@ -14,6 +14,7 @@ mod leaks;
 mod ledger;
 mod limits;
 mod owned;
+mod packages;
 mod prices;
 mod quotas;
 mod samples;

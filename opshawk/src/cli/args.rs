@@ -12,6 +12,7 @@ mod invoice;
 mod ledger;
 mod metering;
 mod nouns;
+mod package;
 mod price;
 mod quota;
 mod standing;
@@ -21,6 +22,7 @@ pub use invoice::{CloseArgs, CostGroup, InvoiceCommand, InvoiceFormat};
 pub use ledger::{LedgerCommand, VoucherCommand};
 pub use metering::{AnswerArgs, FindingsArgs, GapsArgs, RebuildArgs, RuleArgs, Ruling};
 pub use nouns::*;
+pub use package::PackageCommand;
 pub use price::{DraftCommand, OverrideCommand, PriceCommand};
 pub use quota::{Limits, QuotaCommand, RequestState};
 pub use standing::{ExemptArgs, SetArgs, StandingCommand};
@@ -115,6 +117,11 @@ pub enum Command {
     Price {
         #[command(subcommand)]
         command: PriceCommand,
+    },
+    /// What is bought by the month
+    Package {
+        #[command(subcommand)]
+        command: PackageCommand,
     },
     /// Price books with standard prices, in one step
     PriceBook {

@@ -19,6 +19,7 @@ mod invoice;
 mod ledger;
 mod metrics;
 pub mod operation;
+mod package;
 mod price;
 mod price_book;
 mod query;
@@ -66,6 +67,7 @@ pub async fn run(command: Command, mut connection: Connection) -> Result<(), Fai
         Command::Flavor { command } => flavor::run(&cx, command).await,
         Command::Image { command } => image::run(&cx, command).await,
         Command::Price { command } => price::run(&cx, command).await,
+        Command::Package { command } => package::run(&cx, command).await,
         Command::PriceBook { command } => price_book::run(&cx, command).await,
         Command::Quota { command } => quota::run(&cx, command).await,
         Command::Standing { command } => standing::run(&cx, command).await,

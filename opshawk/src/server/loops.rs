@@ -11,8 +11,8 @@ use base::{
     time::SharedClock,
 };
 use billing::{
-    close::MonthReconciler, ledger::LedgerReconciler, rating::RatingReconciler,
-    standing::StandingReconciler,
+    close::MonthReconciler, ledger::LedgerReconciler, packages::PackageReconciler,
+    rating::RatingReconciler, standing::StandingReconciler,
 };
 use inventory::quotas::drift::QuotaDrift;
 use provisioner::{
@@ -75,6 +75,7 @@ impl Loops {
         let ledger = driver.spawn(Arc::new(LedgerReconciler::new(db(), clock(), bus())));
         let months = MonthReconciler::new(db(), clock(), bus(), needs.billing.clone());
         driver.spawn(Arc::new(months));
+        driver.spawn(Arc::new(PackageReconciler::new(db(), clock(), bus())));
         driver.spawn(Arc::new(HostLiveness { db: db(), clock: clock(), bus: bus() }));
         driver.spawn(Arc::new(QuotaDrift { db: db(), clock: clock(), bus: bus() }));
         let clients = Arc::new(BmcClients::default());

@@ -82,6 +82,7 @@ async fn what_is_another_tenants_does_not_exist() {
             "/ledger",
             "/recharges",
             "/holds",
+            "/packages",
             "/billing-settings",
         ] {
             let own = member.get(&format!("/v1/tenants/{acme}{path}")).await;
@@ -92,6 +93,11 @@ async fn what_is_another_tenants_does_not_exist() {
         let redeem = format!("/v1/tenants/{other}/vouchers/redeem");
         let answer = member.post(&redeem, &json!({ "code": "ohv_x" })).await;
         answer.problem(404, "not-found", None);
+        let order = format!("/v1/tenants/{other}/packages");
+        let answer = member.post(&order, &json!({ "rate": "vpn" })).await;
+        answer.problem(404, "not-found", None);
+        let cancel = format!("{order}/0193a000-0000-7000-8000-000000000001/cancel");
+        member.post(&cancel, &json!({})).await.problem(404, "not-found", None);
         let all = member.get("/v1/tenants").await.expect(200);
         assert_eq!(all["items"].as_array().unwrap().len(), 1);
         assert_eq!(all["items"][0]["id"], acme.as_str());

@@ -3,7 +3,7 @@
 use super::world::{each, eventually};
 
 /// What a server without an agent runs; a loop that is forgotten in the wiring would be missing here.
-const LOOPS: [&str; 11] = [
+const LOOPS: [&str; 12] = [
     "alert-evaluation",
     "alert-routing",
     "bmc-targets",
@@ -11,6 +11,7 @@ const LOOPS: [&str; 11] = [
     "ledger",
     "months",
     "notice-delivery",
+    "packages",
     "quota-drift",
     "rating",
     "server-power",

@@ -35,6 +35,20 @@ pub enum InvoiceCommand {
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Write a credit note as a file
+    Note {
+        /// Its id, as `opshawk invoice credit` shows it with -o wide
+        note: String,
+        /// HTML fit for print, or PDF
+        #[arg(long, value_enum, default_value_t = InvoiceFormat::Html)]
+        format: InvoiceFormat,
+        /// en or zh-CN [default: its invoice's own]
+        #[arg(long)]
+        language: Option<String>,
+        /// Where to, `-` for stdout [default: ID.FORMAT here]; one that exists is not replaced
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Take back a part of it, with its share of tax, and give that to the tenant's account
     Credit {
         /// Its number or id

@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::Path};
 
-use base::id::InvoiceId;
+use base::id::{CreditNoteId, InvoiceId};
 use http::Method;
 use serde_json::json;
 
@@ -73,6 +73,15 @@ pub async fn run(cx: &Context, command: InvoiceCommand) -> Result<(), Failure> {
         InvoiceCommand::Download { invoice, format, language, file } => {
             download(cx, &invoice, format, language.as_deref(), file.as_deref()).await
         }
+        InvoiceCommand::Note { note, format, language, file } => {
+            let id: CreditNoteId = note.parse().map_err(|_| {
+                Failure::usage(format!("'{note}' is no credit note's id (it has no other name)"))
+            })?;
+            let path = format!("/v1/credit-notes/{id}/files/{}", format.as_str());
+            let bytes = bytes(cx, &path, language.as_deref()).await?;
+            let name = format!("{id}.{}", format.as_str());
+            write(&bytes, file.as_deref(), &name)
+        }
         InvoiceCommand::Credit { invoice, total, reason } => {
             let id = id(cx, &invoice).await?;
             let body = json!({ "total": total, "reason": reason });
@@ -107,22 +116,32 @@ async fn download(
 ) -> Result<(), Failure> {
     let id = id(cx, invoice).await?;
     let path = format!("{PATH}/{id}/files/{}", format.as_str());
+    let bytes = bytes(cx, &path, language).await?;
+    if file.is_some() {
+        return write(&bytes, file, "");
+    }
+    let invoice = cx.client.get(&format!("{PATH}/{id}")).await?;
+    let number = invoice["number"].as_str().unwrap_or("invoice");
+    write(&bytes, None, &format!("{number}.{}", format.as_str()))
+}
+
+async fn bytes(cx: &Context, path: &str, language: Option<&str>) -> Result<Vec<u8>, Failure> {
     let query: Vec<(&str, &str)> =
         language.map(|language| ("language", language)).into_iter().collect();
-    let request = cx.client.request(Method::GET, &path).query(&query);
+    let request = cx.client.request(Method::GET, path).query(&query);
     let answer = cx.client.send(request).await?;
     let bytes = answer.bytes().await.map_err(|e| Failure::failed(e.to_string()))?;
+    Ok(bytes.to_vec())
+}
+
+/// Where it is said, or under the name here, which is told then.
+fn write(bytes: &[u8], file: Option<&Path>, name: &str) -> Result<(), Failure> {
     let written = match file {
-        Some(file) if file == Path::new("-") => std::io::stdout().write_all(&bytes),
-        Some(file) => create(file, &bytes),
-        None => {
-            let invoice = cx.client.get(&format!("{PATH}/{id}")).await?;
-            let number = invoice["number"].as_str().unwrap_or("invoice");
-            let name = format!("{number}.{}", format.as_str());
-            create(Path::new(&name), &bytes).and_then(|()| writeln!(std::io::stdout(), "{name}"))
-        }
+        Some(file) if file == Path::new("-") => std::io::stdout().write_all(bytes),
+        Some(file) => create(file, bytes),
+        None => create(Path::new(name), bytes).and_then(|()| writeln!(std::io::stdout(), "{name}")),
     };
-    written.map_err(|e| Failure::failed(format!("the invoice can't be written: {e}")))
+    written.map_err(|e| Failure::failed(format!("the file can't be written: {e}")))
 }
 
 fn create(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
