@@ -61,8 +61,12 @@ scenarios! {
     scenario_25: "25-only-what-the-cut-off-stopped-starts",
     scenario_26: "26-what-fails-to-stop-is-billed",
     scenario_27: "27-a-lowered-credit-limit",
+    scenario_28: "28-a-price-fixed-for-a-closed-month",
     scenario_29: "29-no-more-than-is-left",
     scenario_30: "30-a-formula-for-a-name",
+    scenario_31: "31-a-package-keeps-its-day",
+    scenario_32: "32-tax-on-top",
+    scenario_33: "33-what-a-months-end-makes-due",
 }
 
 fn scenario(name: &str) -> PathBuf {
