@@ -1954,6 +1954,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/credit-notes/{id}/files/{format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A credit note as a file: `html` fit for print, `pdf` where this program was built with it. Its
+         *     bytes never change.
+         */
+        get: operations["download_credit_note"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/packages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** In the order in which they were ordered, with those that ended. */
+        get: operations["list_packages"];
+        put?: never;
+        /**
+         * Orders a package: its first month begins now, and is charged now. It is renewed each month on
+         *     this day, until it is cancelled.
+         */
+        post: operations["order_package"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/packages/{package}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancels it: it ends with the month that is paid, of which nothing is given back. One that ends
+         *     already stays as it is.
+         */
+        post: operations["cancel_package"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1973,6 +2034,11 @@ export interface components {
              * @default {}
              */
             standing: components["schemas"]["OwnRules"];
+            /**
+             * @description Who its invoices are for.
+             * @default {}
+             */
+            invoice: components["schemas"]["PartySettings"];
         };
         /** @description Who did it. */
         ActorRef: {
@@ -2757,6 +2823,20 @@ export interface components {
             unit_price: components["schemas"]["Nanos"];
             /** @description "instance web-1, flavor small". */
             what: string;
+            /**
+             * @description `usage`, `purchase` (of what is bought whole), `adjustment`, `volume` (what a volume price
+             *     comes to), `minimum` (what is missing to a month's minimum).
+             */
+            kind?: string;
+            /** @description Of the price: `standard`, `graduated`, `volume`, `package`. */
+            model?: string;
+            /** @description Of the net amount: 0.06 is 6 %. Zero in invoices of before it was said. */
+            tax_rate?: components["schemas"]["Micros"];
+            /**
+             * Format: int64
+             * @description How much the price is for.
+             */
+            unit?: number;
         };
         /** @description A person's login. */
         Login: {
@@ -3333,6 +3413,8 @@ export interface components {
         Party: {
             name: string;
             tenant_id: components["schemas"]["TenantId"];
+            address?: string;
+            tax_id?: string;
         };
         PatchHost: {
             /** @description `disabled` takes no new instances. */
@@ -3941,6 +4023,59 @@ export interface components {
         Wanted: "running" | "stopped" | "absent";
         /** @enum {string} */
         WantedPower: "on" | "off";
+        OrderPackage: {
+            /** @description As the tenant calls it, on its invoices, too; the rate's id where not given. */
+            name?: string;
+            /** @description What is ordered: the id of a rate of `package.package` in the tenant's prices. */
+            rate: string;
+        };
+        /** @description An order as it stands. */
+        Package: {
+            ends_at?: components["schemas"]["Timestamp"] | null;
+            id: components["schemas"]["PackageOrderId"];
+            name: string;
+            ordered_at: components["schemas"]["Timestamp"];
+            price?: components["schemas"]["Micros"] | null;
+            /** @description What was ordered: the rate's id in the tenant's prices. */
+            rate: string;
+            /** @description Why it ends; empty where it goes on. */
+            reason: string;
+            renews_at?: components["schemas"]["Timestamp"] | null;
+            tenant_id: components["schemas"]["TenantId"];
+        };
+        /** Format: uuid */
+        PackageOrderId: string;
+        Page_Package: {
+            items: {
+                ends_at?: components["schemas"]["Timestamp"] | null;
+                id: components["schemas"]["PackageOrderId"];
+                name: string;
+                ordered_at: components["schemas"]["Timestamp"];
+                price?: components["schemas"]["Micros"] | null;
+                /** @description What was ordered: the rate's id in the tenant's prices. */
+                rate: string;
+                /** @description Why it ends; empty where it goes on. */
+                reason: string;
+                renews_at?: components["schemas"]["Timestamp"] | null;
+                tenant_id: components["schemas"]["TenantId"];
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description Who is billed, where that is not just the tenant by its name; and in which language. */
+        PartySettings: {
+            /** @default  */
+            address: string;
+            /** @default null */
+            language: components["schemas"]["Language"] | null;
+            /**
+             * @description In place of the tenant's name.
+             * @default
+             */
+            name: string;
+            /** @default  */
+            tax_id: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -8812,6 +8947,142 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CreatedVoucher"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download_credit_note: {
+        parameters: {
+            query?: {
+                /** @description Of HTML and PDF; the invoice's own where not given. */
+                language?: components["schemas"]["Language"];
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["CreditNoteId"];
+                format: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_packages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Package"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order_package: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderPackage"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Package"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_package: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+                package: components["schemas"]["PackageOrderId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Package"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
