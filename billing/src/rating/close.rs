@@ -88,7 +88,7 @@ fn end(book: &mut Book, month: Month, from: Timestamp, to: Timestamp) -> Plan {
                     quantity: 0,
                     opened: 0,
                     quality: Quality::Observed,
-        coverage_ppm: WHOLE_PPM,
+                    coverage_ppm: WHOLE_PPM,
                     kind,
                 }),
                 Err(why) => plan.parked.push(Parked { group, why }),
