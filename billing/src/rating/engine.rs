@@ -166,7 +166,7 @@ impl Groups {
     }
 
     /// The length of the whole walk that the group stands in.
-    fn walked(&self, group: u32) -> Result<i64, Overflow> {
+    pub fn walked(&self, group: u32) -> Result<i64, Overflow> {
         match self.walks.get(self.get(group).walk as usize) {
             Some(walk) => sum(walk.iter().map(|g| self.get(*g).measure)),
             None => Ok(self.get(group).measure),
