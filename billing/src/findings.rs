@@ -44,6 +44,7 @@ pub const PAGE_MAX: i64 = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FindingSeverity)]
 pub enum Severity {
     Warning,
     /// Money is not charged, or wrongly.
@@ -81,6 +82,7 @@ pub struct Seen<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = BillingFinding)]
 pub struct Finding {
     pub id: FindingId,
     pub kind: String,

@@ -69,6 +69,7 @@ pub struct EvidenceGap {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = UsageEvidence)]
 pub struct Evidence {
     /// Those that say something of the time: in effect in it, or told of it.
     pub facts: Vec<EvidenceFact>,

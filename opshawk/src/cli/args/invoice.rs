@@ -80,6 +80,8 @@ pub enum CostGroup {
     Component,
     Day,
     Tenant,
+    #[value(skip)]
+    Label,
 }
 
 impl CostGroup {
@@ -89,6 +91,7 @@ impl CostGroup {
             Self::Component => "component",
             Self::Day => "day",
             Self::Tenant => "tenant",
+            Self::Label => "label",
         }
     }
 }
