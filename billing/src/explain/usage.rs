@@ -2,9 +2,7 @@
 
 use base::{Result, db::Conn, time::Timestamp};
 
-use super::{
-    ExplainedStep, formula, line::RatedLine, price::ExplainedPrice, readings::CountedBetween,
-};
+use super::{ExplainedStep, line::RatedLine, price::ExplainedPrice, readings::CountedBetween};
 use crate::{
     accounts::Account,
     prices::{self, components, components::Per},
