@@ -210,6 +210,11 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Whether anybody looked at the account yet: before that nothing is known of its money.
+    pub fn is_known(&self) -> bool {
+        self.assessed_at.ms() > 0
+    }
+
     /// What burned it then goes on burning it: whatever changes that makes it looked at again.
     pub fn balance_at(&self, at: Timestamp) -> Micros {
         const NANOS_PER_MICRO: i128 = 1_000;

@@ -9,6 +9,7 @@
 //! | `counter_drop` | `instance/ID/net_tx/PORT` | it read less within an epoch |
 //! | `counter_conflict` | `instance/ID/net_tx/PORT` | a reading came again with another value |
 //! | `usage_conflict` | `SOURCE/ID` | a source told the same fact with another content |
+//! | `leak_unbilled`, `leak_unused`, `leak_state`, `leak_price` | `instance/ID`, `instance/ID/compute` | what there is, what is metered and what is billed differ ([`crate::leaks`]); listed when seen twice |
 
 use base::{
     Error, Result,
@@ -21,6 +22,21 @@ use utoipa::ToSchema;
 
 use crate::sql::parse;
 
+/// What may be on its way is told of only when it was seen twice.
+macro_rules! listed {
+    () => {
+        "(kind NOT LIKE 'leak%' OR reported_ms <> 0)"
+    };
+}
+
+macro_rules! columns {
+    () => {
+        "id, kind, subject, tenant_id, severity, detail, first_seen_ms, last_seen_ms, seen, \
+         resolved_ms"
+    };
+}
+type Row = (String, String, String, String, String, String, i64, i64, i64, i64);
+
 /// Of a subject or a detail; what is longer is cut.
 pub const TEXT_MAX_CHARS: usize = 1_000;
 /// In one listing.
@@ -28,6 +44,7 @@ pub const PAGE_MAX: i64 = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FindingSeverity)]
 pub enum Severity {
     Warning,
     /// Money is not charged, or wrongly.
@@ -65,6 +82,7 @@ pub struct Seen<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = BillingFinding)]
 pub struct Finding {
     pub id: FindingId,
     pub kind: String,
@@ -124,6 +142,16 @@ pub async fn resolve(
     Ok(done.rows_affected() > 0)
 }
 
+/// It was told to the operators.
+pub(crate) async fn reported(conn: &mut Conn, now: Timestamp, id: FindingId) -> Result<()> {
+    sqlx::query("UPDATE findings SET reported_ms = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(now.ms())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// The open one of that kind and subject.
 pub async fn open(conn: &mut Conn, kind: &str, subject: &str) -> Result<Option<FindingId>> {
     let id: Option<String> = sqlx::query_scalar(
@@ -136,34 +164,70 @@ pub async fn open(conn: &mut Conn, kind: &str, subject: &str) -> Result<Option<F
     id.map(|id| parse(&id)).transpose()
 }
 
+/// Closes one by hand. Where its cause is still there, the next sight of it opens another.
+pub async fn close(conn: &mut Conn, now: Timestamp, id: FindingId) -> Result<Finding> {
+    let row: Option<Row> = sqlx::query_as(concat!(
+        "UPDATE findings SET resolved_ms = $2 WHERE id = $1 AND resolved_ms = 0 RETURNING ",
+        columns!()
+    ))
+    .bind(id.to_string())
+    .bind(now.ms())
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some(row) = row {
+        return from_row(row);
+    }
+    let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM findings WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_one(conn)
+        .await?;
+    match known {
+        0 => Err(Error::not_found(format_args!("finding {id}"))),
+        _ => Err(Error::conflict(format!("finding {id} is resolved already"))),
+    }
+}
+
+/// How many are open, by kind.
+pub async fn count_open(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
+    Ok(sqlx::query_as(concat!(
+        "SELECT kind, COUNT(*) FROM findings WHERE resolved_ms = 0 AND ",
+        listed!(),
+        " GROUP BY kind ORDER BY kind"
+    ))
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Those that are open, or with `resolved` all of them; oldest first, at most [`PAGE_MAX`].
 pub async fn list(conn: &mut Conn, resolved: bool) -> Result<Vec<Finding>> {
-    type Row = (String, String, String, String, String, String, i64, i64, i64, i64);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, kind, subject, tenant_id, severity, detail, first_seen_ms, last_seen_ms, \
-         seen, resolved_ms FROM findings WHERE resolved_ms = 0 OR $1 = 1 \
-         ORDER BY first_seen_ms, kind, subject LIMIT $2",
-    )
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM findings WHERE (resolved_ms = 0 OR $1 = 1) AND ",
+        listed!(),
+        " ORDER BY first_seen_ms, kind, subject LIMIT $2"
+    ))
     .bind(i64::from(resolved))
     .bind(PAGE_MAX)
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|(id, kind, subject, tenant, severity, detail, first, last, seen, resolved)| {
-            Ok(Finding {
-                id: parse(&id)?,
-                kind,
-                subject,
-                tenant_id: if tenant.is_empty() { None } else { Some(parse(&tenant)?) },
-                severity: severity.parse()?,
-                detail,
-                first_seen_at: Timestamp::from_ms(first),
-                last_seen_at: Timestamp::from_ms(last),
-                seen,
-                resolved_at: (resolved != 0).then(|| Timestamp::from_ms(resolved)),
-            })
-        })
-        .collect()
+    rows.into_iter().map(from_row).collect()
+}
+
+fn from_row(row: Row) -> Result<Finding> {
+    let (id, kind, subject, tenant, severity, detail, first, last, seen, resolved) = row;
+    Ok(Finding {
+        id: parse(&id)?,
+        kind,
+        subject,
+        tenant_id: if tenant.is_empty() { None } else { Some(parse(&tenant)?) },
+        severity: severity.parse()?,
+        detail,
+        first_seen_at: Timestamp::from_ms(first),
+        last_seen_at: Timestamp::from_ms(last),
+        seen,
+        resolved_at: (resolved != 0).then(|| Timestamp::from_ms(resolved)),
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 //! | [`usage`] | facts, and the spans that follow from them |
 //! | [`counters`] | readings of counters, and what was counted between them |
 //! | [`findings`] | what somebody should look at, until it is resolved |
+//! | [`leaks`] | what there is, what is metered and what is billed, held beside each other each day |
 //! | [`prices`] | price books, immutable versions with effective dates; models, selectors, tax, timelines are pure |
 //! | [`rating`] | spans and prices to lines and ledger; `plan` and all under it is pure |
 //! | [`calendar`] | months, days, ticks and anniversaries in an account's time zone |
@@ -28,6 +29,7 @@
 //! | [`close`] | closing months, when their grace for late facts is over |
 //! | [`invoice`] | what a closed month comes to: numbered, frozen, as HTML, PDF, FOCUS CSV, JSON |
 //! | [`reports`] | use and cost by resource, component, day and tenant |
+//! | [`explain`] | one rated line, down to the facts and the price that made it, computed again |
 //! | [`simulate`] | what the past would have cost under a draft |
 //! | [`replay`] | playing a file of all of this over a simulated clock |
 //!
@@ -43,10 +45,12 @@ pub mod bill;
 pub mod calendar;
 pub mod close;
 pub mod counters;
+pub mod explain;
 pub mod findings;
 pub mod forecast;
 pub mod invoice;
 pub mod kinds;
+pub mod leaks;
 pub mod ledger;
 pub mod meter;
 pub mod packages;

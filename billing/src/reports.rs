@@ -25,8 +25,10 @@ use crate::{
 };
 
 mod export;
+mod labels;
 
 pub use export::csv;
+use labels::Labels;
 
 /// Of one report.
 pub const ROWS_MAX: usize = 10_000;
@@ -44,6 +46,8 @@ pub enum Group {
     /// Of the tenant's billing zone.
     Day,
     Tenant,
+    /// What one label says of the resources, at each instant of their use.
+    Label,
 }
 
 /// From the beginning of the month, and up to now, where not given.
@@ -66,7 +70,8 @@ pub struct CostReport {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CostRow {
-    /// The resource's or tenant's id, the component, or the day as `YYYY-MM-DD`.
+    /// The resource's or tenant's id, the component, the day as `YYYY-MM-DD`, or the label's value;
+    /// empty: without the label.
     pub key: String,
     /// As it was called last; the key where it has no name.
     pub name: String,
@@ -96,14 +101,16 @@ pub struct CostTotal {
     pub tax: Micros,
 }
 
-/// The report of a tenant; of all of them by tenant.
+/// The report of a tenant; of all of them by tenant. A label is named where it makes the rows.
 pub async fn cost(
     conn: &mut Conn,
     now: Timestamp,
     tenant: Option<TenantId>,
     period: Period,
     group: Group,
+    label: Option<&str>,
 ) -> Result<CostReport> {
+    check_label(group, label)?;
     let tenants = match (tenant, group) {
         (Some(tenant), _) => vec![tenant],
         (None, Group::Tenant) => all_tenants(conn).await?,
@@ -122,9 +129,13 @@ pub async fn cost(
         check(start, to)?;
         from = from.min(start);
         let name = name(conn, tenant).await?;
+        let labels = match label {
+            Some(label) => Labels::load(conn, tenant, start, label).await?,
+            None => Labels::default(),
+        };
         let mut add = |used: Used| {
-            let whose = (tenant, name.as_str(), account.currency.as_str());
-            add(&mut rows, group, whose, zone, used)
+            let whose = Whose { tenant, name: &name, currency: &account.currency, zone };
+            add(&mut rows, group, &whose, &labels, used)
         };
         charges::used(conn, tenant, zone, start, to, &mut add).await?;
     }
@@ -140,6 +151,17 @@ fn check(from: Timestamp, to: Timestamp) -> Result<()> {
         return Err(Error::invalid("from", message).remedy("ask for a shorter period"));
     }
     Ok(())
+}
+
+fn check_label(group: Group, label: Option<&str>) -> Result<()> {
+    match (group, label) {
+        (Group::Label, Some(name)) if labels::is_name(name) => Ok(()),
+        (Group::Label, _) => Err(Error::invalid("label", "by which label? name one")
+            .remedy("give label, such as label=team for what is told as label.team")),
+        (_, None) => Ok(()),
+        (_, Some(_)) => Err(Error::invalid("label", "a label makes no rows of this group")
+            .remedy("give group=label with it")),
+    }
 }
 
 async fn all_tenants(conn: &mut Conn) -> Result<Vec<TenantId>> {
@@ -174,20 +196,33 @@ struct Sum {
     usage: BTreeMap<String, i128>,
 }
 
-/// Adds a line's part, cut by days where they are asked for.
+struct Whose<'a> {
+    tenant: TenantId,
+    name: &'a str,
+    currency: &'a str,
+    zone: Tz,
+}
+
+/// Adds a line's part, cut by days, or where its label changes, where they are asked for.
 fn add(
     rows: &mut BTreeMap<(String, String), Sum>,
     group: Group,
-    (tenant, tenant_name, currency): (TenantId, &str, &str),
-    zone: Tz,
+    whose: &Whose<'_>,
+    labels: &Labels,
     used: Used,
 ) -> Result<()> {
     let mut rest = Some(used);
     while let Some(used) = rest.take() {
         let used = match group {
             Group::Day => {
-                let midnight = calendar::day_end(used.from, zone);
+                let midnight = calendar::day_end(used.from, whose.zone);
                 let (first, later) = used.cut(midnight);
+                rest = later;
+                first
+            }
+            Group::Label => {
+                let (_, until) = labels.at(&used.resource_id, used.from);
+                let (first, later) = used.cut(until);
                 rest = later;
                 first
             }
@@ -197,12 +232,16 @@ fn add(
             Group::Resource => (used.resource_id.clone(), used.resource_name.clone()),
             Group::Component => (used.component.clone(), used.component.clone()),
             Group::Day => {
-                let day = calendar::day(used.from, zone);
+                let day = calendar::day(used.from, whose.zone);
                 (day.clone(), day)
             }
-            Group::Tenant => (tenant.to_string(), tenant_name.to_owned()),
+            Group::Tenant => (whose.tenant.to_string(), whose.name.to_owned()),
+            Group::Label => {
+                let (value, _) = labels.at(&used.resource_id, used.from);
+                (value.to_owned(), value.to_owned())
+            }
         };
-        let sum = rows.entry((currency.to_owned(), key)).or_default();
+        let sum = rows.entry((whose.currency.to_owned(), key)).or_default();
         if sum.named <= used.to {
             (sum.named, sum.name) = (used.to, name);
         }

@@ -22,6 +22,7 @@ use inventory::{
 use crate::{
     Settings,
     accounts::{self, Balance},
+    explain,
     ledger::{self, Recharge},
     meter,
     prices::{self, Price},
@@ -30,6 +31,9 @@ use crate::{
     standing::StandingReconciler,
     usage::{self, Fact, Recorded, Resource, ResourceState},
 };
+
+/// Lines that a check of a world explains.
+const EXPLAINED: usize = 20;
 
 pub struct World {
     _test: TestDb,
@@ -302,10 +306,18 @@ impl World {
             .id
     }
 
-    /// The ledger keeps all of its invariants.
+    /// The ledger keeps all of its invariants, and lines from all over it come to what was posted when
+    /// they are computed again.
     pub async fn assert_sound(&self) {
         let faults = sound::faults(&self.db).await.unwrap();
         assert!(faults.is_empty(), "{faults:?}");
+        let mut snapshot = self.db.begin_snapshot().await.unwrap();
+        let all = explain::Wanted::default();
+        let lines = explain::list(&mut snapshot, self.tenant, &all).await.unwrap().items;
+        for line in lines.iter().step_by(lines.len() / EXPLAINED + 1) {
+            let explained = explain::explain(&mut snapshot, line.id).await.unwrap();
+            assert!(explained.equal || explained.pending, "{explained:#?}");
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 //! | [`gaps`] | times of which facts were lost, laid over the spans, pure |
 //! | [`lost`] | telling of gaps, and answering them |
 //! | [`rulings`] | deciding about facts that were put aside or contradict |
+//! | [`evidence`] | what a resource's facts say of a stretch of time, to be shown |
 //! | [`rebuild`] | all spans made again, to compare or to write |
 //! | `heads` | where a resource's facts stand, and its lock |
 //! | `sources` | a resource's facts with what was decided about them |
@@ -30,6 +31,7 @@
 //! What is more than [`FUTURE_MAX_MS`] ahead is put aside. What contradicts parks its resource, and
 //! that one alone: it is rated up to there, and a finding asks for a ruling.
 
+pub mod evidence;
 pub mod fact;
 pub mod gaps;
 mod heads;

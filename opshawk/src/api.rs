@@ -27,6 +27,7 @@ pub mod console;
 pub mod costs;
 pub mod events;
 pub mod extract;
+pub mod findings;
 pub mod flavors;
 pub mod history;
 pub mod holds;
@@ -35,6 +36,7 @@ pub mod images;
 pub mod instances;
 pub mod invoices;
 pub mod ledger;
+pub mod lines;
 pub mod metrics;
 pub mod money;
 pub mod operations;
@@ -89,6 +91,14 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(invoices::create_credit_note))
         .routes(routes!(invoices::list_months))
         .routes(routes!(invoices::close_month))
+        .routes(routes!(lines::list_lines))
+        .routes(routes!(lines::explain_line))
+        .routes(routes!(findings::list_findings))
+        .routes(routes!(findings::resolve_finding))
+        .routes(routes!(findings::list_usage_gaps))
+        .routes(routes!(findings::answer_usage_gap))
+        .routes(routes!(findings::list_usage_rulings))
+        .routes(routes!(findings::rule_on_fact))
         .routes(routes!(costs::get_costs))
         .routes(routes!(costs::get_costs_csv))
         .routes(routes!(quotas::get_quota, quotas::set_quota))

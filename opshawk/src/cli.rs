@@ -66,22 +66,21 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// All but one work without a server.
+/// Those that work on the database, without a server, do so where it is named.
 async fn billing(
     command: args::BillingCommand,
     connection: args::Connection,
 ) -> Result<(), Failure> {
     use args::BillingCommand;
     match command {
-        close @ BillingCommand::Close(_) => {
-            commands::run(Command::Billing { command: close }, connection).await
-        }
         BillingCommand::Replay(run) => commands::billing::replay(run).await,
         BillingCommand::Rebuild(run) => metering::rebuild(run).await,
-        BillingCommand::Findings(run) => metering::findings(run).await,
-        BillingCommand::Rule(run) => metering::rule(run).await,
-        BillingCommand::Gaps(run) => metering::gaps(run).await,
-        BillingCommand::Answer(run) => metering::answer(run).await,
+        BillingCommand::Explain(run) if run.local.is_given() => metering::explain(run).await,
+        BillingCommand::Findings(run) if run.local.is_given() => metering::findings(run).await,
+        BillingCommand::Rule(run) if run.local.is_given() => metering::rule(run).await,
+        BillingCommand::Gaps(run) if run.local.is_given() => metering::gaps(run).await,
+        BillingCommand::Answer(run) if run.local.is_given() => metering::answer(run).await,
+        other => commands::run(Command::Billing { command: other }, connection).await,
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`dir`] | the data directory |
 //! | [`loops`] | reconcilers, and what wakes them |
 //! | [`collection`] | reading the servers' BMCs into the store |
+//! | `money` | tenants' money as series in the store |
 //! | [`embedded`] | the agent inside, for this machine |
 //! | [`agent`] | `opshawk agent`, the same on its own |
 
@@ -46,6 +47,7 @@ pub mod collection;
 pub mod dir;
 pub mod embedded;
 pub mod loops;
+mod money;
 
 use dir::DataDir;
 

@@ -208,6 +208,13 @@ impl Timeline {
         Some(span.from)
     }
 
+    /// Whether there is any price at all at that instant.
+    pub fn prices_anything(&self, at: Timestamp) -> bool {
+        let after = self.0.partition_point(|span| span.from <= at);
+        let layers = self.0[..after].last().map(|span| span.layers.as_slice());
+        layers.unwrap_or_default().iter().any(|version| !version.document.rates.is_empty())
+    }
+
     /// The next change of prices after `at`.
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
         self.0.get(self.0.partition_point(|span| span.from <= at)).map(|span| span.from)

@@ -190,6 +190,14 @@ impl Groups {
         self.all[group as usize].stage = stage;
     }
 
+    /// The length of the whole walk that the group stands in.
+    pub fn walked(&self, group: u32) -> Result<i64, Overflow> {
+        match self.walks.get(self.get(group).walk as usize) {
+            Some(walk) => sum(walk.iter().map(|g| self.get(*g).measure)),
+            None => Ok(self.get(group).measure),
+        }
+    }
+
     /// What the group's exact total comes to beyond what is posted of it: use that was told late
     /// moves the later groups of its walk without a slice of their own, and a month's end makes due
     /// what was not known before.

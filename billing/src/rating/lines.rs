@@ -122,6 +122,8 @@ pub enum Which<'a> {
     Closing(&'a str, i64),
     /// One, by its charge and its place in it.
     One(i64, i64),
+    /// What rates something between two instants; of one resource or component, where it is named.
+    Rating { resource: &'a str, component: &'a str, from: Timestamp, to: Timestamp },
 }
 
 macro_rules! select {
@@ -135,7 +137,7 @@ macro_rules! select {
              WHERE c.tenant_id = $1 AND ",
             $where,
             " ORDER BY k.kind, k.resource_id, k.component, k.flavor, c.from_ms, c.to_ms, \
-             c.charge_no, c.position LIMIT $4"
+             c.charge_no, c.position LIMIT $2"
         )
     };
 }
@@ -149,24 +151,37 @@ pub async fn lines(
 ) -> Result<Vec<Line>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let query = match which {
-        Which::Charged(after, until) => sqlx::query(select!("c.at_ms > $2 AND c.at_ms <= $3"))
+        Which::Charged(after, until) => sqlx::query(select!("c.at_ms > $3 AND c.at_ms <= $4"))
             .bind(tenant.to_string())
+            .bind(limit)
             .bind(after.ms())
             .bind(until.ms()),
         Which::Closing(month, settled) => {
-            sqlx::query(select!("(k.month = $2 OR (k.month < $2 AND c.charge_no > $3))"))
+            sqlx::query(select!("(k.month = $3 OR (k.month < $3 AND c.charge_no > $4))"))
                 .bind(tenant.to_string())
+                .bind(limit)
                 .bind(month.to_owned())
                 .bind(settled)
         }
         Which::One(charge, position) => {
-            sqlx::query(select!("c.charge_no = $2 AND c.position = $3"))
+            sqlx::query(select!("c.charge_no = $3 AND c.position = $4"))
                 .bind(tenant.to_string())
+                .bind(limit)
                 .bind(charge)
                 .bind(position)
         }
+        Which::Rating { resource, component, from, to } => sqlx::query(select!(
+            "c.from_ms < $4 AND c.to_ms > $3 AND ($5 = '' OR k.resource_id = $5) \
+             AND ($6 = '' OR k.component = $6)"
+        ))
+        .bind(tenant.to_string())
+        .bind(limit)
+        .bind(from.ms())
+        .bind(to.ms())
+        .bind(resource.to_owned())
+        .bind(component.to_owned()),
     };
-    query.bind(limit).fetch_all(conn).await?.iter().map(line).collect()
+    query.fetch_all(conn).await?.iter().map(line).collect()
 }
 
 fn line(row: &AnyRow) -> Result<Line> {

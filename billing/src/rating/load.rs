@@ -125,20 +125,26 @@ async fn spans(
     for (resource, span) in usage::spans::of_tenant(conn, tenant, from).await? {
         let id = ResourceId { kind: resource.kind, id: resource.id };
         let Some(resource) = book.find_resource(&id) else { continue };
-        let attributes = Attributes::parse(&span.attributes)?;
-        let other = span.other()?;
-        all.entry(resource).or_default().push(Span {
-            resource,
-            used: used(&id.kind, &span.state, &attributes),
-            alternative: other.map(|(state, attributes)| used(&id.kind, &state, &attributes)),
-            name: span.name.into(),
-            from: span.from_ms,
-            to: span.to_ms,
-            opened: span.opened,
-            quality: span.quality.into(),
-        });
+        let span = cut_span(resource, &id.kind, &span)?;
+        all.entry(resource).or_default().push(span);
     }
     Ok(all)
+}
+
+/// A span of use as it is cut, of a resource by its number in the book.
+pub(crate) fn cut_span(resource: u32, kind: &str, span: &usage::Span) -> Result<Span> {
+    let attributes = Attributes::parse(&span.attributes)?;
+    let other = span.other()?;
+    Ok(Span {
+        resource,
+        used: used(kind, &span.state, &attributes),
+        alternative: other.map(|(state, attributes)| used(kind, &state, &attributes)),
+        name: span.name.as_str().into(),
+        from: span.from_ms,
+        to: span.to_ms,
+        opened: span.opened,
+        quality: span.quality.into(),
+    })
 }
 
 /// What a resource in this state uses, and how prices see it.

@@ -15,7 +15,7 @@ fn shanghai(text: &str) -> Timestamp {
 async fn read(world: &World, from: &str, to: &str, group: Group) -> CostReport {
     let period = Period { from: Some(shanghai(from)), to: Some(shanghai(to)) };
     let (now, tenant) = (shanghai("2026-10-20T00:00"), Some(world.tenant));
-    world.read(async |conn| cost(conn, now, tenant, period, group).await).await
+    world.read(async |conn| cost(conn, now, tenant, period, group, None).await).await
 }
 
 fn total(report: &CostReport) -> Micros {
@@ -76,11 +76,53 @@ async fn a_period_that_is_none_is_refused() {
         ] {
             let now = shanghai("2026-10-20T00:00");
             let period = Period { from, to };
-            let error = cost(&mut conn, now, Some(world.tenant), period, Group::Day).await;
+            let error = cost(&mut conn, now, Some(world.tenant), period, Group::Day, None).await;
             assert_eq!(error.unwrap_err().field.as_deref(), Some(field));
         }
-        let error =
-            cost(&mut conn, shanghai("2026-10-20T00:00"), None, Period::default(), Group::Day);
+        let error = cost(
+            &mut conn,
+            shanghai("2026-10-20T00:00"),
+            None,
+            Period::default(),
+            Group::Day,
+            None,
+        );
         assert_eq!(error.await.unwrap_err().field.as_deref(), Some("tenant_id"));
+    }
+}
+
+/// A label that changes within a line cuts it; what has none stands apart; all add up.
+#[tokio::test]
+async fn costs_by_label_follow_the_label_through_time() {
+    for world in World::each_from(shanghai("2026-10-15T00:00")).await {
+        world.price_small("0.36").await;
+        let (web, db) = (world.guest("web"), world.guest("db"));
+        let told = async |team: &str, at: &str| {
+            let mut fact = world.event(&web, Running, shanghai(at));
+            fact.attributes = fact.attributes.with("label.team", team);
+            world.record(shanghai(at), &fact).await.unwrap();
+        };
+        told("blue", "2026-10-15T10:00").await;
+        world.seen(&db, Running, shanghai("2026-10-15T10:00")).await;
+        told("red", "2026-10-15T10:20").await;
+        world.rate(shanghai("2026-10-15T12:02")).await;
+        let by = async |from: &str, to: &str, label: Option<&str>| {
+            let period = Period { from: Some(shanghai(from)), to: Some(shanghai(to)) };
+            let (now, tenant) = (shanghai("2026-10-20T00:00"), Some(world.tenant));
+            let mut conn = world.db.read().await.unwrap();
+            cost(&mut conn, now, tenant, period, Group::Label, label).await
+        };
+        let (from, to) = ("2026-10-15T00:00", "2026-10-15T12:00");
+        let report = by(from, to, Some("team")).await.unwrap();
+        let rows: Vec<_> = report.rows.iter().map(|row| (row.key.as_str(), row.net)).collect();
+        let expected = [("", "0.72"), ("red", "0.60"), ("blue", "0.12")];
+        assert_eq!(rows, expected.map(|(key, net)| (key, micros(net))));
+        assert_eq!(report.rows[2].usage[0].unit_hours, micros("0.333333"));
+        assert_eq!(total(&report), total(&read(&world, from, to, Group::Tenant).await));
+        for label in [None, Some("")] {
+            assert_eq!(by(from, to, label).await.unwrap_err().field.as_deref(), Some("label"));
+        }
+        let all = by(from, to, Some("nobody")).await.unwrap();
+        assert_eq!((all.rows.len(), all.rows[0].net), (1, micros("1.44")));
     }
 }

@@ -197,7 +197,7 @@ async fn a_move_told_late_takes_back_what_it_was_charged() {
         let period = reports::Period { from: Some(at("10:30")), to: Some(at("12:00")) };
         let group = reports::Group::Resource;
         let cost =
-            w.read(async |tx| reports::cost(tx, to, Some(tenant), period, group).await).await;
+            w.read(async |tx| reports::cost(tx, to, Some(tenant), period, group, None).await).await;
         // Half of the first 4, and the 6 after them.
         assert_eq!((cost.rows.len(), cost.rows[0].net), (1, micros("8")));
         let used = &cost.rows[0].usage[0];

@@ -49,6 +49,7 @@ pub struct Answer {
 
 /// A gap, for those who may know what was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = UsageGap)]
 pub struct Listed {
     pub id: UsageGapId,
     pub kind: String,
@@ -238,32 +239,49 @@ pub(super) async fn of_resource(conn: &mut Conn, resource: &Resource) -> Result<
         .collect()
 }
 
+type Row = (String, String, String, i64, i64, String, String, String, i64);
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT g.id, g.kind, g.resource_id, g.from_ms, g.to_ms, g.after_state, \
+             g.after_attributes, g.policy, CASE WHEN a.gap_id IS NULL THEN 0 ELSE 1 END \
+             FROM usage_gaps g LEFT JOIN usage_gap_answers a ON a.gap_id = g.id ",
+            $rest
+        )
+    };
+}
+
 /// Those that nobody answered, or all; oldest first, at most [`PAGE_MAX`].
 pub async fn list(conn: &mut Conn, answered: bool) -> Result<Vec<Listed>> {
-    type Row = (String, String, String, i64, i64, String, String, String, i64);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT g.id, g.kind, g.resource_id, g.from_ms, g.to_ms, g.after_state, \
-         g.after_attributes, g.policy, CASE WHEN a.gap_id IS NULL THEN 0 ELSE 1 END \
-         FROM usage_gaps g LEFT JOIN usage_gap_answers a ON a.gap_id = g.id \
-         WHERE a.gap_id IS NULL OR $1 = 1 ORDER BY g.recorded_ms, g.id LIMIT $2",
-    )
+    let rows: Vec<Row> = sqlx::query_as(select!(
+        "WHERE a.gap_id IS NULL OR $1 = 1 ORDER BY g.recorded_ms, g.id LIMIT $2"
+    ))
     .bind(i64::from(answered))
     .bind(PAGE_MAX)
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|(id, kind, resource_id, from, to, state, attributes, policy, answered)| {
-            Ok(Listed {
-                id: parse(&id)?,
-                kind,
-                resource_id,
-                from: Timestamp::from_ms(from),
-                to: Timestamp::from_ms(to),
-                state,
-                attributes: Attributes::parse(&attributes)?,
-                policy: policy.parse()?,
-                answered: answered == 1,
-            })
-        })
-        .collect()
+    rows.into_iter().map(listed).collect()
+}
+
+pub async fn get(conn: &mut Conn, gap: UsageGapId) -> Result<Listed> {
+    let row: Option<Row> = sqlx::query_as(select!("WHERE g.id = $1"))
+        .bind(gap.to_string())
+        .fetch_optional(conn)
+        .await?;
+    listed(found(row, format_args!("gap {gap}"))?)
+}
+
+fn listed(row: Row) -> Result<Listed> {
+    let (id, kind, resource_id, from, to, state, attributes, policy, answered) = row;
+    Ok(Listed {
+        id: parse(&id)?,
+        kind,
+        resource_id,
+        from: Timestamp::from_ms(from),
+        to: Timestamp::from_ms(to),
+        state,
+        attributes: Attributes::parse(&attributes)?,
+        policy: policy.parse()?,
+        answered: answered == 1,
+    })
 }

@@ -6,6 +6,8 @@ use base::{
     id::UsageEventId,
     time::Timestamp,
 };
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{FUTURE_MAX_MS, Resource, lost, project, report, settle, sources};
 use crate::sql::parse;
@@ -27,6 +29,79 @@ pub async fn find(conn: &mut Conn, source: &str, source_id: &str) -> Result<Usag
             .fetch_optional(conn)
             .await?;
     parse(&found(id, format_args!("fact {source_id} of {source}"))?)
+}
+
+/// In one listing.
+pub const PAGE_MAX: i64 = 1_000;
+
+/// What somebody decided about a fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = UsageRuling)]
+pub struct Ruled {
+    pub fact_id: UsageEventId,
+    pub source: String,
+    pub source_id: String,
+    pub kind: String,
+    pub resource_id: String,
+    pub state: String,
+    /// As the fact tells it.
+    pub told_at: Timestamp,
+    /// `take` or `drop`.
+    pub ruling: String,
+    /// Of what was taken: as of when it counts.
+    pub counts_at: Option<Timestamp>,
+    pub actor: String,
+    pub reason: String,
+    pub ruled_at: Timestamp,
+}
+
+type Row = (String, String, String, String, String, String, i64, String, i64, String, String, i64);
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT f.id, f.source, f.source_id, f.kind, f.resource_id, f.state, f.at_ms, \
+             r.ruling, r.at_as_ms, r.actor, r.reason, r.at_ms \
+             FROM usage_rulings r JOIN usage_facts f ON f.id = r.fact_id ",
+            $rest
+        )
+    };
+}
+
+/// The newest first, at most [`PAGE_MAX`].
+pub async fn list(conn: &mut Conn) -> Result<Vec<Ruled>> {
+    let rows: Vec<Row> = sqlx::query_as(select!("ORDER BY r.at_ms DESC, f.id LIMIT $1"))
+        .bind(PAGE_MAX)
+        .fetch_all(conn)
+        .await?;
+    rows.into_iter().map(ruled).collect()
+}
+
+/// What was decided about that fact.
+pub async fn get(conn: &mut Conn, fact: UsageEventId) -> Result<Ruled> {
+    let row: Option<Row> = sqlx::query_as(select!("WHERE r.fact_id = $1"))
+        .bind(fact.to_string())
+        .fetch_optional(conn)
+        .await?;
+    ruled(found(row, format_args!("a ruling on fact {fact}"))?)
+}
+
+fn ruled(row: Row) -> Result<Ruled> {
+    let (fact, source, source_id, kind, resource_id, state, told, ruling, ..) = row;
+    let (.., counts, actor, reason, ruled) = row;
+    Ok(Ruled {
+        fact_id: parse(&fact)?,
+        source,
+        source_id,
+        kind,
+        resource_id,
+        state,
+        told_at: Timestamp::from_ms(told),
+        counts_at: (ruling == "take").then(|| Timestamp::from_ms(counts)),
+        ruling,
+        actor,
+        reason,
+        ruled_at: Timestamp::from_ms(ruled),
+    })
 }
 
 /// Decides, for good. The resource is rated by it, from the fact's instant on.

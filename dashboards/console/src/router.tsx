@@ -48,6 +48,7 @@ const tenantBillPage = lazy(() => import("./pages/billing/BillingPage"), "Tenant
 const pricesPage = lazy(() => import("./pages/prices/PricesPage"), "PricesPage");
 const priceBookPage = lazy(() => import("./pages/prices/BookPage"), "BookPage");
 const priceDraftPage = lazy(() => import("./pages/prices/DraftPage"), "DraftPage");
+const findingsPage = lazy(() => import("./pages/findings/FindingsPage"), "FindingsPage");
 const auditPage = lazy(() => import("./pages/AuditPage"), "AuditPage");
 const systemPage = lazy(() => import("./pages/SystemPage"), "SystemPage");
 
@@ -125,6 +126,7 @@ const priceDraft = createRoute({
   path: "/prices/drafts/$id",
   component: priceDraftPage,
 });
+const findings = createRoute({ ...operatorPage, path: "/findings", component: findingsPage });
 const audit = createRoute({ ...operatorPage, path: "/audit", component: auditPage });
 const system = createRoute({ ...operatorPage, path: "/system", component: systemPage });
 
@@ -150,6 +152,7 @@ const routes = root.addChildren([
     prices,
     priceBook,
     priceDraft,
+    findings,
     audit,
     system,
   ]),

@@ -1,4 +1,4 @@
-//! What was used and what it cost, by resource, component, day or tenant.
+//! What was used and what it cost, by resource, component, day, tenant or label.
 
 use axum::{
     extract::State,
@@ -34,6 +34,8 @@ pub struct CostQuery {
     #[param(value_type = Option<Group>)]
     #[serde(default)]
     pub group: Group,
+    /// Whose values make the rows, with `group=label`: `team` is told as `label.team`.
+    pub label: Option<String>,
 }
 
 /// What was used between two instants and is charged, in groups. It can be read again at any time,
@@ -68,5 +70,13 @@ async fn report(app: &App, caller: &Caller, query: &CostQuery) -> Result<CostRep
     let tenant = super::tenant_filter(caller, query.tenant_id)?;
     let period = Period { from: query.from, to: query.to };
     let mut conn = app.read().await?;
-    Ok(reports::cost(&mut conn, app.clock.now(), tenant, period, query.group).await?)
+    Ok(reports::cost(
+        &mut conn,
+        app.clock.now(),
+        tenant,
+        period,
+        query.group,
+        query.label.as_deref(),
+    )
+    .await?)
 }

@@ -6,6 +6,7 @@ mod consoles;
 mod damage;
 mod deletion;
 mod description;
+mod findings;
 mod history;
 mod hostile;
 mod invoices;

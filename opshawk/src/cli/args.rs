@@ -20,7 +20,10 @@ mod standing;
 pub use billing::{BillingCommand, ReplayArgs};
 pub use invoice::{CloseArgs, CostGroup, InvoiceCommand, InvoiceFormat};
 pub use ledger::{LedgerCommand, VoucherCommand};
-pub use metering::{AnswerArgs, FindingsArgs, GapsArgs, RebuildArgs, RuleArgs, Ruling};
+pub use metering::{
+    AnswerArgs, ExplainArgs, FindingsArgs, GapsArgs, LinesArgs, RebuildArgs, ResolveArgs, RuleArgs,
+    Ruling,
+};
 pub use nouns::*;
 pub use package::PackageCommand;
 pub use price::{DraftCommand, OverrideCommand, PriceCommand};

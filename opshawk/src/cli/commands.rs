@@ -11,6 +11,7 @@ pub mod bill;
 pub mod billing;
 pub mod bmc;
 mod console;
+mod findings;
 mod flavor;
 mod host;
 mod image;
@@ -81,6 +82,7 @@ pub async fn run(command: Command, mut connection: Connection) -> Result<(), Fai
         Command::Billing { command: BillingCommand::Close(close) } => {
             invoice::close(&cx, close).await
         }
+        Command::Billing { command } => findings::run(&cx, command).await,
         Command::Query(args) => query::run(&cx, args).await,
         Command::Metrics { command } => metrics::run(&cx, command).await,
         Command::Alert { command } => plain_list(&cx, command, "/v1/alerts", ALERT).await,
@@ -102,7 +104,6 @@ pub async fn run(command: Command, mut connection: Connection) -> Result<(), Fai
         | Command::Doctor(_)
         | Command::Restore(_)
         | Command::Openapi
-        | Command::Billing { .. }
         | Command::Bmc { .. } => unreachable!("handled without a server"),
     }
 }

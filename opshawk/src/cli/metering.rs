@@ -1,11 +1,12 @@
-//! Proving usage, and deciding about facts that can't count by themselves; on the server's machine,
-//! while it runs or not.
+//! Proving usage and lines, and deciding about facts that can't count by themselves; on the server's
+//! machine, while it runs or not.
 
 use base::{
     db::Db,
     time::{Clock, SystemClock},
 };
 use billing::{
+    explain::{self, Explanation, LineId},
     findings,
     kinds::Attributes,
     usage::{
@@ -19,7 +20,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    args::{AnswerArgs, FindingsArgs, GapsArgs, RebuildArgs, RuleArgs, Ruling},
+    args::{AnswerArgs, ExplainArgs, FindingsArgs, GapsArgs, RebuildArgs, RuleArgs, Ruling},
     exit::Failure,
     local, output,
 };
@@ -43,6 +44,30 @@ pub async fn rebuild(args: RebuildArgs) -> Result<(), Failure> {
         (Mode::Write, n) => output::print(&format!("{of}: written anew for {n} resources\n")),
         (Mode::Check, n) => Err(Failure::failed(format!("{of}: {n} resources differ"))),
     }
+}
+
+/// As JSON.
+pub async fn explain(args: ExplainArgs) -> Result<(), Failure> {
+    let db = local::open(&args.local).await?;
+    let explained = explained(&db, args.line).await;
+    db.close().await;
+    let explained = explained?;
+    let shown = serde_json::to_value(&explained)
+        .map_err(|e| Failure::failed(format!("it can't be shown: {e}")))?;
+    output::print(&format!("{shown:#}\n"))?;
+    match explained.equal {
+        true => Ok(()),
+        false => {
+            Err(Failure::failed(format!("line {} does not come to what was posted", args.line)))
+        }
+    }
+}
+
+async fn explained(db: &Db, line: LineId) -> base::Result<Explanation> {
+    let mut snapshot = db.begin_snapshot().await?;
+    let explained = explain::explain(&mut snapshot, line).await?;
+    snapshot.rollback().await?;
+    Ok(explained)
 }
 
 /// As JSON, one a line.
@@ -84,8 +109,7 @@ pub async fn rule(args: RuleArgs) -> Result<(), Failure> {
     let (now, reason) = (SystemClock.now(), &args.reason);
     let mut tx = db.begin_write().await?;
     rulings::rule(&mut tx, now, args.fact, verdict, ACTOR, reason).await?;
-    let ruling = if args.ruling == Ruling::Take { "take" } else { "drop" };
-    let detail = json!({"ruling": ruling, "at": args.at, "reason": reason});
+    let detail = json!({"ruling": args.ruling.as_str(), "at": args.at, "reason": reason});
     record(&mut tx, "usage.rule", "usage_fact", args.fact.to_string(), detail).await?;
     tx.commit().await.map_err(base::Error::from)?;
     done(db).await
@@ -97,11 +121,7 @@ pub async fn answer(args: AnswerArgs) -> Result<(), Failure> {
     let mut tx = db.begin_write().await?;
     let attributes = match &args.attributes {
         Some(text) => Attributes::parse(text)?,
-        None => {
-            let all = lost::list(&mut tx, true).await?;
-            let gap = all.into_iter().find(|gap| gap.id == args.gap);
-            gap.map(|gap| gap.attributes).unwrap_or_default()
-        }
+        None => lost::get(&mut tx, args.gap).await?.attributes,
     };
     let answer = Answer { state: args.state.clone(), attributes, changed_at: args.changed };
     lost::answer(&mut tx, now, args.gap, &answer, ACTOR, &args.reason).await?;

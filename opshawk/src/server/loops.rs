@@ -11,7 +11,8 @@ use base::{
     time::SharedClock,
 };
 use billing::{
-    close::MonthReconciler, ledger::LedgerReconciler, packages::PackageReconciler,
+    close::MonthReconciler, leaks::LeakReconciler, ledger::LedgerReconciler,
+    packages::PackageReconciler,
     rating::RatingReconciler, standing::StandingReconciler,
 };
 use inventory::quotas::drift::QuotaDrift;
@@ -22,7 +23,7 @@ use provisioner::{
 use timeseries::Store;
 use tokio::{sync::broadcast::error::RecvError, task::JoinHandle};
 
-use super::collection::Collection;
+use super::{collection::Collection, money::MoneySamples};
 
 /// How long runs under way may take when the server ends. They can be cut off: each step is
 /// idempotent, and what a run writes is one transaction.
@@ -78,6 +79,9 @@ impl Loops {
         driver.spawn(Arc::new(PackageReconciler::new(db(), clock(), bus())));
         driver.spawn(Arc::new(HostLiveness { db: db(), clock: clock(), bus: bus() }));
         driver.spawn(Arc::new(QuotaDrift { db: db(), clock: clock(), bus: bus() }));
+        driver.spawn(Arc::new(LeakReconciler { db: db(), clock: clock(), bus: bus() }));
+        let money = MoneySamples::new(db(), clock(), needs.store.clone(), driver);
+        let money = driver.spawn(Arc::new(money));
         let clients = Arc::new(BmcClients::default());
         let power = driver.spawn(Arc::new(ServerPower {
             db: db(),
@@ -96,6 +100,7 @@ impl Loops {
                         rating.wake();
                         standing.wake();
                         ledger.wake();
+                        money.wake();
                     }
                     // A new tenant has an account.
                     Ok(Topic::Tenant) => standing.wake(),

@@ -147,6 +147,27 @@ export const useWithdrawQuota = () =>
     [keys.quotaRequests],
   );
 
+export const useResolveFinding = (id: string) =>
+  useAction(
+    (body: Schemas["CloseFinding"]) =>
+      unwrap(client.POST("/v1/findings/{id}/resolve", { body, params: path(id) })),
+    [keys.findings],
+  );
+
+export const useRuleOnFact = () =>
+  useAction(
+    ({ id, ...body }: Schemas["RuleOnFact"] & { id: string }) =>
+      unwrap(client.POST("/v1/usage-facts/{id}/rule", { body, params: path(id) })),
+    [keys.findings, ["lines"]],
+  );
+
+export const useAnswerGap = (id: string) =>
+  useAction(
+    (body: Schemas["AnswerGap"]) =>
+      unwrap(client.POST("/v1/usage-gaps/{id}/answer", { body, params: path(id) })),
+    [keys.findings, ["lines"]],
+  );
+
 export const useCreatePriceBook = () =>
   useAction(
     (body: Schemas["CreatePriceBook"]) =>

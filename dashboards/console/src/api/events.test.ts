@@ -58,6 +58,8 @@ test("a change reads again what it concerns, once for a burst", () => {
     ["balance"],
     ["bill"],
     ["costs"],
+    ["lines"],
+    ["findings"],
     ["invoices"],
     ["tenants"],
     ["price-books"],

@@ -90,6 +90,36 @@ export const costsQuery = (tenantId: string, from: string, to: string, group: Co
         client.GET("/v1/costs", { params: { query: { tenant_id: tenantId, from, to, group } } }),
       ),
   });
+/** The rated lines of a resource between two instants. */
+export const linesQuery = (
+  tenantId: string,
+  of: { resource_id: string; from: string; to: string },
+) =>
+  queryOptions({
+    queryKey: keys.lines(tenantId, of),
+    queryFn: () =>
+      unwrap(client.GET("/v1/lines", { params: { query: { tenant_id: tenantId, ...of } } })),
+  });
+export const explanationQuery = (line: string) =>
+  queryOptions({
+    queryKey: keys.explanation(line),
+    queryFn: () => unwrap(client.GET("/v1/lines/{line}", { params: { path: { line } } })),
+  });
+export const findingsQuery = queryOptions({
+  queryKey: keys.findings,
+  queryFn: () => unwrap(client.GET("/v1/findings")),
+  select: (answer) => answer.items,
+});
+export const gapsQuery = queryOptions({
+  queryKey: keys.gaps,
+  queryFn: () => unwrap(client.GET("/v1/usage-gaps")),
+  select: (answer) => answer.items,
+});
+export const rulingsQuery = queryOptions({
+  queryKey: keys.rulings,
+  queryFn: () => unwrap(client.GET("/v1/usage-rulings")),
+  select: (answer) => answer.items,
+});
 export const invoicesQuery = (tenantId: string) =>
   paged(keys.invoices(tenantId), (cursor) =>
     unwrap(

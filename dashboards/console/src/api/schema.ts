@@ -488,6 +488,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What somebody should look at: facts put aside, parked resources, gaps, drops, leaks. */
+        get: operations["list_findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/findings/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resolves a finding by hand. Where its cause is still there, it is found again. */
+        post: operations["resolve_finding"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/flavors": {
         parameters: {
             query?: never;
@@ -882,6 +916,40 @@ export interface paths {
         put?: never;
         /** Checks every invariant of all tenants, each as of one moment; nothing is written. */
         post: operations["verify_ledger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The lines that a tenant's charges are made of, by resource, component and time. */
+        get: operations["list_lines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/lines/{line}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One line with its facts, readings and price, computed again from them. */
+        get: operations["explain_line"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1920,6 +1988,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/usage-facts/{id}/rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Decides about a fact that was put aside or contradicts, for good: the resource is rated by it. */
+        post: operations["rule_on_fact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage-gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Times of which facts were lost. */
+        get: operations["list_usage_gaps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage-gaps/{id}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says what was in a gap, for good: its time is rated as was said. */
+        post: operations["answer_usage_gap"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage-rulings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was decided about facts. */
+        get: operations["list_usage_rulings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users": {
         parameters: {
             query?: never;
@@ -2073,6 +2209,16 @@ export interface components {
         AlertId: string;
         /** @enum {string} */
         AlertState: "pending" | "firing" | "resolved";
+        AnswerGap: {
+            /** @description Its attributes then; as it was seen at the gap's end where not given. */
+            attributes?: Record<string, never> | null;
+            /** @description The instant of the gap at which it changed; until then it was as before. */
+            changed_at: components["schemas"]["Timestamp"];
+            /** @description Why, for those who ask later. */
+            reason: string;
+            /** @description What it was from there on, such as `running`. */
+            state: string;
+        };
         ApproveQuotaRequest: {
             answer?: string | null;
             /** @description Other limits than those asked for; what is not named is granted as asked. */
@@ -2152,6 +2298,27 @@ export interface components {
             /** @description "instance web-1, flavor small", "disk of web-1, 1 GiB". */
             what: string;
         };
+        BillingFinding: {
+            /** @description As it was seen last. */
+            detail: string;
+            first_seen_at: components["schemas"]["Timestamp"];
+            id: components["schemas"]["FindingId"];
+            kind: string;
+            last_seen_at: components["schemas"]["Timestamp"];
+            resolved_at?: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: int64
+             * @description How often.
+             */
+            seen: number;
+            severity: components["schemas"]["FindingSeverity"];
+            subject: string;
+            tenant_id?: components["schemas"]["TenantId"] | null;
+        };
+        BillingFindings: {
+            /** @description Oldest first; at most 1000. */
+            items: components["schemas"]["BillingFinding"][];
+        };
         BillingSettings: {
             /** @description Each change, the newest first. */
             history: components["schemas"]["SettingsChange"][];
@@ -2166,6 +2333,10 @@ export interface components {
              *     `notice`, `image` or `quota`.
              */
             topic: string;
+        };
+        CloseFinding: {
+            /** @description Why; the audit trail keeps it. */
+            reason: string;
         };
         ClosedMonth: {
             closed_at: components["schemas"]["Timestamp"];
@@ -2222,7 +2393,10 @@ export interface components {
         CostRow: {
             /** @description ISO 4217. */
             currency: string;
-            /** @description The resource's or tenant's id, the component, or the day as `YYYY-MM-DD`. */
+            /**
+             * @description The resource's or tenant's id, the component, the day as `YYYY-MM-DD`, or the label's value;
+             *     empty: without the label.
+             */
             key: string;
             /** @description As it was called last; the key where it has no name. */
             name: string;
@@ -2234,6 +2408,27 @@ export interface components {
             currency: string;
             net: components["schemas"]["Micros"];
             tax: components["schemas"]["Micros"];
+        };
+        CountedBetween: {
+            /** Format: int64 */
+            coverage_ppm: number;
+            from: components["schemas"]["Timestamp"];
+            port: string;
+            /** @description `observed`, `estimated`, `corrected`. */
+            quality: string;
+            /** Format: int64 */
+            quantity: number;
+            to: components["schemas"]["Timestamp"];
+        };
+        CounterReading: {
+            at: components["schemas"]["Timestamp"];
+            /** @description The counter's life; empty where its lives have no names. */
+            epoch: string;
+            /** @description Empty where there is but one. */
+            port: string;
+            recorded_at: components["schemas"]["Timestamp"];
+            /** Format: int64 */
+            value: number;
         };
         CreateBonus: {
             /** @description In the account's currency; above zero. */
@@ -2512,6 +2707,50 @@ export interface components {
             amount: components["schemas"]["Micros"];
             direction: components["schemas"]["Direction"];
         };
+        /** @description A fact as it was told, with what became of it. */
+        EvidenceFact: {
+            /** @description When it happened, by the source's clock. */
+            at: components["schemas"]["Timestamp"];
+            attributes: Record<string, never>;
+            counted_from?: components["schemas"]["Timestamp"] | null;
+            id: components["schemas"]["UsageEventId"];
+            recorded_at: components["schemas"]["Timestamp"];
+            ruled_by?: string | null;
+            ruled_why?: string | null;
+            /** @description `take` or `drop`, and who said so why; none: nobody had to. */
+            ruling?: string | null;
+            /** Format: int64 */
+            sequence: number;
+            /** @description Who told it, and its own id of it. */
+            source: string;
+            source_id: string;
+            state: string;
+        };
+        /** @description A time of which facts were lost. */
+        EvidenceGap: {
+            answered: boolean;
+            from: components["schemas"]["Timestamp"];
+            id: components["schemas"]["UsageGapId"];
+            /** @description `cheaper`, `as_before`, `free`. */
+            policy: string;
+            to: components["schemas"]["Timestamp"];
+        };
+        /** @description What it was for a while, by its facts. */
+        EvidenceSpan: {
+            /** @description In a gap: what else it may have been; the cheaper is charged. */
+            alternative?: string | null;
+            attributes: Record<string, never>;
+            from: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description The sequence of the fact that opened it.
+             */
+            opened: number;
+            /** @description `observed`, `estimated`, `corrected`. */
+            quality: string;
+            state: string;
+            to?: components["schemas"]["Timestamp"] | null;
+        };
         Exemption: {
             /** @description Who made it. */
             actor: string;
@@ -2527,6 +2766,69 @@ export interface components {
         Exemptions: {
             items: components["schemas"]["Exemption"][];
         };
+        /** @description The line's posting. */
+        ExplainedCharge: {
+            at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Its number in the tenant's journal.
+             */
+            number: number;
+            /** @description The journal's transaction. */
+            transaction_id: string;
+        };
+        ExplainedPrice: {
+            book: string;
+            book_id: components["schemas"]["PriceBookId"];
+            effective_at: components["schemas"]["Timestamp"];
+            /** @description The price in words. */
+            formula: string;
+            /** @description `regular`, `correction`, `override`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description From 1, in its book.
+             */
+            number: number;
+            published_at: components["schemas"]["Timestamp"];
+            rate: components["schemas"]["PriceRate"];
+            /** @description Of a correction or an override; else empty. */
+            reason: string;
+            tax: components["schemas"]["PriceTax"];
+            version_id: components["schemas"]["PriceVersionId"];
+        };
+        /** @description One thing that was computed again. */
+        ExplainedStep: {
+            equal: boolean;
+            posted: string;
+            recomputed: string;
+            /** @description What is computed from what, in words and figures. */
+            says: string;
+            /** @description `usage`, `measure`, `so_far`, `amount`, `charge`. */
+            step: string;
+        };
+        /** @description A line with all that made it. */
+        Explanation: {
+            charge: components["schemas"]["ExplainedCharge"];
+            counted: components["schemas"]["CountedBetween"][];
+            currency: string;
+            /** @description Every step comes to what was posted. */
+            equal: boolean;
+            line: components["schemas"]["RatedLine"];
+            /** @description Facts or prices of the resource changed since: the next posting adjusts what differs. */
+            pending: boolean;
+            price: components["schemas"]["ExplainedPrice"];
+            /** @description Of a counted component: what was read, and what was counted between. */
+            readings: components["schemas"]["CounterReading"][];
+            /**
+             * @description Those that rate the same thing in the line's time, itself among them: with an adjustment there
+             *     are more than one.
+             */
+            same_time: components["schemas"]["RatedLine"][];
+            steps: components["schemas"]["ExplainedStep"][];
+            /** @description What the resource's facts say of the line's time; empty for what is of no one resource. */
+            usage: components["schemas"]["UsageEvidence"];
+        };
         /** @description Something that is not as it must be. */
         Finding: {
             detail: string;
@@ -2536,6 +2838,10 @@ export interface components {
             subject: string;
             tenant_id: string;
         };
+        /** Format: uuid */
+        FindingId: string;
+        /** @enum {string} */
+        FindingSeverity: "warning" | "error";
         Flavor: {
             created_at: components["schemas"]["Timestamp"];
             /** Format: int64 */
@@ -2558,7 +2864,7 @@ export interface components {
          * @description What makes a row.
          * @enum {string}
          */
-        Group: "resource" | "component" | "day" | "tenant";
+        Group: "resource" | "component" | "day" | "tenant" | "label";
         /**
          * @description What the tenant's standing does to it.
          * @enum {string}
@@ -3714,6 +4020,54 @@ export interface components {
         QuotaRequestId: string;
         /** @enum {string} */
         QuotaRequestState: "pending" | "approved" | "refused" | "withdrawn";
+        /** @description What a charge is made of. */
+        RatedLine: {
+            /** @description Up to which its charge rates. */
+            at: components["schemas"]["Timestamp"];
+            /** @description `instance.compute`. */
+            component: string;
+            /**
+             * Format: int64
+             * @description How much of its time was observed, in millionths.
+             */
+            coverage_ppm: number;
+            from: components["schemas"]["Timestamp"];
+            /** @example 0193c5f0-…-8a51.42.0 */
+            id: string;
+            /** @description `usage`, `adjustment`, `volume`, `minimum`. */
+            kind: string;
+            /** @description As bills call it. */
+            meter: string;
+            /** @description Its own, `YYYY-MM`. */
+            month: string;
+            net: components["schemas"]["Micros"];
+            price_version: components["schemas"]["PriceVersionId"];
+            /** @description `observed`, `estimated`, `corrected`. */
+            quality: string;
+            /**
+             * Format: int64
+             * @description Units; below zero where it takes back.
+             */
+            quantity: number;
+            /** @description Its name in the version. */
+            rate: string;
+            /** @description Empty: all of the tenant's. */
+            resource_id: string;
+            resource_kind: string;
+            resource_name: string;
+            tax: components["schemas"]["Micros"];
+            to: components["schemas"]["Timestamp"];
+            /** @description Of a standard price, for a unit (and hour); zero of the others. */
+            unit_price: components["schemas"]["Nanos"];
+            /** @description "instance web-1, flavor small". */
+            what: string;
+        };
+        RatedLines: {
+            /** @description By resource, component and time; at most 1000. */
+            items: components["schemas"]["RatedLine"][];
+            /** @description There are more: ask for one resource, or a shorter time. */
+            more: boolean;
+        };
         /** @description How one reconciler stands. */
         ReconcilerStatus: {
             description: string;
@@ -3765,6 +4119,12 @@ export interface components {
             /** @description `api`, or `file:` and the rule file it comes from. */
             source: string;
             updated_at: components["schemas"]["Timestamp"];
+        };
+        RuleOnFact: {
+            at?: components["schemas"]["Timestamp"] | null;
+            /** @description Why, for those who ask later. */
+            reason: string;
+            ruling: components["schemas"]["UsageVerdict"];
         };
         Sensor: {
             /** Format: int64 */
@@ -3980,6 +4340,57 @@ export interface components {
              */
             units?: number | null;
         };
+        /** Format: uuid */
+        UsageEventId: string;
+        UsageEvidence: {
+            /** @description Those that say something of the time: in effect in it, or told of it. */
+            facts: components["schemas"]["EvidenceFact"][];
+            gaps: components["schemas"]["EvidenceGap"][];
+            parked_from?: components["schemas"]["Timestamp"] | null;
+            spans: components["schemas"]["EvidenceSpan"][];
+        };
+        /** @description A gap, for those who may know what was. */
+        UsageGap: {
+            answered: boolean;
+            attributes: Record<string, never>;
+            from: components["schemas"]["Timestamp"];
+            id: components["schemas"]["UsageGapId"];
+            kind: string;
+            policy: components["schemas"]["GapPolicy"];
+            resource_id: string;
+            /** @description As what it was seen at its end. */
+            state: string;
+            to: components["schemas"]["Timestamp"];
+        };
+        /** Format: uuid */
+        UsageGapId: string;
+        UsageGaps: {
+            /** @description Oldest first; at most 1000. */
+            items: components["schemas"]["UsageGap"][];
+        };
+        /** @description What somebody decided about a fact. */
+        UsageRuling: {
+            actor: string;
+            counts_at?: components["schemas"]["Timestamp"] | null;
+            fact_id: components["schemas"]["UsageEventId"];
+            kind: string;
+            reason: string;
+            resource_id: string;
+            ruled_at: components["schemas"]["Timestamp"];
+            /** @description `take` or `drop`. */
+            ruling: string;
+            source: string;
+            source_id: string;
+            state: string;
+            /** @description As the fact tells it. */
+            told_at: components["schemas"]["Timestamp"];
+        };
+        UsageRulings: {
+            /** @description Newest first; at most 1000. */
+            items: components["schemas"]["UsageRuling"][];
+        };
+        /** @enum {string} */
+        UsageVerdict: "take" | "drop";
         User: {
             created_at: components["schemas"]["Timestamp"];
             has_password: boolean;
@@ -5102,6 +5513,8 @@ export interface operations {
                 to?: components["schemas"]["Timestamp"];
                 /** @description `resource` where not given. */
                 group?: components["schemas"]["Group"];
+                /** @description Whose values make the rows, with `group=label`: `team` is told as `label.team`. */
+                label?: string;
             };
             header?: never;
             path?: never;
@@ -5140,6 +5553,8 @@ export interface operations {
                 to?: components["schemas"]["Timestamp"];
                 /** @description `resource` where not given. */
                 group?: components["schemas"]["Group"];
+                /** @description Whose values make the rows, with `group=label`: `team` is told as `label.team`. */
+                label?: string;
             };
             header?: never;
             path?: never;
@@ -5183,6 +5598,73 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["ChangeEvent"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_findings: {
+        parameters: {
+            query?: {
+                /** @description Those that are resolved or answered, too. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingFindings"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resolve_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["FindingId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseFinding"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingFinding"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -6197,6 +6679,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Verified"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_lines: {
+        parameters: {
+            query?: {
+                /** @description Whose; a member's own where not given. */
+                tenant_id?: components["schemas"]["TenantId"];
+                /** @description Of one resource only. */
+                resource_id?: string;
+                /** @description Of one component only, such as `instance.compute`. */
+                component?: string;
+                /** @description Those that rate something after this instant. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Those that rate something before this instant. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RatedLines"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_line: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description TENANT.CHARGE.PLACE */
+                line: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -8813,6 +9367,137 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rule_on_fact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["UsageEventId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleOnFact"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageRuling"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_usage_gaps: {
+        parameters: {
+            query?: {
+                /** @description Those that are resolved or answered, too. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageGaps"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_usage_gap: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["UsageGapId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerGap"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageGap"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_usage_rulings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageRulings"];
+                };
             };
             /** @description What was wrong (RFC 9457) */
             default: {

@@ -151,7 +151,7 @@ describe("who sees what", () => {
     fakeServer(operator);
     await renderApp("/");
     expect(await screen.findByRole("table", { name: "Tenants" })).toBeVisible();
-    expect(links()).toHaveLength(12);
+    expect(links()).toHaveLength(13);
   });
 
   test("a member that follows a link to an operator's page lands on its own", async () => {
@@ -247,6 +247,21 @@ describe("a bill", () => {
     expect(csv.getAttribute("href")).toMatch(
       /^\/v1\/tenants\/[0-9a-f-]+\/bill\.csv\?from=.+&to=.+$/,
     );
+  });
+
+  test("opens a line down to what made it, and says where it differs", async () => {
+    fakeServer(member);
+    await renderApp("/billing");
+    const table = await screen.findByRole("table", { name: "Bill" });
+    const why = "Why instance web-1, flavor m1.tiny costs that";
+    await userEvent.click(within(table).getByRole("button", { name: why }));
+    const dialog = await screen.findByRole("dialog", { name: "Why it costs that" });
+    const steps = await within(dialog).findByRole("table", { name: "Steps" });
+    expect(within(steps).getByText("net 0.180000, tax 0.000000")).toBeVisible();
+    expect(within(steps).getByText("Posted: net 0.170000, tax 0.000000")).toBeVisible();
+    expect(within(dialog).getByText(/does not come to what was posted/)).toBeVisible();
+    expect(within(dialog).getByText("0.36 per unit and hour")).toBeVisible();
+    expect(within(dialog).getByRole("table", { name: "Facts" })).toHaveTextContent("running");
   });
 
   test("stands beside what it cost by day and resource", async () => {

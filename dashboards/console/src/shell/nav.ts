@@ -6,6 +6,7 @@ import {
   IconBuildingCommunity,
   IconChartLine,
   IconClipboardList,
+  IconEyeExclamation,
   IconHistory,
   IconLayoutDashboard,
   IconReceipt2,
@@ -51,6 +52,7 @@ export const OPERATOR_NAV: readonly NavGroup[] = [
     items: [
       { to: "/tenants", key: "tenants", icon: IconBuildingCommunity },
       { to: "/prices", key: "prices", icon: IconTags },
+      { to: "/findings", key: "findings", icon: IconEyeExclamation },
     ],
   },
   {

@@ -5,7 +5,9 @@ import type {
   AuditEntry,
   Balance,
   Bill,
+  BillingFinding,
   CostReport,
+  Explanation,
   Flavor,
   Host,
   Image,
@@ -21,11 +23,14 @@ import type {
   PriceVersion,
   Quota,
   QuotaRequest,
+  RatedLine,
   Reconciler,
   RuleGroup,
   Server,
   SystemInfo,
   Tenant,
+  UsageGap,
+  UsageRuling,
   User,
 } from "../api/types";
 
@@ -295,6 +300,33 @@ export const bill: Bill = {
   ],
 };
 
+const charge = { charge: 7, position: 0 };
+export const ratedLine: RatedLine = {
+  id: `${id(10)}.${charge.charge}.${charge.position}`, what: "instance web-1, flavor m1.tiny", resource_kind: "instance", resource_id: id(101), resource_name: "web-1", component: "instance.compute", meter: `instance:${id(20)}`, price_version: id(31), rate: "tiny", unit_price: "0.360000000", month: "2026-11", at: ago(2200), from: ago(4000), to: ago(2200), kind: "usage", quality: "observed", coverage_ppm: 1_000_000, quantity: 1, net: "0.180000", tax: "0.000000",
+};
+export const explanation: Explanation = {
+  line: ratedLine, currency: "CNY", equal: false, pending: true,
+  steps: [
+    { step: "measure", says: "1 units for 1800000 ms", posted: "1800000 unit-milliseconds (0.5 unit-hours)", recomputed: "1800000 unit-milliseconds (0.5 unit-hours)", equal: true },
+    { step: "amount", says: "0.5 unit-hours at 0.36 per unit and hour: 0.18 exactly", posted: "net 0.170000, tax 0.000000", recomputed: "net 0.180000, tax 0.000000", equal: false },
+  ],
+  price: { version_id: id(31), book_id: id(30), book: "standard", number: 3, kind: "regular", reason: "", effective_at: ago(90_000), published_at: ago(90_000), tax: { mode: "included", rate: "0.000000" }, rate: { id: "tiny", component: "instance.compute", price: "0.360000000" }, formula: "0.36 per unit and hour" },
+  charge: { transaction_id: id(701), number: 12, at: ago(2200) },
+  usage: { facts: [{ id: id(801), source: "agent", source_id: "1", sequence: 1, state: "running", attributes: {}, at: ago(4000), recorded_at: ago(3999), counted_from: ago(4000), ruling: null, ruled_by: null, ruled_why: null }], spans: [], gaps: [], parked_from: null },
+  readings: [], counted: [], same_time: [ratedLine],
+};
+
+export const findings: BillingFinding[] = [
+  { id: id(811), kind: "usage_quarantined", subject: `fact/${id(802)}`, tenant_id: id(10), severity: "warning", detail: "instance web-1: its stop is dated in the future", first_seen_at: ago(900), last_seen_at: ago(900), seen: 1, resolved_at: null },
+  { id: id(812), kind: "leak_unbilled", subject: `instance/${id(101)}`, tenant_id: id(10), severity: "error", detail: "it is running, and not metered", first_seen_at: ago(9000), last_seen_at: ago(300), seen: 2, resolved_at: null },
+];
+export const gaps: UsageGap[] = [
+  { id: id(821), kind: "instance", resource_id: id(101), from: "2026-11-21T09:00:00.250Z", to: "2026-11-21T10:00:00.750Z", state: "running", attributes: {}, policy: "cheaper", answered: false },
+];
+export const rulings: UsageRuling[] = [
+  { fact_id: id(803), source: "agent", source_id: "2", kind: "instance", resource_id: id(102), state: "stopped", told_at: ago(90_000), ruling: "drop", counts_at: null, actor: "user:ann", reason: "told by a test", ruled_at: ago(80_000) },
+];
+
 export const invoices: Invoice[] = [
   { id: id(601), number: "INV-000042", tenant_id: id(10), month: "2026-10", currency: "CNY", digits: 2, net: "193.330000", tax: "48.330000", total: "241.660000", rounding: "-0.003333", credited: "41.660000", issued_at: ago(9_000) },
   { id: id(600), number: "INV-000007", tenant_id: id(10), month: "2026-09", currency: "CNY", digits: 2, net: "52.080000", tax: "0.000000", total: "52.080000", rounding: "0.000000", credited: "0.000000", issued_at: ago(2_700_000) },
@@ -374,6 +406,10 @@ export function fakeGet(url: URL, me: Me | null): FakeAnswer {
   if (kind === "tenants" && part === "quota") return ok(quota);
   if (kind === "tenants" && part === "bill") return ok(bill);
   if (kind === "costs") return ok(costs(url.searchParams.get("group") ?? "resource"));
+  if (kind === "lines") return ok(key ? explanation : { items: [ratedLine], more: false });
+  if (kind === "findings") return ok({ items: findings });
+  if (kind === "usage-gaps") return ok({ items: gaps });
+  if (kind === "usage-rulings") return ok({ items: rulings });
   if (kind === "invoices" && key === undefined) return ok(page(invoices));
   if (kind === "tenants" && part === "price-overrides") return ok(page(priceOverrides));
   if (kind === "price-books" && part === "drafts") {

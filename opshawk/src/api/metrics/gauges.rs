@@ -11,6 +11,7 @@ use base::{
 };
 use billing::{
     agenda::{self, Kept},
+    findings,
     ledger::LedgerReconciler,
     standing::guard,
 };
@@ -176,6 +177,7 @@ pub async fn of_all(app: &App) -> Result<Vec<MetricFamily>> {
     of_machines(&mut conn, &gauges).await?;
     of_quotas(app, &mut conn, &gauges).await?;
     of_ledger(app, &gauges);
+    of_findings(&mut conn, &gauges).await?;
     of_guard(&mut conn, &gauges).await?;
     of_all_tenants(app, &mut conn, &gauges).await?;
     Ok(gauges.0.gather())
@@ -205,6 +207,15 @@ async fn of_all_tenants(app: &App, conn: &mut Conn, gauges: &Gauges) -> Result<(
         if let Some(name) = names.get(&id) {
             of_tenants.set_instances(&id.to_string(), name, state, count);
         }
+    }
+    Ok(())
+}
+
+async fn of_findings(conn: &mut Conn, gauges: &Gauges) -> Result<()> {
+    let help = "Findings in metering and billing that somebody should look at, by kind.";
+    let open = gauges.vec("opshawk_findings", help, &["kind"]);
+    for (kind, count) in findings::count_open(conn).await? {
+        open.with_label_values(&[kind.as_str()]).set(count as f64);
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ fn filled(path: &str) -> String {
         .replace("{month}", "2026-10")
         .replace("{format}", "html")
         .replace("{number}", "1")
+        .replace("{line}", &format!("{id}.1.0"))
 }
 
 async fn knock(caller: &Caller, method: &Method, path: &str) -> StatusCode {
@@ -101,9 +102,11 @@ async fn what_is_another_tenants_does_not_exist() {
         let all = member.get("/v1/tenants").await.expect(200);
         assert_eq!(all["items"].as_array().unwrap().len(), 1);
         assert_eq!(all["items"][0]["id"], acme.as_str());
-        for path in ["/v1/instances", "/v1/operations", "/v1/invoices", "/v1/costs"] {
+        for path in ["/v1/instances", "/v1/operations", "/v1/invoices", "/v1/costs", "/v1/lines"] {
             member.get(&format!("{path}?tenant_id={other}")).await.problem(404, "not-found", None);
         }
+        let line = format!("/v1/lines/{other}.1.0");
+        member.get(&line).await.problem(404, "not-found", None);
         // A token of its own, never another's or an operator's.
         let token =
             |role: &str, tenant: &str| json!({ "name": "x", "role": role, "tenant_id": tenant });

@@ -17,7 +17,7 @@ fn text(value: &Value) -> &str {
 }
 
 /// A tenant of each name with an instance at 1 an hour, running since now; their ids.
-async fn running(test: &TestServer, names: &[&str]) -> Vec<(String, super::world::Caller)> {
+pub async fn running(test: &TestServer, names: &[&str]) -> Vec<(String, super::world::Caller)> {
     let op = &test.operator;
     let (_, agent) = test.host("alpha").await;
     let mut agent = Played::new(agent);

@@ -3,12 +3,14 @@
 use super::world::{each, eventually};
 
 /// What a server without an agent runs; a loop that is forgotten in the wiring would be missing here.
-const LOOPS: [&str; 12] = [
+const LOOPS: [&str; 14] = [
     "alert-evaluation",
     "alert-routing",
     "bmc-targets",
     "host-liveness",
+    "leaks",
     "ledger",
+    "money-samples",
     "months",
     "notice-delivery",
     "packages",

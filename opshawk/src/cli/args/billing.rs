@@ -18,8 +18,21 @@ pub enum BillingCommand {
     /// Works on the database, without a server (which may run). Exit code 1 with --check: some spans
     /// are not those that follow from the facts. docs/metering.md says what both are.
     Rebuild(super::RebuildArgs),
-    /// What somebody should look at: facts put aside, parked resources, gaps, drops
+    /// The rated lines of a tenant's charges, with their ids
+    Lines(super::LinesArgs),
+    /// Compute a rated line again, from its facts, readings and price
+    ///
+    /// Exit code 1: it does not come to what was posted. With --data-dir or --config it works on the
+    /// database, without a server.
+    Explain(super::ExplainArgs),
+    /// What somebody should look at: facts put aside, parked resources, gaps, drops, leaks
+    ///
+    /// This and what follows ask the server; with --data-dir or --config they work on the database.
     Findings(super::FindingsArgs),
+    /// Resolve a finding by hand; where its cause is still there, it is found again
+    Resolve(super::ResolveArgs),
+    /// What was decided about facts
+    Rulings,
     /// Decide about a fact that was put aside or contradicts
     ///
     /// For good, and with a reason. The resource is rated by it, from the fact's instant on.

@@ -94,6 +94,8 @@ pub enum CostGroup {
     Component,
     Day,
     Tenant,
+    #[value(skip)]
+    Label,
 }
 
 impl CostGroup {
@@ -103,6 +105,7 @@ impl CostGroup {
             Self::Component => "component",
             Self::Day => "day",
             Self::Tenant => "tenant",
+            Self::Label => "label",
         }
     }
 }

@@ -1,9 +1,10 @@
-//! What is decided about usage, on the server's machine.
+//! What is decided about usage, and how a line came to be: by the server, or on its machine.
 
 use base::{
-    id::{UsageEventId, UsageGapId},
+    id::{FindingId, UsageEventId, UsageGapId},
     time::Timestamp,
 };
+use billing::explain::LineId;
 use clap::{Args, ValueEnum};
 
 use super::LocalArgs;
@@ -31,6 +32,42 @@ pub struct FindingsArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct LinesArgs {
+    /// Whose [default: your own]
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// Of one resource only, by its id
+    #[arg(long)]
+    pub resource: Option<String>,
+    /// Of one component only, such as instance.compute
+    #[arg(long)]
+    pub component: Option<String>,
+    /// Those that rate something after this instant
+    #[arg(long, value_name = "RFC3339")]
+    pub from: Option<Timestamp>,
+    /// Those that rate something before this instant
+    #[arg(long, value_name = "RFC3339")]
+    pub to: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The line's id, TENANT.CHARGE.PLACE, as `opshawk billing lines` lists it
+    pub line: LineId,
+    #[command(flatten)]
+    pub local: LocalArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ResolveArgs {
+    /// The finding's id
+    pub finding: FindingId,
+    /// Why, for those who ask later
+    #[arg(long)]
+    pub reason: String,
+}
+
+#[derive(Debug, Args)]
 pub struct RuleArgs {
     /// The fact's id, as its finding names it
     pub fact: UsageEventId,
@@ -51,6 +88,15 @@ pub enum Ruling {
     Take,
     /// It never counts
     Drop,
+}
+
+impl Ruling {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Take => "take",
+            Self::Drop => "drop",
+        }
+    }
 }
 
 #[derive(Debug, Args)]

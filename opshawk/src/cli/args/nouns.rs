@@ -381,6 +381,9 @@ pub enum BillCommand {
         /// What makes a row; by tenant, an operator sees all of them
         #[arg(long, value_enum, default_value_t = super::CostGroup::Resource)]
         by: super::CostGroup,
+        /// By the values of this label
+        #[arg(long, conflicts_with = "by")]
+        label: Option<String>,
         /// The beginning of this month where not given
         #[arg(long, value_name = "RFC3339")]
         from: Option<Timestamp>,

@@ -34,8 +34,11 @@ pub async fn run(cx: &Context, command: BillCommand) -> Result<(), Failure> {
         BillCommand::Show { tenant, from, to } => {
             show(cx, tenant.as_deref(), period(from, to)).await
         }
-        BillCommand::Cost { tenant, by, from, to } => {
-            cost(cx, tenant.as_deref(), by, period(from, to)).await
+        BillCommand::Cost { tenant, by, label, from, to } => {
+            let mut query = period(from, to);
+            let by = if label.is_some() { CostGroup::Label } else { by };
+            query.extend(label.map(|name| ("label", name)));
+            cost(cx, tenant.as_deref(), by, query).await
         }
     }
 }

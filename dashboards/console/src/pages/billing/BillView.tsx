@@ -1,6 +1,6 @@
 // What is paid for in a period, line by line: on the screen, on paper, and as CSV.
-import { Alert, Badge, Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
-import { IconDownload, IconFilter, IconPrinter, IconReceiptOff } from "@tabler/icons-react";
+import { ActionIcon, Alert, Badge, Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
+import { IconDownload, IconFilter, IconInfoCircle, IconPrinter, IconReceiptOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -8,12 +8,14 @@ import { billQuery } from "../../api/queries";
 import type { Bill, BillLine } from "../../api/types";
 import { Amount } from "../../components/Amount";
 import { Empty } from "../../components/Empty";
+import { Dialog } from "../../components/FormDialog";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
 import { Instant } from "../../components/When";
 import { formatAmount, isPositive } from "../../format/money";
 import { formatNumber } from "../../format/quantity";
 import { fromLocalInput, toLocalInput } from "../../format/time";
+import { LineDialog } from "./LineDialog";
 import { PRESETS, presetPeriod, toPeriod, type Period, type PeriodSearch } from "./period";
 
 const PRICE_DIGITS = 9;
@@ -125,6 +127,7 @@ export function PeriodPicker({ period, onPeriod }: { period: Period; onPeriod: (
 
 export function BillTable({ bill }: { bill: Bill }) {
   const { t } = useTranslation();
+  const [opened, setOpened] = useState<BillLine | null>(null);
   const { currency, lines, subtotal } = bill;
   return (
     <>
@@ -164,7 +167,11 @@ export function BillTable({ bill }: { bill: Bill }) {
             </Table.Thead>
             <Table.Tbody>
               {lines.map((line, i) => (
-                <Line key={`${i} ${line.resource_id} ${line.meter}`} {...{ line, currency }} />
+                <Line
+                  key={`${i} ${line.resource_id} ${line.meter}`}
+                  {...{ line, currency }}
+                  onOpen={() => setOpened(line)}
+                />
               ))}
             </Table.Tbody>
             <Table.Tfoot className="total">
@@ -185,6 +192,14 @@ export function BillTable({ bill }: { bill: Bill }) {
           {t("bill.accrued", { amount: formatAmount(bill.accrued, LEDGER_DIGITS), currency })}
         </Text>
       )}
+      <Dialog
+        title={t("explain.title")}
+        opened={opened !== null}
+        onClose={() => setOpened(null)}
+        size="xl"
+      >
+        {opened && <LineDialog tenantId={bill.tenant_id} line={opened} currency={currency} />}
+      </Dialog>
     </>
   );
 }
@@ -194,12 +209,28 @@ export function formatPrice(price: string): string {
   return formatAmount(price, PRICE_DIGITS).replace(/(\.\d{4}\d*?)0+$/, "$1");
 }
 
-function Line({ line, currency }: { line: BillLine; currency: string }) {
+interface LineProps {
+  line: BillLine;
+  currency: string;
+  onOpen: () => void;
+}
+
+function Line({ line, currency, onOpen }: LineProps) {
   const { t, i18n } = useTranslation();
   return (
     <Table.Tr>
       <Table.Td>
         {line.what}
+        <ActionIcon
+          className="no-print"
+          variant="subtle"
+          size="sm"
+          ml={4}
+          aria-label={t("explain.open", { what: line.what })}
+          onClick={onOpen}
+        >
+          <IconInfoCircle size={15} aria-hidden />
+        </ActionIcon>
         {line.adjustment && (
           <Badge size="sm" color="gray" ml={6}>
             {t("bill.adjustment")}

@@ -1,0 +1,190 @@
+//! Rated lines under their own ids, for whoever wants to open them.
+
+use std::str::FromStr;
+
+use base::{
+    Error, Result,
+    db::{Conn, found},
+    id::{PriceVersionId, TenantId},
+    money::{Micros, Nanos},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::rating::lines::{self, Line, Which};
+
+/// In one listing.
+pub const LINES_MAX: usize = 1_000;
+
+/// A line: the account's charge that it belongs to, and its place in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LineId {
+    pub tenant: TenantId,
+    pub charge: i64,
+    pub position: i64,
+}
+
+/// `TENANT.CHARGE.PLACE`.
+impl std::fmt::Display for LineId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.tenant, self.charge, self.position)
+    }
+}
+
+impl FromStr for LineId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let read = || {
+            let mut parts = text.split('.');
+            let (tenant, charge, position) = (parts.next()?, parts.next()?, parts.next()?);
+            let end = parts.next().is_none();
+            let id = Self {
+                tenant: tenant.parse().ok()?,
+                charge: charge.parse().ok()?,
+                position: position.parse().ok()?,
+            };
+            end.then_some(id)
+        };
+        read().ok_or_else(|| {
+            Error::invalid("line", format!("'{text}' is not the id of a line"))
+                .remedy("a line is called TENANT.CHARGE.PLACE, as opshawk billing lines lists it")
+        })
+    }
+}
+
+impl Serialize for LineId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What a charge is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RatedLine {
+    #[schema(value_type = String, example = "0193c5f0-…-8a51.42.0")]
+    pub id: LineId,
+    /// "instance web-1, flavor small".
+    pub what: String,
+    pub resource_kind: String,
+    /// Empty: all of the tenant's.
+    pub resource_id: String,
+    pub resource_name: String,
+    /// `instance.compute`.
+    pub component: String,
+    /// As bills call it.
+    pub meter: String,
+    pub price_version: PriceVersionId,
+    /// Its name in the version.
+    pub rate: String,
+    /// Of a standard price, for a unit (and hour); zero of the others.
+    pub unit_price: Nanos,
+    /// Its own, `YYYY-MM`.
+    pub month: String,
+    /// Up to which its charge rates.
+    pub at: Timestamp,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// `usage`, `adjustment`, `volume`, `minimum`.
+    pub kind: String,
+    /// `observed`, `estimated`, `corrected`.
+    pub quality: String,
+    /// How much of its time was observed, in millionths.
+    pub coverage_ppm: i64,
+    /// Units; below zero where it takes back.
+    pub quantity: i64,
+    pub net: Micros,
+    pub tax: Micros,
+}
+
+/// Which lines.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Wanted {
+    pub resource_id: Option<String>,
+    /// `instance.compute`.
+    pub component: Option<String>,
+    pub from: Option<Timestamp>,
+    pub to: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RatedLines)]
+pub struct Lines {
+    /// By resource, component and time; at most 1000.
+    pub items: Vec<RatedLine>,
+    /// There are more: ask for one resource, or a shorter time.
+    pub more: bool,
+}
+
+/// The tenant's lines that rate something between two instants.
+pub async fn list(conn: &mut Conn, tenant: TenantId, wanted: &Wanted) -> Result<Lines> {
+    let from = wanted.from.unwrap_or(Timestamp::from_ms(0));
+    let to = wanted.to.unwrap_or(Timestamp::from_ms(i64::MAX));
+    if to <= from {
+        return Err(Error::invalid("to", "a period must end after it begins"));
+    }
+    let resource = wanted.resource_id.as_deref().unwrap_or_default();
+    let component = wanted.component.as_deref().unwrap_or_default();
+    let which = Which::Rating { resource, component, from, to };
+    let mut rated = lines::lines(conn, tenant, which, LINES_MAX + 1).await?;
+    let more = rated.len() > LINES_MAX;
+    rated.truncate(LINES_MAX);
+    Ok(Lines { items: listed(conn, tenant, rated).await?, more })
+}
+
+pub(super) async fn get(conn: &mut Conn, id: LineId) -> Result<RatedLine> {
+    let which = Which::One(id.charge, id.position);
+    let rated = lines::lines(conn, id.tenant, which, 1).await?;
+    let line = listed(conn, id.tenant, rated).await?.pop();
+    found(line, format_args!("line {id}"))
+}
+
+/// The lines of the same component of the same resource that lie in part in the line's time. A line
+/// of all of the tenant's resources stands for itself.
+pub(super) async fn same_time(
+    conn: &mut Conn,
+    tenant: TenantId,
+    line: &RatedLine,
+) -> Result<Vec<RatedLine>> {
+    if line.resource_id.is_empty() {
+        return Ok(vec![line.clone()]);
+    }
+    let (resource, component) = (line.resource_id.as_str(), line.component.as_str());
+    let which = Which::Rating { resource, component, from: line.from, to: line.to };
+    let rated = lines::lines(conn, tenant, which, LINES_MAX + 1).await?;
+    if rated.len() > LINES_MAX {
+        let message = format!("more than {LINES_MAX} lines rate the time of line {}", line.id);
+        return Err(Error::internal(message));
+    }
+    let mut lines = listed(conn, tenant, rated).await?;
+    lines.sort_by_key(|line| line.id);
+    Ok(lines)
+}
+
+async fn listed(conn: &mut Conn, tenant: TenantId, rated: Vec<Line>) -> Result<Vec<RatedLine>> {
+    let flavors = lines::flavor_names(conn, &rated).await?;
+    let listed = |line: Line| RatedLine {
+        id: LineId { tenant, charge: line.charge, position: line.position },
+        what: line.what(&flavors),
+        meter: line.meter(),
+        resource_kind: line.resource_kind,
+        resource_id: line.resource_id,
+        resource_name: line.resource_name,
+        component: line.component,
+        price_version: line.version,
+        rate: line.rate,
+        unit_price: line.unit_price,
+        month: line.month,
+        at: line.at,
+        from: line.from,
+        to: line.to,
+        kind: line.kind,
+        quality: line.quality,
+        coverage_ppm: line.coverage_ppm,
+        quantity: line.quantity,
+        net: line.net,
+        tax: line.tax,
+    };
+    Ok(rated.into_iter().map(listed).collect())
+}

@@ -1,0 +1,158 @@
+//! Lines that explain themselves, what is decided about usage, and money that alert rules can use.
+
+use base::{
+    id::UsageEventId,
+    time::{ManualClock, Timestamp},
+};
+use billing::{
+    meter,
+    usage::{self, Fact, Recorded, Resource, rulings},
+};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    invoices::running,
+    world::{TestServer, each, each_by, eventually},
+};
+
+fn at(text: &str) -> Timestamp {
+    format!("{text}:00+08:00").parse().unwrap()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_tenant_opens_its_own_lines_and_no_others() {
+    let clock = ManualClock::at(at("2026-10-30T20:00"));
+    for test in each_by(&clock.shared(), |_| {}).await {
+        clock.set(at("2026-10-30T20:00"));
+        let op = &test.operator;
+        let mut tenants = running(&test, &["acme", "other"]).await;
+        let ((_, stranger), (acme, member)) = (tenants.pop().unwrap(), tenants.pop().unwrap());
+        clock.set(at("2026-10-30T22:30"));
+        // Posts what is accrued.
+        member.get(&format!("/v1/tenants/{acme}/bill")).await.expect(200);
+        let lines = member.get("/v1/lines").await.expect(200);
+        let items = lines["items"].as_array().unwrap();
+        assert!(!items.is_empty() && lines["more"] == false, "{lines}");
+        for line in items {
+            let path = format!("/v1/lines/{}", text(&line["id"]));
+            let own = member.get(&path).await.expect(200);
+            assert_eq!((&own["equal"], &own["line"]["id"]), (&json!(true), &line["id"]));
+            assert!(!own["usage"]["facts"].as_array().unwrap().is_empty(), "{own}");
+            assert_eq!(op.get(&path).await.expect(200), own);
+            stranger.get(&path).await.problem(404, "not-found", None);
+        }
+        let all = op.get(&format!("/v1/lines?tenant_id={acme}")).await.expect(200);
+        assert_eq!(all, lines);
+        op.get("/v1/lines").await.problem(400, "invalid", Some("tenant_id"));
+        member.get("/v1/lines/1.2").await.problem(400, "invalid", Some("line"));
+        let none = format!("/v1/lines/{acme}.999.0");
+        member.get(&none).await.problem(404, "not-found", None);
+        let empty = member.get("/v1/lines?component=instance.net_tx").await.expect(200);
+        assert_eq!(empty["items"], json!([]));
+        test.server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_fact_that_was_put_aside_is_ruled_on_and_its_finding_goes() {
+    let clock = ManualClock::at(at("2026-10-30T20:00"));
+    for test in each_by(&clock.shared(), |_| {}).await {
+        clock.set(at("2026-10-30T20:00"));
+        let op = &test.operator;
+        let (acme, _) = running(&test, &["acme"]).await.remove(0);
+        let fact = put_aside(&test, &acme).await;
+        let findings = op.get("/v1/findings").await.expect(200);
+        let finding = &findings["items"][0];
+        assert_eq!(finding["kind"], "usage_quarantined", "{findings}");
+        assert_eq!(finding["subject"], json!(format!("fact/{fact}")));
+        let metrics = op.get("/metrics").await;
+        let line = "\nopshawk_findings{kind=\"usage_quarantined\"} 1\n";
+        assert!(metrics.text.contains(line), "{}", metrics.text);
+        let path = format!("/v1/usage-facts/{fact}/rule");
+        let bad = json!({ "ruling": "drop", "at": at("2026-10-30T20:00"), "reason": "x" });
+        op.post(&path, &bad).await.problem(400, "invalid", Some("at"));
+        let nameless = json!({ "ruling": "drop", "reason": " " });
+        op.post(&path, &nameless).await.problem(400, "invalid", Some("reason"));
+        let drop = json!({ "ruling": "drop", "reason": "its clock was wrong" });
+        let ruled = op.post(&path, &drop).await.expect(200);
+        assert_eq!((&ruled["ruling"], &ruled["counts_at"]), (&json!("drop"), &Value::Null));
+        op.post(&path, &drop).await.problem(409, "conflict", None);
+        let rulings = op.get("/v1/usage-rulings").await.expect(200);
+        assert_eq!(rulings["items"], json!([ruled]));
+        let open = op.get("/v1/findings").await.expect(200);
+        assert_eq!(open["items"], json!([]));
+        let all = op.get("/v1/findings?all=true").await.expect(200);
+        assert_eq!(all["items"].as_array().unwrap().len(), 1);
+        let resolve = format!("/v1/findings/{}/resolve", text(&finding["id"]));
+        let reason = json!({ "reason": "seen" });
+        op.post(&resolve, &reason).await.problem(409, "conflict", None);
+        let audit = op.get("/v1/audit").await.expect(200);
+        assert!(audit.to_string().contains("usage.rule"), "{audit}");
+        test.server.stop().await;
+    }
+}
+
+/// A fact of the tenant's instance that is an hour ahead; its id.
+async fn put_aside(test: &TestServer, tenant: &str) -> UsageEventId {
+    let instances = test.operator.get("/v1/instances").await.expect(200);
+    let instance = &instances["items"][0];
+    assert_eq!(instance["tenant_id"], tenant);
+    let flavor = text(&instance["flavor_id"]).parse().unwrap();
+    let now = test.server.app.clock.now();
+    let fact = Fact {
+        source: "test".to_owned(),
+        source_id: "ahead".to_owned(),
+        tenant_id: tenant.parse().unwrap(),
+        resource: Resource { kind: "instance".to_owned(), id: text(&instance["id"]).to_owned() },
+        resource_name: "web".to_owned(),
+        state: "absent".to_owned(),
+        attributes: meter::attributes(flavor, 1),
+        at: now.saturating_add_ms(3_600_000),
+        ordinal: 0,
+    };
+    let mut tx = test.server.app.db.begin_write().await.unwrap();
+    assert_eq!(usage::record(&mut tx, now, &fact).await.unwrap(), Recorded::Quarantined);
+    let id = rulings::find(&mut tx, "test", "ahead").await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+/// What a rule says of money fires, and is over when it is paid.
+#[tokio::test]
+async fn an_alert_rule_watches_a_balance() {
+    for test in each().await {
+        let op = &test.operator;
+        let (acme, member) = test.tenant("acme").await;
+        let topups = format!("/v1/tenants/{acme}/topups");
+        op.post(&topups, &json!({ "amount": "5" })).await.expect(201);
+        let rules = "groups:\n- name: money\n  interval: 1s\n  rules:\n  - alert: LowBalance\n    \
+                     expr: opshawk_tenant_balance < 10\n    labels: {severity: page}\n";
+        let put = op.request(Method::PUT, "/v1/rule-groups/money").body(rules.to_owned());
+        op.send(put).await.expect(200);
+        let firing = async || {
+            let all = op.get("/v1/alerts").await.expect(200);
+            let alerts = all["items"].as_array().unwrap().iter().cloned();
+            let mut of = alerts.filter(|a| a["name"] == "LowBalance" && a["state"] == "firing");
+            of.next()
+        };
+        let alert = eventually("a low balance fires", firing).await;
+        assert_eq!(alert["labels"]["tenant"], acme.as_str(), "{alert}");
+        let query = "/prometheus/api/v1/query?query=";
+        eventually("the balance is a series", async || {
+            let balance = member.get(&format!("{query}opshawk_tenant_balance")).await.expect(200);
+            (balance["data"]["result"][0]["value"][1] == "5").then_some(())
+        })
+        .await;
+        let standing = member.get(&format!("{query}opshawk_tenant_standing")).await.expect(200);
+        assert_eq!(standing["data"]["result"][0]["metric"]["standing"], "active", "{standing}");
+        op.post(&topups, &json!({ "amount": "100" })).await.expect(201);
+        eventually("it is over when it is paid", async || firing().await.is_none().then_some(()))
+            .await;
+        test.server.stop().await;
+    }
+}
