@@ -4,6 +4,9 @@
 //! An event is on disk before anybody reports it, and goes only when a report that carried it was
 //! acknowledged; it keeps its id for ever, so that it counts once however often it is sent.
 //!
+//! The journal says when it began: from another instant than before the server sees that the one
+//! before it is gone, with whatever it had not told.
+//!
 //! A guest that is found dead when the agent starts died at some instant that nobody saw: its stop
 //! is dated to the last time the agent was alive, in the tenant's favour.
 
@@ -40,6 +43,8 @@ pub struct Record {
 #[derive(Debug, Serialize, Deserialize, Default)]
 #[serde(default)]
 struct Content {
+    /// When it began; none in one that an older agent wrote.
+    since: Option<Timestamp>,
     records: BTreeMap<InstanceId, Record>,
     events: Vec<InstanceEvent>,
 }
@@ -50,15 +55,17 @@ pub struct Journal {
     alive_path: PathBuf,
     /// When an earlier run of the agent was last alive.
     last_alive: Option<Timestamp>,
+    since: Timestamp,
     inner: Mutex<Content>,
     /// What this run has looked at.
     looked_at: Mutex<BTreeSet<InstanceId>>,
 }
 
 impl Journal {
-    pub fn open(layout: &Layout) -> Result<Self> {
+    /// One that is not there begins `now`.
+    pub fn open(layout: &Layout, now: Timestamp) -> Result<Self> {
         let path = layout.journal();
-        let inner = match std::fs::read(&path) {
+        let mut inner: Content = match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
                 Error::internal(format!("the agent's journal {} is damaged", path.display()))
                     .remedy("restore it from a backup; without it, usage may count twice")
@@ -70,8 +77,19 @@ impl Journal {
         let alive_path = layout.alive();
         let last_alive = std::fs::read_to_string(&alive_path).ok();
         let last_alive = last_alive.and_then(|text| text.trim().parse().ok());
+        let began = inner.since;
+        let since = *inner.since.get_or_insert(now);
         let (inner, looked_at) = (Mutex::new(inner), Mutex::default());
-        Ok(Self { path, alive_path, last_alive, inner, looked_at })
+        let journal = Self { path, alive_path, last_alive, since, inner, looked_at };
+        if began.is_none() {
+            journal.save(&journal.lock())?;
+        }
+        Ok(journal)
+    }
+
+    /// When it began.
+    pub fn since(&self) -> Timestamp {
+        self.since
     }
 
     pub fn record(&self, id: InstanceId) -> Record {

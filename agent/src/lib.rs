@@ -104,7 +104,7 @@ impl Agent {
         let shared = Arc::new(Shared {
             executor,
             board: Board::default(),
-            journal: Journal::open(&layout)?,
+            journal: Journal::open(&layout, clock.now())?,
             clock,
             heavy: Semaphore::new(MAX_HEAVY_STEPS),
         });

@@ -136,6 +136,7 @@ impl Reporter {
             boot_id: self.boot_id,
             sequence: self.sequence,
             at: self.shared.clock.now(),
+            journal_since: Some(self.shared.journal.since()),
             generation: snapshot.generation,
             instances: instances.collect(),
             host: facts(&self.shared, &snapshot),

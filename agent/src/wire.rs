@@ -90,6 +90,9 @@ pub struct Report {
     /// From 1, one more each report; a report that is sent again keeps its own.
     pub sequence: i64,
     pub at: Timestamp,
+    /// When the agent's journal began. Another one than before: what it had not told is lost.
+    #[serde(default)]
+    pub journal_since: Option<Timestamp>,
     /// The desired generation that the agent had read when it looked.
     pub generation: i64,
     pub host: HostFacts,

@@ -178,6 +178,50 @@ pub async fn take_sequence(
     Ok(done.rows_affected() == 1)
 }
 
+/// A journal that began where another one was known before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewJournal {
+    pub since: Timestamp,
+    /// The last report of before it. Later facts of before `since` are lost.
+    pub lost_from: Timestamp,
+}
+
+/// Takes down when the journal of the host's agent began; before the report that says so is observed.
+/// The first one that is known has lost nothing.
+pub async fn take_journal(
+    conn: &mut Conn,
+    id: HostId,
+    since: Timestamp,
+) -> Result<Option<NewJournal>> {
+    let known: Option<(i64, i64)> =
+        sqlx::query_as("SELECT since_ms, lost_from_ms FROM host_journals WHERE host_id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *conn)
+            .await?;
+    let journal = |lost_ms: i64| {
+        (lost_ms > 0).then(|| NewJournal { since, lost_from: Timestamp::from_ms(lost_ms) })
+    };
+    if let Some((_, lost_ms)) = known.filter(|(known, _)| *known == since.ms()) {
+        return Ok(journal(lost_ms));
+    }
+    let reported: Option<i64> =
+        sqlx::query_scalar("SELECT last_report_ms FROM hosts WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_one(&mut *conn)
+            .await?;
+    let lost_ms = reported.filter(|_| known.is_some()).unwrap_or(0);
+    sqlx::query(
+        "INSERT INTO host_journals (host_id, since_ms, lost_from_ms) VALUES ($1, $2, $3) \
+         ON CONFLICT (host_id) DO UPDATE SET since_ms = $2, lost_from_ms = $3",
+    )
+    .bind(id.to_string())
+    .bind(since.ms())
+    .bind(lost_ms)
+    .execute(conn)
+    .await?;
+    Ok(journal(lost_ms))
+}
+
 #[derive(Debug, Clone)]
 pub struct Observation {
     pub generation: i64,

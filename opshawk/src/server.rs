@@ -231,7 +231,12 @@ async fn assemble(
     let app = App::new(Parts {
         billing: config.billing.settings(),
         identity: Identity::new(db.clone(), clock.clone()),
-        reports: provisioner::reports::Reports::new(db.clone(), clock.clone(), bus.clone()),
+        reports: provisioner::reports::Reports::new(
+            db.clone(),
+            clock.clone(),
+            bus.clone(),
+            config.billing.gap_policy,
+        ),
         ingest: Ingest::new(db.clone(), store.clone(), clock.clone()),
         metrics: Metrics::default(),
         moves: api::history::Moves::default(),

@@ -15,10 +15,14 @@ use billing::{
     accounts,
     meter::{self, ResourceState},
     rating,
-    usage::{self, Fact, Resource},
+    usage::{
+        self, Fact, Resource,
+        gaps::GapPolicy,
+        lost::{self, Lost},
+    },
 };
 use inventory::{
-    hosts,
+    hosts::{self, NewJournal},
     instances::{self, Instance, InstanceState, Observation},
 };
 
@@ -31,11 +35,13 @@ pub struct Reports {
     db: Db,
     clock: SharedClock,
     bus: Bus,
+    /// Of what an agent lost.
+    gap_policy: GapPolicy,
 }
 
 impl Reports {
-    pub fn new(db: Db, clock: SharedClock, bus: Bus) -> Self {
-        Self { db, clock, bus }
+    pub fn new(db: Db, clock: SharedClock, bus: Bus, gap_policy: GapPolicy) -> Self {
+        Self { db, clock, bus, gap_policy }
     }
 
     /// Acknowledged after the commit. A report that was taken before is acknowledged again.
@@ -46,8 +52,16 @@ impl Reports {
         let mut changes = Changes::default();
         lock_accounts(&mut tx, host, &report.events).await?;
         if hosts::take_sequence(&mut tx, host, report.boot_id, report.sequence).await? {
+            let journal = match report.journal_since {
+                Some(since) => hosts::take_journal(&mut tx, host, since).await?,
+                None => None,
+            };
             take_host(&mut tx, now, host, report, &mut changes).await?;
-            take_events(&mut tx, now, host, &report.events, &mut changes).await?;
+            let facts = facts(&mut tx, host, &report.events).await?;
+            if let Some(journal) = journal {
+                self.take_losses(&mut tx, now, journal, &facts).await?;
+            }
+            take_facts(&mut tx, now, &facts, &mut changes).await?;
             for seen in &report.instances {
                 take_instance(&mut tx, now, host, seen, &mut changes).await?;
             }
@@ -55,6 +69,41 @@ impl Reports {
         tx.commit().await?;
         self.bus.publish_all(changes);
         Ok(Ack { sequence: report.sequence })
+    }
+
+    /// The agent's journal was lost: of each resource nothing is known from the last report of before
+    /// to the first fact of after.
+    async fn take_losses(
+        &self,
+        conn: &mut Conn,
+        now: Timestamp,
+        journal: NewJournal,
+        facts: &[Fact],
+    ) -> Result<()> {
+        let mut known = BTreeSet::new();
+        for fact in facts.iter().filter(|fact| fact.at >= journal.since) {
+            if !known.insert(fact.resource.id.clone()) {
+                continue;
+            }
+            let lost = Lost {
+                source: SOURCE.to_owned(),
+                source_id: format!("journal:{}:{}", journal.since.ms(), fact.resource.id),
+                resource: fact.resource.clone(),
+                from: journal.lost_from,
+                to: fact.at,
+                state: fact.state.clone(),
+                attributes: fact.attributes.clone(),
+                policy: self.gap_policy,
+            };
+            // What lies in the future is put aside with its fact, and is no gap yet.
+            if fact.at.since_ms(now) <= usage::FUTURE_MAX_MS
+                && lost::lost_before(conn, now, journal.since, &lost).await?
+            {
+                tracing::warn!(resource = %fact.resource, from = %lost.from, to = %lost.to,
+                    "facts are lost with the agent's journal");
+            }
+        }
+        Ok(())
     }
 }
 
@@ -104,14 +153,8 @@ async fn take_host(
     Ok(())
 }
 
-/// The facts for billing, in order; whoever's money they move is posted and announced.
-async fn take_events(
-    conn: &mut Conn,
-    now: Timestamp,
-    host: HostId,
-    events: &[InstanceEvent],
-    changes: &mut Changes,
-) -> Result<()> {
+/// What the events say to billing, in order.
+async fn facts(conn: &mut Conn, host: HostId, events: &[InstanceEvent]) -> Result<Vec<Fact>> {
     let mut facts: Vec<Fact> = Vec::new();
     for event in events {
         let Some(instance) = own(&mut *conn, host, event.instance_id).await? else { continue };
@@ -128,6 +171,16 @@ async fn take_events(
             ordinal: 0,
         });
     }
+    Ok(facts)
+}
+
+/// Whoever's money they move is posted and announced.
+async fn take_facts(
+    conn: &mut Conn,
+    now: Timestamp,
+    facts: &[Fact],
+    changes: &mut Changes,
+) -> Result<()> {
     let mut touched: BTreeSet<TenantId> = BTreeSet::new();
     for batch in facts.chunks(usage::FACTS_MAX) {
         for (fact, recorded) in batch.iter().zip(usage::record_all(&mut *conn, now, batch).await?) {

@@ -15,8 +15,11 @@ impl Host {
         Self { dir: tempfile::tempdir().unwrap(), id: InstanceId::new() }
     }
     fn open(&self) -> Journal {
+        self.open_at(at(0))
+    }
+    fn open_at(&self, now: Timestamp) -> Journal {
         let dir = self.dir.path();
-        Journal::open(&Layout::new(dir, &dir.join("instances")).unwrap()).unwrap()
+        Journal::open(&Layout::new(dir, &dir.join("instances")).unwrap(), now).unwrap()
     }
 }
 
@@ -103,5 +106,20 @@ fn a_damaged_journal_is_refused_with_a_remedy() {
     std::fs::write(host.dir.path().join("journal.json"), "{").unwrap();
     let dir = host.dir.path();
     let layout = Layout::new(dir, &dir.join("instances")).unwrap();
-    assert!(Journal::open(&layout).unwrap_err().remedy.is_some());
+    assert!(Journal::open(&layout, at(0)).unwrap_err().remedy.is_some());
+}
+
+#[test]
+fn it_says_when_it_began_until_it_is_lost() {
+    let host = Host::new();
+    assert_eq!(host.open_at(at(10)).since(), at(10));
+    host.open_at(at(20)).confirm(host.id, Running, at(20)).unwrap();
+    assert_eq!(host.open_at(at(30)).since(), at(10));
+    let path = host.dir.path().join("journal.json");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(host.open_at(at(40)).since(), at(40));
+    // One of an older agent is taken as it is.
+    std::fs::write(&path, r#"{"records":{},"events":[]}"#).unwrap();
+    assert_eq!(host.open_at(at(50)).since(), at(50));
+    assert_eq!(host.open_at(at(60)).since(), at(50));
 }

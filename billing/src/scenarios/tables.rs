@@ -34,7 +34,8 @@ const OTHERS: [&str; 13] = [
     "setup_links",
 ];
 /// What no file of a replay makes.
-const BY_HAND: [&str; 2] = [
+const BY_HAND: [&str; 3] = [
+    "INSERT INTO host_journals (host_id, since_ms, lost_from_ms) SELECT id, 2, 1 FROM hosts",
     "INSERT INTO price_drafts (id, book_id, document, checked_sha256, checks, revision, actor, \
      updated_ms) SELECT 'd', id, '{}', '', '[]', 1, 'op', 1 FROM price_books WHERE name = 'standard'",
     "INSERT INTO quota_requests (id, tenant_id, items, reason, state, asked_kind, asked_id, \

@@ -95,6 +95,28 @@ pub async fn lost(conn: &mut Conn, now: Timestamp, lost: &Lost) -> Result<UsageG
     parse(&id)
 }
 
+/// Tells of a gap up to a fact that is about to be recorded, unless one of `since` or later is known,
+/// or none at all: then nothing is lost. Whether it told.
+pub async fn lost_before(
+    conn: &mut Conn,
+    now: Timestamp,
+    since: Timestamp,
+    lost: &Lost,
+) -> Result<bool> {
+    let newest: Option<i64> = sqlx::query_scalar(
+        "SELECT MAX(at_ms) FROM usage_facts WHERE kind = $1 AND resource_id = $2",
+    )
+    .bind(&lost.resource.kind)
+    .bind(&lost.resource.id)
+    .fetch_one(&mut *conn)
+    .await?;
+    let is_new = newest.is_some_and(|at| at < since.ms()) && lost.from < lost.to;
+    if is_new {
+        self::lost(conn, now, lost).await?;
+    }
+    Ok(is_new)
+}
+
 /// As whoever had it last before the gap's end is charged.
 async fn policy(conn: &mut Conn, lost: &Lost) -> Result<GapPolicy> {
     let spans = spans::of_resource(&mut *conn, &lost.resource).await?;

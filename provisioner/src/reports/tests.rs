@@ -35,6 +35,7 @@ struct Story {
     image: images::Image,
     host: HostId,
     boot: BootId,
+    journal_since: Timestamp,
     sequence: i64,
 }
 
@@ -73,7 +74,7 @@ impl Story {
         let image = images::set_file(&mut tx, image.id, images::Part::Disk, file).await.unwrap();
         let host = hosts::create(&mut tx, now, "node1").await.unwrap().id;
         tx.commit().await.unwrap();
-        let reports = Reports::new(db.clone(), clock.shared(), bus.clone());
+        let reports = Reports::new(db.clone(), clock.shared(), bus.clone(), GapPolicy::Cheaper);
         let access = identity::Access::Member(tenant);
         let actor = Actor { access, ..Actor::system("tenant's user") };
         let boot = BootId::new();
@@ -89,6 +90,7 @@ impl Story {
             image,
             host,
             boot,
+            journal_since: now,
             sequence: 0,
         };
         story.report(vec![], vec![]).await;
@@ -136,6 +138,7 @@ impl Story {
             boot_id: self.boot,
             sequence: self.sequence,
             at: self.clock.now(),
+            journal_since: Some(self.journal_since),
             generation: 1,
             host: HostFacts {
                 hostname: "node1".into(),
@@ -343,5 +346,63 @@ async fn the_long_poll_answers_what_is_newer_and_wakes_for_a_change() {
         let none =
             desired::wait(db, bus, host, woken.generation, Duration::from_millis(50), 0).await;
         assert_eq!(none.unwrap(), None);
+    }
+}
+
+/// Stopped at an instant that nobody knows: the agent's journal was lost before it had told.
+#[tokio::test]
+async fn what_an_agents_journal_lost_is_a_gap() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let ids = [story.create("a").await.unwrap(), story.create("b").await.unwrap()];
+        let all = |story: &Story, state| {
+            let seen = ids.map(|id| story.seen(id, 1, state)).to_vec();
+            (seen, ids.map(|id| story.event(id, state)).to_vec())
+        };
+        let (seen, events) = all(&story, Seen::Running);
+        story.report(seen, events).await;
+        story.clock.advance(Duration::from_secs(100));
+        story.report(vec![], vec![]).await;
+        assert_eq!(story.balance().await, "8.000000");
+        // Another journal, whose first report knows nothing yet.
+        story.clock.advance(Duration::from_secs(50));
+        (story.boot, story.journal_since) = (BootId::new(), story.clock.now());
+        story.report(vec![], vec![]).await;
+        story.clock.advance(Duration::from_secs(50));
+        let (seen, events) = all(&story, Seen::Stopped);
+        story.report(vec![seen[0].clone()], vec![events[0].clone()]).await;
+        let list = async |story: &Story| {
+            let mut conn = story.db.read().await.unwrap();
+            let all = lost::list(&mut conn, false).await.unwrap();
+            all.into_iter().map(|g| (g.resource_id, g.from, g.to, g.state)).collect::<Vec<_>>()
+        };
+        let from = story.clock.now().saturating_add_ms(-100_000);
+        let gap = (ids[0].to_string(), from, story.clock.now(), "stopped".to_owned());
+        assert_eq!(list(&story).await, std::slice::from_ref(&gap));
+        // Stopped costs less: the one is charged for 100 s, the other runs on.
+        assert_eq!(story.balance().await, "7.000000");
+        // Told again, and once more by the same journal later on: no other gap.
+        story.report(vec![seen[0].clone()], vec![events[0].clone()]).await;
+        story.clock.advance(Duration::from_secs(10));
+        let later = story.event(ids[0], Seen::Running);
+        story.report(vec![story.seen(ids[0], 1, Seen::Running)], vec![later]).await;
+        assert_eq!(list(&story).await, [gap]);
+    }
+}
+
+/// An agent that begins, or that is brought up to date, has lost nothing.
+#[tokio::test]
+async fn a_first_journal_is_no_gap() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let id = story.create("a").await.unwrap();
+        let first = story.event(id, Seen::Running);
+        let old = Report { journal_since: None, ..story.next_report(vec![], vec![first]) };
+        story.reports.take(story.host, &old).await.unwrap();
+        story.clock.advance(Duration::from_secs(100));
+        let event = story.event(id, Seen::Stopped);
+        story.report(vec![story.seen(id, 1, Seen::Stopped)], vec![event]).await;
+        let mut conn = test.db.read().await.unwrap();
+        assert_eq!(lost::list(&mut conn, true).await.unwrap(), []);
     }
 }

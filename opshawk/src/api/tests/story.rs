@@ -38,6 +38,7 @@ impl Played {
             boot_id: self.boot,
             sequence: self.sequence,
             at,
+            journal_since: None,
             generation: 1,
             host: HostFacts {
                 hostname: "alpha".to_owned(),
