@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    accounts::{self, Account},
+    accounts::{self, Account, Locked},
     calendar::Month,
     forecast::{Position, Running, exact, with_tax},
     rating::{
@@ -101,8 +101,20 @@ pub async fn balance(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result
     })
 }
 
+/// Of an account that is locked: nobody posts meanwhile.
+pub(crate) async fn snapshot_locked(
+    conn: &mut Conn,
+    at: Timestamp,
+    locked: &Locked,
+) -> Result<Snapshot> {
+    let account = Account::clone(locked);
+    let mut usage = load::load(conn, &account).await?;
+    let (accrued, position) = assess(&account, &mut usage, at)?;
+    Ok(Snapshot { account, usage, accrued, position })
+}
+
 /// Reads until nobody posted meanwhile: outside of the account's lock the statements see different
-/// moments. Under the lock the first reading stands.
+/// moments.
 pub(crate) async fn snapshot(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result<Snapshot> {
     let mut account = accounts::get(conn, tenant).await?;
     for _ in 0..READS_MAX {
