@@ -27,8 +27,9 @@ use crate::{
     usage::FUTURE_MAX_MS,
 };
 
-/// Readings that may find the account changed under them, before giving up.
-const READS_MAX: usize = 8;
+/// Readings that may find the account changed under them, before giving up. One takes about as long as
+/// a posting: where somebody posts without a pause, more of them are disturbed than not.
+const READS_MAX: usize = 64;
 
 /// A tenant's money at an instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
