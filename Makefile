@@ -6,7 +6,7 @@
 # make release        the program as it is released: optimised, with its console and PDF
 # make soak           the long tests: hundreds of kills, tens of thousands of generated cases
 # make fuzz [SECONDS=600]  each fuzz target for so long, from its corpus on; ends at the first finding
-# make bench          measurements beside Prometheus and VictoriaMetrics, for BENCHMARKS.md; 25 minutes
+# make bench          measurements, of some beside others' products, for BENCHMARKS.md; 40 minutes
 # make clean          removes what was built
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c

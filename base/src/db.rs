@@ -138,6 +138,11 @@ impl Db {
         })
     }
 
+    /// Of what kind the database behind a connection is.
+    pub fn backend_of(conn: &Conn) -> Backend {
+        if conn.backend_name() == "PostgreSQL" { Backend::Postgres } else { Backend::Sqlite }
+    }
+
     pub async fn close(&self) {
         self.pool.close().await;
     }
@@ -145,15 +150,19 @@ impl Db {
 
 /// What a new connection is set to.
 async fn prepare(conn: &mut Conn, backend: Backend) -> Result<(), sqlx::Error> {
-    if backend == Backend::Sqlite {
-        for pragma in [
+    let settings: &[&str] = match backend {
+        Backend::Sqlite => &[
             "PRAGMA busy_timeout = 10000",
             "PRAGMA journal_mode = WAL",
             "PRAGMA synchronous = FULL",
             "PRAGMA foreign_keys = ON",
-        ] {
-            sqlx::query(pragma).execute(&mut *conn).await?;
-        }
+        ],
+        // Statements stay prepared for as long as a connection lives. A plan that was made while a
+        // table was all but empty, and kept, reads all of it when it is large.
+        Backend::Postgres => &["SET plan_cache_mode = force_custom_plan", "SET jit = off"],
+    };
+    for setting in settings {
+        sqlx::query(*setting).execute(&mut *conn).await?;
     }
     Ok(())
 }

@@ -10,9 +10,11 @@
 //! found is kept beside the due instant, for metrics and lists; it can be lost, since it is found
 //! again by looking.
 
+use std::collections::BTreeSet;
+
 use base::{
     Result,
-    db::Conn,
+    db::{Conn, placeholders, rows::lists},
     id::TenantId,
     money::{MS_PER_HOUR, Micros, Nanos, div_half_even},
     time::Timestamp,
@@ -80,6 +82,25 @@ pub(crate) async fn touch(conn: &mut Conn, tenant: TenantId, due: Due) -> Result
         Due::Both => "UPDATE agenda SET rate_due_ms = 0, stand_due_ms = 0 WHERE tenant_id = $1",
     };
     sqlx::query(sql).bind(tenant.to_string()).execute(conn).await?;
+    Ok(())
+}
+
+/// As [`touch`], of several whose locks are held.
+pub(crate) async fn touch_all(conn: &mut Conn, tenants: &BTreeSet<&str>, due: Due) -> Result<()> {
+    let ids: Vec<&str> = tenants.iter().copied().collect();
+    for list in lists(&ids) {
+        let set = match due {
+            Due::Stand => "stand_due_ms = 0",
+            Due::Both => "rate_due_ms = 0, stand_due_ms = 0",
+        };
+        let places = placeholders(1, list.len());
+        let sql = format!("UPDATE agenda SET {set} WHERE tenant_id IN ({places})");
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for id in list {
+            query = query.bind(id.to_owned());
+        }
+        query.execute(&mut *conn).await?;
+    }
     Ok(())
 }
 

@@ -83,22 +83,35 @@ enum Scope {
 
 /// Posts all that is accrued up to `now`.
 pub async fn post(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Posted> {
-    post_scope(conn, now, tenant, Scope::All).await
+    let mut account = accounts::lock(conn, tenant).await?;
+    post_scope(conn, now, &mut account, Scope::All).await
 }
 
 /// Posts the resources whose facts or prices changed, up to their last change.
 pub async fn post_changed(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Posted> {
-    post_scope(conn, now, tenant, Scope::Changed).await
+    let mut account = accounts::lock(conn, tenant).await?;
+    post_scope(conn, now, &mut account, Scope::Changed).await
 }
 
 async fn post_scope(
     conn: &mut Conn,
     now: Timestamp,
-    tenant: TenantId,
+    account: &mut Locked,
     scope: Scope,
 ) -> Result<Posted> {
-    let mut account = accounts::lock(conn, tenant).await?;
-    let mut usage = load::load(conn, &account).await?;
+    let usage = load::load(conn, account).await?;
+    post_usage(conn, now, account, usage, scope).await
+}
+
+/// Of an account that is locked, with its use as it was read under the lock.
+async fn post_usage(
+    conn: &mut Conn,
+    now: Timestamp,
+    account: &mut Locked,
+    mut usage: Usage,
+    scope: Scope,
+) -> Result<Posted> {
+    let tenant = account.tenant_id;
     if scope == Scope::Changed {
         usage.resources.retain(|r| r.dirty.is_some() || r.counted.dirty.is_some());
     }
@@ -111,7 +124,7 @@ async fn post_scope(
         Scope::Changed => now.min(next_tick(account.ticked, account.timezone)),
     };
     let mut plan = plan::plan(&mut usage, |resource| until(resource, now, scope), read);
-    park_what_the_account_cannot_hold(&account, &mut usage, &mut plan);
+    park_what_the_account_cannot_hold(account, &mut usage, &mut plan);
     let keys: Vec<u32> = plan
         .lines
         .iter()
@@ -127,7 +140,7 @@ async fn post_scope(
     let mut posted = Posted { parked: plan.parked.len(), ..Posted::default() };
     if !plan.lines.is_empty() {
         posted.lines = plan.lines.len();
-        let (id, amount) = write(conn, now, &mut account, &usage, &plan.lines).await?;
+        let (id, amount) = write(conn, now, account, &usage, &plan.lines).await?;
         (posted.transaction_id, posted.amount) = (Some(id), amount);
     }
     Ok(posted)
@@ -201,6 +214,7 @@ async fn write(
         .bind(number)
         .execute(conn)
         .await?;
+    account.charged(number);
     Ok((id, net.checked_add(tax)?))
 }
 

@@ -15,6 +15,8 @@ use crate::{
     wait,
 };
 
+/// A killed server's data survives these; only a power failure does not.
+const FAST: [&str; 2] = ["fsync=off", "full_page_writes=off"];
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
@@ -42,6 +44,15 @@ fn as_postgres(program: &str) -> Result<Command> {
 
 impl Postgres {
     pub async fn start() -> Result<Self> {
+        Self::start_with(&FAST).await
+    }
+
+    /// One that syncs each commit to the disk, as where money is: for measurements.
+    pub async fn durable() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    async fn start_with(settings: &[&str]) -> Result<Self> {
         let dir = LabDir::new("pg")?;
         run(Command::new("chown").arg("postgres").arg(dir.path()))?;
         let data = dir.join("data");
@@ -51,12 +62,12 @@ impl Postgres {
             .args(["--no-sync", "--pgdata"])
             .arg(&data))?;
         let port = free_port()?;
-        let mut server = Self { process: Self::spawn(&dir, port)?, dir, port };
+        let mut server = Self { process: Self::spawn(&dir, port, settings)?, dir, port };
         server.answers().await?;
         Ok(server)
     }
 
-    fn spawn(dir: &LabDir, port: u16) -> Result<Process> {
+    fn spawn(dir: &LabDir, port: u16, settings: &[&str]) -> Result<Process> {
         let mut command = as_postgres("postgres")?;
         command.current_dir(dir.path()).arg("-D").arg(dir.join("data"));
         for setting in [
@@ -64,12 +75,12 @@ impl Postgres {
             format!("port={port}"),
             format!("unix_socket_directories={}", dir.path().display()),
             "max_connections=400".to_owned(),
-            // A killed server's data survives without these; only a power failure needs them.
-            "fsync=off".to_owned(),
-            "full_page_writes=off".to_owned(),
             // In its directory, and not in /dev/shm, where it would outlive a killed server.
             "dynamic_shared_memory_type=mmap".to_owned(),
         ] {
+            command.arg("-c").arg(setting);
+        }
+        for setting in settings {
             command.arg("-c").arg(setting);
         }
         Process::start("PostgreSQL", command, &dir.join("postgres.log"))

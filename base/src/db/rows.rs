@@ -1,8 +1,10 @@
 //! Many rows in few statements.
 
+use std::fmt::Write as _;
+
 use sqlx::AssertSqlSafe;
 
-use super::{Conn, placeholders};
+use super::{Backend, Conn, Db};
 use crate::error::Result;
 
 /// What is bound: numbers and text alone, so that a statement's types stay the same.
@@ -31,7 +33,7 @@ impl<'a> From<&'a String> for Cell<'a> {
 }
 
 /// Rows of one statement, largest first: few texts, so that the databases keep them prepared.
-const BLOCKS: [usize; 4] = [64, 16, 4, 1];
+const BLOCKS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 /// With as many rows as the largest block has, far below the parameters that SQLite takes.
 const COLUMNS_MAX: usize = 30;
 /// Lengths of lists in `IN`, each padded to the next one.
@@ -69,10 +71,11 @@ async fn insert_block(
     columns: usize,
     cells: &[Cell<'_>],
 ) -> Result<u64> {
-    let rows: Vec<String> = (0..cells.len() / columns)
-        .map(|row| format!("({})", placeholders(row * columns + 1, columns)))
-        .collect();
-    let sql = format!("INSERT INTO {into} VALUES {} {tail}", rows.join(", "));
+    let rows = cells.len() / columns;
+    let mut sql = format!("INSERT INTO {into} VALUES ");
+    values(&mut sql, Db::backend_of(conn), rows, columns);
+    sql.push(' ');
+    sql.push_str(tail);
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for cell in cells {
         query = match cell {
@@ -81,6 +84,24 @@ async fn insert_block(
         };
     }
     Ok(query.execute(conn).await?.rows_affected())
+}
+
+/// Appends `($1, $2), ($3, $4), …`. SQLite looks a numbered parameter up among all others before it, for
+/// each one that is bound: there they are told by their place alone.
+fn values(sql: &mut String, backend: Backend, rows: usize, columns: usize) {
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            let number = row * columns + column + 1;
+            let comma = if column == 0 { "" } else { ", " };
+            match backend {
+                Backend::Sqlite => write!(sql, "{comma}?"),
+                Backend::Postgres => write!(sql, "{comma}${number}"),
+            }
+            .expect("a string takes everything");
+        }
+        sql.push(')');
+    }
 }
 
 /// Cuts what is looked for into lists of few lengths: the last of a list stands again until it has

@@ -11,8 +11,10 @@ use base::{
     reconcile::{Outcome, Reconciler, error_chain},
     time::{SharedClock, Timestamp},
 };
+use futures::{StreamExt, stream};
+use serde::Serialize;
 
-use super::{Posted, post, post_changed};
+use super::{Posted, Scope, load, post, post_usage};
 use crate::{
     accounts,
     agenda::{self, Queue},
@@ -24,6 +26,8 @@ use crate::{
 pub const SETTLE_MS: i64 = 60_000;
 /// Ticks that one run posts for a tenant; the next run goes on.
 pub const TICKS_MAX: usize = 1_000;
+/// Tenants that are rated at the same time; SQLite lets one write after the other.
+const AT_ONCE: usize = 4;
 
 pub struct RatingReconciler {
     db: Db,
@@ -55,6 +59,15 @@ impl RatingReconciler {
             self.bus.publish(Topic::Money, tenant, Some(tenant));
         }
         Ok(run)
+    }
+
+    /// The outer error is that of saying when it is tried again.
+    async fn rate(&self, tenant: TenantId) -> Result<Result<TenantRun>> {
+        let rated = self.run_tenant(tenant).await;
+        if !rated.as_ref().is_ok_and(|rated| rated.done) {
+            self.try_again(tenant).await?;
+        }
+        Ok(rated)
     }
 
     /// Whom to rate next: those whose tick has come, then those that were touched. Who is to be
@@ -93,6 +106,15 @@ impl TenantRun {
     }
 }
 
+/// For the operator.
+#[derive(Default, Serialize)]
+struct Run {
+    tenants: usize,
+    lines: usize,
+    parked: usize,
+    failed: Vec<String>,
+}
+
 enum Step {
     /// A tick was posted; there may be more.
     Ticked(Posted),
@@ -102,26 +124,41 @@ enum Step {
 
 /// One transaction's worth: the next due tick, or else what changed.
 async fn step(conn: &mut Conn, clock: &SharedClock, tenant: TenantId) -> Result<Step> {
-    let account = accounts::lock(conn, tenant).await?;
+    let mut account = accounts::lock(conn, tenant).await?;
     let now = clock.now();
     let zone = account.timezone;
+    let settled = now.saturating_add_ms(-SETTLE_MS);
     let tick = next_tick(account.ticked, zone);
-    let known = last_change(conn, tenant).await?.map_or(Timestamp::default(), |at| at.min(now));
+    let usage = load::load(conn, &account).await?;
+    // The last instant at which something changed that was not rated since.
+    let dirty = usage.resources.iter().filter(|resource| resource.dirty.is_some());
+    let changed = dirty.map(|resource| resource.changed).max();
+    let known = changed.map_or(Timestamp::default(), |at| at.min(now));
+    let is_counted = usage.resources.iter().any(|resource| resource.counted.dirty.is_some());
     // A tick is due when it has settled, or when a later change is about to be posted.
-    if tick <= now.saturating_add_ms(-SETTLE_MS) || tick <= known {
-        if !in_use(conn, tenant).await? {
+    if tick <= settled || tick <= known {
+        if usage.resources.is_empty() {
             // Nothing runs: all ticks up to now are done with.
-            let settled = now.saturating_add_ms(-SETTLE_MS);
             set_ticked(conn, tenant, last_tick(settled, zone)).await?;
             return Ok(Step::Ticked(Posted::default()));
         }
-        let posted = post(conn, tick, tenant).await?;
+        let posted = post_usage(conn, tick, &mut account, usage, Scope::All).await?;
         set_ticked(conn, tenant, tick).await?;
-        return Ok(Step::Ticked(posted));
+        let next = next_tick(tick, zone);
+        if next <= settled || changed.is_some_and(|at| at > tick) || is_counted {
+            return Ok(Step::Ticked(posted));
+        }
+        // Nothing is left that changed, or was read, since.
+        plan_tick(conn, tenant, next).await?;
+        return Ok(Step::Done(posted));
     }
-    let posted = post_changed(conn, now, tenant).await?;
-    agenda::plan(conn, Queue::Rate, tenant, tick.saturating_add_ms(SETTLE_MS)).await?;
+    let posted = post_usage(conn, now, &mut account, usage, Scope::Changed).await?;
+    plan_tick(conn, tenant, tick).await?;
     Ok(Step::Done(posted))
+}
+
+async fn plan_tick(conn: &mut Conn, tenant: TenantId, tick: Timestamp) -> Result<()> {
+    agenda::plan(conn, Queue::Rate, tenant, tick.saturating_add_ms(SETTLE_MS)).await
 }
 
 /// Posts every tick up to `now`, settled or not, then all that is accrued since: for whoever wants
@@ -142,17 +179,6 @@ pub async fn catch_up(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Resu
     }
     Err(Error::unavailable("what the tenant used is not rated up to now yet")
         .remedy("try again when rating has caught up"))
-}
-
-async fn last_change(conn: &mut Conn, tenant: TenantId) -> Result<Option<Timestamp>> {
-    let at: Option<i64> = sqlx::query_scalar(
-        "SELECT MAX(changed_ms) FROM rating_resources \
-         WHERE tenant_id = $1 AND dirty_ms IS NOT NULL",
-    )
-    .bind(tenant.to_string())
-    .fetch_one(conn)
-    .await?;
-    Ok(at.map(Timestamp::from_ms))
 }
 
 async fn in_use(conn: &mut Conn, tenant: TenantId) -> Result<bool> {
@@ -189,34 +215,35 @@ impl Reconciler for RatingReconciler {
     }
 
     async fn run(&self) -> Result<Outcome> {
-        let (mut tenants, mut lines, mut parked) = (0usize, 0usize, 0usize);
-        let mut failed: Vec<String> = Vec::new();
+        let mut run = Run::default();
         let mut again = BTreeSet::new();
         loop {
             let turn = self.turn(&again).await?;
             if turn.is_empty() {
                 break;
             }
-            for tenant in turn {
-                tenants += 1;
-                let run = self.run_tenant(tenant).await;
-                if !run.as_ref().is_ok_and(|run| run.done) {
-                    self.try_again(tenant).await?;
+            let mut rated = stream::iter(turn)
+                .map(|tenant| async move { (tenant, self.rate(tenant).await) })
+                .buffer_unordered(AT_ONCE);
+            while let Some((tenant, done)) = rated.next().await {
+                run.tenants += 1;
+                let rated = done?;
+                if !rated.as_ref().is_ok_and(|rated| rated.done) {
                     again.insert(tenant);
                 }
-                match run {
-                    Ok(run) => {
-                        lines += run.lines;
-                        parked += run.parked;
+                match rated {
+                    Ok(rated) => {
+                        run.lines += rated.lines;
+                        run.parked += rated.parked;
                     }
-                    Err(error) => failed.push(format!("{tenant}: {}", error_chain(&error))),
+                    Err(error) => run.failed.push(format!("{tenant}: {}", error_chain(&error))),
                 }
             }
         }
         let wake_at = agenda::next(&mut *self.db.read().await?, Queue::Rate).await?;
-        let status = serde_json::json!({
-            "tenants": tenants, "lines": lines, "parked": parked, "failed": failed,
-        });
-        Ok(Outcome { status, wake_at })
+        Ok(Outcome { status: serde_json::json!(run), wake_at })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,8 +20,9 @@ use super::{
     warnings::{Told, Warning, warn},
 };
 use crate::{
+    accounts::Locked,
     agenda::{self, Assessment},
-    balance::{Snapshot, snapshot},
+    balance::{Snapshot, snapshot_locked},
     settings::Mode,
 };
 
@@ -73,9 +74,10 @@ pub(super) async fn look(
     conn: &mut Conn,
     now: Timestamp,
     settings: &Settings,
-    tenant: TenantId,
+    account: &Locked,
 ) -> Result<Done> {
-    let snapshot = snapshot(&mut *conn, now, tenant).await?;
+    let tenant = account.tenant_id;
+    let snapshot = snapshot_locked(&mut *conn, now, account).await?;
     let look = Look {
         now,
         settings,

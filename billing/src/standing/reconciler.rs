@@ -55,10 +55,10 @@ impl StandingReconciler {
     /// Looks at one account under its lock, does what follows, and says when it is due again.
     async fn run_tenant(&self, tenant: TenantId) -> Result<Done> {
         let mut tx = self.db.begin_write().await?;
-        accounts::lock(&mut tx, tenant).await?;
+        let account = accounts::lock(&mut tx, tenant).await?;
         // Under the lock, so that a later look is never of an earlier instant.
         let now = self.clock.now();
-        let done = act::look(&mut tx, now, &self.settings, tenant).await?;
+        let done = act::look(&mut tx, now, &self.settings, &account).await?;
         tx.commit().await?;
         self.publish(tenant, &done);
         Ok(done)

@@ -13,10 +13,7 @@ use base::{
 };
 
 use super::{Resource, Span, project::FOREVER_MS};
-use crate::{
-    agenda::{self, Due},
-    sql::parse,
-};
+use crate::agenda::{self, Due};
 
 /// For one tenant and resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,10 +97,8 @@ pub async fn write(conn: &mut Conn, marks: &[Mark]) -> Result<()> {
         })
         .collect();
     insert_rows(&mut *conn, INTO, TAIL, 8, &cells).await?;
-    for tenant in marks.iter().map(|mark| &mark.tenant).collect::<BTreeSet<_>>() {
-        agenda::touch(&mut *conn, parse(tenant)?, Due::Both).await?;
-    }
-    Ok(())
+    let tenants: BTreeSet<&str> = marks.iter().map(|mark| mark.tenant.as_str()).collect();
+    agenda::touch_all(conn, &tenants, Due::Both).await
 }
 
 /// What counters say of a tenant's resource is otherwise from `dirty_ms` on, and reaches to `to_ms`.

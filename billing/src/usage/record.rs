@@ -81,17 +81,8 @@ async fn lock_accounts(
     for tenant in heads::tenants(&mut *conn, resources).await? {
         tenants.insert(parse(&tenant)?);
     }
-    let mut unknown = BTreeSet::new();
-    for tenant in tenants {
-        match accounts::lock(&mut *conn, tenant).await {
-            Ok(_) => {}
-            Err(error) if error.kind == ErrorKind::NotFound => {
-                unknown.insert(tenant);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(unknown)
+    let known = accounts::lock_known(conn, &tenants).await?;
+    Ok(tenants.difference(&known).copied().collect())
 }
 
 /// The payloads of facts that are there, by source and its id.

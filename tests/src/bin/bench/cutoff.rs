@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use base::time::{Clock, SystemClock};
+use base::time::{Clock, SystemClock, Timestamp};
 use futures::{StreamExt, TryStreamExt, stream};
 use lab::{
     api::Api,
@@ -80,6 +80,7 @@ async fn measure(database: &'static str, url: Option<String>) -> Result<Measured
     println!("  made in {made_s:.0} s");
     phase.send(Phase::Running)?;
     settled(&agents).await?;
+    looked_at(&operator).await?;
     println!("  all run; {CROSSINGS} balances run out from here on");
     phase.send(Phase::Crossing)?;
     let rest = tokio::spawn(meanwhile(operator.clone(), agents.clone()));
@@ -164,6 +165,24 @@ async fn settled(agents: &[Arc<Agent>]) -> Result<()> {
     .await
 }
 
+/// Until rating and standing have nothing left to do at once: tenants that live are measured, not
+/// 4,700 that start in one moment.
+async fn looked_at(operator: &Api) -> Result<()> {
+    const LIMIT: Duration = Duration::from_secs(300);
+    lab::wait::until("every account was looked at", LIMIT, || async {
+        let answer = operator.get("/v1/system/reconcilers").await?;
+        let loops = answer["items"].as_array().context("no reconcilers")?;
+        let mut money =
+            loops.iter().filter(|one| one["name"] == "rating" || one["name"] == "standing");
+        let now = SystemClock.now();
+        Ok(money.all(|one| {
+            let next = one["next_run_at"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+            one["running"] == false && next.is_some_and(|next| next > now)
+        }))
+    })
+    .await
+}
+
 /// What goes on beside: each second a payment, and an instance that its guest restarts.
 async fn meanwhile(operator: Api, agents: Vec<Arc<Agent>>) -> Result<()> {
     let mut random = StdRng::seed_from_u64(SEED + 1);
@@ -193,11 +212,12 @@ async fn meanwhile(operator: Api, agents: Vec<Arc<Agent>>) -> Result<()> {
 /// Milliseconds from each crossing to the stop command at its host.
 async fn crossings(agents: &[Arc<Agent>], lasts_ms: &BTreeMap<String, i64>) -> Result<Vec<f64>> {
     let limit = Duration::from_millis(u64::try_from(LEAD_MS + WINDOW_MS)? + LATE_MS);
+    let stopped = || agents.iter().map(|agent| agent.stops().len()).sum::<usize>();
     lab::wait::until("every balance that ran out stopped its instance", limit, || async {
-        let stopped: usize = agents.iter().map(|agent| agent.stops().len()).sum();
-        Ok(stopped >= CROSSINGS)
+        Ok(stopped() >= CROSSINGS)
     })
-    .await?;
+    .await
+    .with_context(|| format!("{} of {CROSSINGS} were stopped", stopped()))?;
     let stops: Vec<_> = agents.iter().flat_map(|agent| agent.stops()).collect();
     ensure!(stops.len() == CROSSINGS, "{} were stopped, of {CROSSINGS}", stops.len());
     stops
@@ -229,7 +249,8 @@ fn markdown(all: &mut [Measured]) -> String {
     let date = now.split('T').next().unwrap_or_default();
     let mut text = format!(
         "## {TITLE}\n\n{TENANTS} tenants with an instance each on {HOSTS} hosts. The agents are simulated; they poll\n\
-         and report as the real ones do, over HTTP. {CROSSINGS} balances run out at random instants of two minutes;\n\
+         and report as the real ones do, over HTTP. All others live when {CROSSINGS} more instances start in one moment;\n\
+         their balances run out at random instants of two minutes;\n\
          beside them there are a payment and a restart each second, and a scrape of the metrics every\n\
          {} s. Measured from the instant at which nothing is left, by the price, to the instant at which the host's\n\
          agent has read that it is to stop the instance. {date}, load {:.1} at the end.\n\n\

@@ -1,4 +1,4 @@
-//! `bench [day] [churn] [crowd] [cutoff]`: the whole server against Debian's Prometheus and Debian's
+//! `bench [day] [churn] [crowd] [cutoff] [money]`: the whole server against Debian's Prometheus and Debian's
 //! VictoriaMetrics, over one workload, through the same protocol, in one session.
 //!
 //! It is a measurement, not a test, but it fails where OpsHawk and Prometheus answer differently.
@@ -10,12 +10,14 @@
 //! | [`churn`] | the same with a tenth of the series replaced each hour, at 60 s |
 //! | [`crowd`] | 500,000 series at 33,000 samples a second for ten minutes |
 //! | [`cutoff`] | 5,000 tenants: from an empty balance to the stop command at the host; ours alone |
+//! | [`money`] | 100,000 resources metered and rated, on both databases; rating alone beside CloudKitty |
 
 mod churn;
 mod crowd;
 mod cutoff;
 mod day;
 mod engine;
+mod money;
 mod queries;
 mod report;
 mod simulated;
@@ -33,12 +35,12 @@ async fn main() -> Result<()> {
     }
     let asked: Vec<String> = std::env::args().skip(1).collect();
     let all = asked.is_empty();
-    const PARTS: [&str; 4] = ["day", "churn", "crowd", "cutoff"];
+    const PARTS: [&str; 5] = ["day", "churn", "crowd", "cutoff", "money"];
     if let Some(unknown) = asked.iter().find(|a| !PARTS.contains(&a.as_str())) {
         bail!("{unknown:?} is no part: there are {}", PARTS.join(", "));
     }
     let wanted = |part: &str| all || asked.iter().any(|its| its == part);
-    let titles = [day::TITLE, churn::TITLE, crowd::TITLE, cutoff::TITLE];
+    let titles = [day::TITLE, churn::TITLE, crowd::TITLE, cutoff::TITLE, money::TITLE];
     let mut sections = titles.map(|title| (title, None));
     if wanted("day") {
         sections[0].1 = Some(day::run().await?.markdown());
@@ -51,6 +53,9 @@ async fn main() -> Result<()> {
     }
     if wanted("cutoff") {
         sections[3].1 = Some(cutoff::run().await?);
+    }
+    if wanted("money") {
+        sections[4].1 = Some(money::run().await?);
     }
     let path = lab::dir::workspace().join("BENCHMARKS.md");
     let before = std::fs::read_to_string(&path).unwrap_or_default();

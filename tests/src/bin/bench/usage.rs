@@ -37,6 +37,12 @@ impl Usage {
     }
 }
 
+/// From here on [`Usage::peak_mib`] of this process counts anew.
+pub fn reset_peak() -> Result<()> {
+    const PEAK: &str = "5";
+    fs::write("/proc/self/clear_refs", PEAK).context("the peak can't be reset")
+}
+
 /// Of all files below a directory, as they lie on the disk or as long as they are, whichever is
 /// less: files that were given their size ahead count what is in them.
 pub fn tree_bytes(dir: &Path) -> Result<u64> {
