@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     accounts::Account,
-    prices::{self, components::Per, tax::Split},
+    prices::{self, components::Per},
     rating::{
         compiled::Compiled,
-        engine::{Group, Groups, LineKind, Priced, Quality, Slice, rate},
+        engine::{Group, Groups, LineKind, Priced, Quality, Slice, Stage, WHOLE_PPM, rate},
     },
     sql::parse,
 };
@@ -46,18 +46,21 @@ pub(super) async fn steps(
     price: &ExplainedPrice,
 ) -> Result<Vec<ExplainedStep>> {
     let row = row(conn, line.id).await?;
-    let compiled = price.compiled()?;
+    let stage = stage(conn, line).await?;
     let per = price.rate.component().map_or(Per::Unit, |component| component.per);
     let walk = walk(conn, line.id, row.group_no).await?;
     let timeline = prices::load::timeline(conn, account.tenant_id).await?;
     let mut groups = Groups::default();
     let number = groups.walk();
+    let mut rates: Vec<Compiled> = Vec::new();
     let mut own = None;
-    for walked in &walk {
+    for (rate, walked) in (0u32..).zip(&walk) {
         let begins = timeline.begins(parse(&walked.version)?);
         let rank = begins.map_or(i64::MAX, base::time::Timestamp::ms);
         let Walked { measure, net, tax, .. } = *walked;
-        let group = groups.add(Group { rate: 0, walk: number, rank, measure, net, tax });
+        let compiled = price.of_version(conn, parse(&walked.version)?).await?;
+        rates.push(compiled);
+        let group = groups.add(Group { rate, walk: number, rank, measure, net, tax, stage });
         if walked.key == row.group_no {
             own = Some(group);
         }
@@ -65,7 +68,7 @@ pub(super) async fn steps(
     let own = own.ok_or_else(|| Error::internal("a line's group is not in its walk"))?;
     let so_far = *groups.get(own);
     let before = groups.before(own)?;
-    let priced = price_again(line, own, &compiled, &mut groups)?;
+    let priced = price_again(line, own, &rates, &mut groups)?;
     let measure_says = match per {
         Per::Hour => format!("{} units for {} ms", line.quantity, line.to.since_ms(line.from)),
         Per::Unit | Per::Month => format!("{} units", line.quantity),
@@ -89,24 +92,42 @@ pub(super) async fn steps(
         ),
         ExplainedStep::new(
             "amount",
-            amount_says(line, price, &compiled, &groups, own, before)?,
+            amount_says(line, price, &rates, &groups, own, before)?,
             format!("net {}, tax {}", Micros(row.net), Micros(row.tax)),
             format!("net {}, tax {}", Micros(priced.net), Micros(priced.tax)),
         ),
     ])
 }
 
+/// How much of the line's month was told when it was posted.
+async fn stage(conn: &mut Conn, line: &RatedLine) -> Result<Stage> {
+    let settled: Option<i64> = sqlx::query_scalar(
+        "SELECT settled FROM month_closings WHERE tenant_id = $1 AND month = $2",
+    )
+    .bind(line.id.tenant.to_string())
+    .bind(&line.month)
+    .fetch_optional(conn)
+    .await?;
+    Ok(match line.kind.as_str() {
+        "volume" => Stage::Volume,
+        "minimum" => Stage::Closed,
+        _ if settled.is_some_and(|settled| settled < line.id.charge) => Stage::Closed,
+        _ => Stage::Open,
+    })
+}
+
 /// The line by the engine, on top of what was posted before it.
 fn price_again(
     line: &RatedLine,
     own: u32,
-    compiled: &Compiled,
+    rates: &[Compiled],
     groups: &mut Groups,
 ) -> Result<Priced> {
     let kind = match line.kind.as_str() {
         "usage" => LineKind::Usage,
         "adjustment" => LineKind::Adjustment,
         "volume" => LineKind::Volume,
+        "minimum" => LineKind::Minimum,
         other => return Err(Error::internal(format!("'{other}' is not a kind of line"))),
     };
     let slice = Slice {
@@ -117,17 +138,9 @@ fn price_again(
         quantity: line.quantity,
         opened: 0,
         quality: Quality::Observed,
-        coverage_ppm: Quality::Observed.coverage_ppm(),
+        coverage_ppm: WHOLE_PPM,
         kind,
     };
-    let rates = std::slice::from_ref(compiled);
-    if kind == LineKind::Volume {
-        let Split { net, tax } = groups.residue_at_close(rates, own)?;
-        let group = *groups.get(own);
-        let (net_before, tax_before) = (group.net, group.tax);
-        let (net, tax, measure_before) = (net.0, tax.0, group.measure);
-        return Ok(Priced { slice, measure_before, measure: 0, net_before, net, tax_before, tax });
-    }
     let mut out = Vec::new();
     if let Some(parked) = rate(&[slice], rates, groups, &mut out).pop() {
         return Err(parked.why.into());
@@ -139,17 +152,15 @@ fn price_again(
 fn amount_says(
     line: &RatedLine,
     price: &ExplainedPrice,
-    compiled: &Compiled,
+    rates: &[Compiled],
     groups: &Groups,
     own: u32,
     before: i64,
 ) -> Result<String> {
     let total = groups.get(own).measure;
     let per = price.rate.component().map_or(Per::Unit, |component| component.per);
-    let exact = match line.kind.as_str() {
-        "volume" => compiled.cost_at_close(before, total, groups.walked(own)?)?,
-        _ => compiled.cost(before, total)?,
-    };
+    let compiled = &rates[groups.get(own).rate as usize];
+    let exact = groups.exact(rates, own)?;
     let shown = formula::exact(exact, compiled.scale);
     let measure = formula::measure(per, total);
     let after = match (compiled.walks(), before) {

@@ -67,14 +67,16 @@ pub(super) async fn of(conn: &mut Conn, line: &RatedLine) -> Result<ExplainedPri
 }
 
 impl ExplainedPrice {
-    /// Ready to be applied.
-    pub(super) fn compiled(&self) -> Result<Compiled> {
-        let found = crate::prices::timeline::Found {
-            version: self.version_id,
-            rate: &self.rate,
-            tax: self.tax,
-        };
-        Compiled::new(&found)
-            .ok_or_else(|| Error::internal(format!("the rate {} can't be applied", self.rate.id)))
+    /// The rate of this name in a version that its walk goes through, ready to be applied.
+    pub(super) async fn of_version(
+        &self,
+        conn: &mut Conn,
+        version: PriceVersionId,
+    ) -> Result<Compiled> {
+        let loaded = load::version(conn, version).await?;
+        let found = loaded.found(&self.rate.id).and_then(|found| Compiled::new(&found));
+        found.ok_or_else(|| {
+            Error::internal(format!("the rate {} of {version} can't be applied", self.rate.id))
+        })
     }
 }

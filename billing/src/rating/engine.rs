@@ -190,14 +190,6 @@ impl Groups {
         self.all[group as usize].stage = stage;
     }
 
-    /// The length of the whole walk that the group stands in.
-    pub fn walked(&self, group: u32) -> Result<i64, Overflow> {
-        match self.walks.get(self.get(group).walk as usize) {
-            Some(walk) => sum(walk.iter().map(|g| self.get(*g).measure)),
-            None => Ok(self.get(group).measure),
-        }
-    }
-
     /// What the group's exact total comes to beyond what is posted of it: use that was told late
     /// moves the later groups of its walk without a slice of their own, and a month's end makes due
     /// what was not known before.
@@ -208,14 +200,22 @@ impl Groups {
 
     /// What a group of this measure comes to.
     fn total(&self, rates: &[Compiled], group: u32, measure: i64) -> Result<Split, Overflow> {
+        rates[self.get(group).rate as usize].split(self.cost(rates, group, measure)?)
+    }
+
+    /// What the group comes to exactly, over its rate's denominator.
+    pub fn exact(&self, rates: &[Compiled], group: u32) -> Result<i128, Overflow> {
+        self.cost(rates, group, self.get(group).measure)
+    }
+
+    fn cost(&self, rates: &[Compiled], group: u32, measure: i64) -> Result<i128, Overflow> {
         let own = self.get(group);
         let rate = &rates[own.rate as usize];
-        let exact = match own.stage {
-            Stage::Open if rate.walks() => rate.cost(self.before(group)?, measure)?,
-            Stage::Open => rate.cost(0, measure)?,
-            stage => close::cost(&self.members(group, measure), rates, group, stage)?,
-        };
-        rate.split(exact)
+        match own.stage {
+            Stage::Open if rate.walks() => rate.cost(self.before(group)?, measure),
+            Stage::Open => rate.cost(0, measure),
+            stage => close::cost(&self.members(group, measure), rates, group, stage),
+        }
     }
 
     /// Those of the group's walk in their order, the group itself with this measure.
