@@ -468,6 +468,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/credit-notes/{id}/files/{format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A credit note as a file: `html` fit for print, `pdf` where this program was built with it. Its
+         *     bytes never change.
+         */
+        get: operations["download_credit_note"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -1777,6 +1797,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tenants/{id}/packages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** In the order in which they were ordered, with those that ended. */
+        get: operations["list_packages"];
+        put?: never;
+        /**
+         * Orders a package: its first month begins now, and is charged now. It is renewed each month on
+         *     this day, until it is cancelled.
+         */
+        post: operations["order_package"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tenants/{id}/packages/{package}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancels it: it ends with the month that is paid, of which nothing is given back. One that ends
+         *     already stays as it is.
+         */
+        post: operations["cancel_package"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tenants/{id}/price-overrides": {
         parameters: {
             query?: never;
@@ -2090,67 +2151,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/credit-notes/{id}/files/{format}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A credit note as a file: `html` fit for print, `pdf` where this program was built with it. Its
-         *     bytes never change.
-         */
-        get: operations["download_credit_note"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/tenants/{id}/packages": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** In the order in which they were ordered, with those that ended. */
-        get: operations["list_packages"];
-        put?: never;
-        /**
-         * Orders a package: its first month begins now, and is charged now. It is renewed each month on
-         *     this day, until it is cancelled.
-         */
-        post: operations["order_package"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/tenants/{id}/packages/{package}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Cancels it: it ends with the month that is paid, of which nothing is given back. One that ends
-         *     already stays as it is.
-         */
-        post: operations["cancel_package"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2163,6 +2163,11 @@ export interface components {
             credit_limit: components["schemas"]["Micros"] | null;
             /** @default null */
             gap_policy: components["schemas"]["GapPolicy"] | null;
+            /**
+             * @description Who its invoices are for.
+             * @default {}
+             */
+            invoice: components["schemas"]["PartySettings"];
             /** @default null */
             spend_order: components["schemas"]["SpendOrder"] | null;
             /**
@@ -2170,11 +2175,6 @@ export interface components {
              * @default {}
              */
             standing: components["schemas"]["OwnRules"];
-            /**
-             * @description Who its invoices are for.
-             * @default {}
-             */
-            invoice: components["schemas"]["PartySettings"];
         };
         /** @description Who did it. */
         ActorRef: {
@@ -3108,6 +3108,13 @@ export interface components {
             /** @description By its name; empty where the component has none. */
             flavor: string;
             from: components["schemas"]["Timestamp"];
+            /**
+             * @description `usage`, `purchase` (of what is bought whole), `adjustment`, `volume` (what a volume price
+             *     comes to), `minimum` (what is missing to a month's minimum).
+             */
+            kind?: string;
+            /** @description Of the price: `standard`, `graduated`, `volume`, `package`. */
+            model?: string;
             /** @description `YYYY-MM`: an earlier month than the invoice's came late, and is settled here. */
             month: string;
             net: components["schemas"]["Micros"];
@@ -3124,25 +3131,18 @@ export interface components {
             resource_kind: string;
             resource_name: string;
             tax: components["schemas"]["Micros"];
-            to: components["schemas"]["Timestamp"];
-            /** @description Per unit and hour. */
-            unit_price: components["schemas"]["Nanos"];
-            /** @description "instance web-1, flavor small". */
-            what: string;
-            /**
-             * @description `usage`, `purchase` (of what is bought whole), `adjustment`, `volume` (what a volume price
-             *     comes to), `minimum` (what is missing to a month's minimum).
-             */
-            kind?: string;
-            /** @description Of the price: `standard`, `graduated`, `volume`, `package`. */
-            model?: string;
             /** @description Of the net amount: 0.06 is 6 %. Zero in invoices of before it was said. */
             tax_rate?: components["schemas"]["Micros"];
+            to: components["schemas"]["Timestamp"];
             /**
              * Format: int64
              * @description How much the price is for.
              */
             unit?: number;
+            /** @description Per unit and hour. */
+            unit_price: components["schemas"]["Nanos"];
+            /** @description "instance web-1, flavor small". */
+            what: string;
         };
         /** @description A person's login. */
         Login: {
@@ -3211,6 +3211,12 @@ export interface components {
             name: string;
             started_at: components["schemas"]["Timestamp"];
         };
+        OrderPackage: {
+            /** @description As the tenant calls it, on its invoices, too; the rate's id where not given. */
+            name?: string;
+            /** @description What is ordered: the id of a rate of `package.package` in the tenant's prices. */
+            rate: string;
+        };
         /** @description An account's own; what is not set is as the product has it. Durations are milliseconds. */
         OwnRules: {
             /** @default null */
@@ -3242,6 +3248,22 @@ export interface components {
              */
             warnings_ms: number[] | null;
         };
+        /** @description An order as it stands. */
+        Package: {
+            ends_at?: components["schemas"]["Timestamp"] | null;
+            id: components["schemas"]["PackageOrderId"];
+            name: string;
+            ordered_at: components["schemas"]["Timestamp"];
+            price?: components["schemas"]["Micros"] | null;
+            /** @description What was ordered: the rate's id in the tenant's prices. */
+            rate: string;
+            /** @description Why it ends; empty where it goes on. */
+            reason: string;
+            renews_at?: components["schemas"]["Timestamp"] | null;
+            tenant_id: components["schemas"]["TenantId"];
+        };
+        /** Format: uuid */
+        PackageOrderId: string;
         Page_Alert: {
             items: {
                 active_at: components["schemas"]["Timestamp"];
@@ -3501,6 +3523,23 @@ export interface components {
             /** @description Give it as `cursor` to read on; null on the last page. */
             next_cursor?: string | null;
         };
+        Page_Package: {
+            items: {
+                ends_at?: components["schemas"]["Timestamp"] | null;
+                id: components["schemas"]["PackageOrderId"];
+                name: string;
+                ordered_at: components["schemas"]["Timestamp"];
+                price?: components["schemas"]["Micros"] | null;
+                /** @description What was ordered: the rate's id in the tenant's prices. */
+                rate: string;
+                /** @description Why it ends; empty where it goes on. */
+                reason: string;
+                renews_at?: components["schemas"]["Timestamp"] | null;
+                tenant_id: components["schemas"]["TenantId"];
+            }[];
+            /** @description Give it as `cursor` to read on; null on the last page. */
+            next_cursor?: string | null;
+        };
         Page_Paid: {
             items: {
                 amount: components["schemas"]["Micros"];
@@ -3717,10 +3756,24 @@ export interface components {
         Part: "disk" | "kernel" | "ramdisk";
         /** @description Who is billed. */
         Party: {
-            name: string;
-            tenant_id: components["schemas"]["TenantId"];
             address?: string;
+            name: string;
             tax_id?: string;
+            tenant_id: components["schemas"]["TenantId"];
+        };
+        /** @description Who is billed, where that is not just the tenant by its name; and in which language. */
+        PartySettings: {
+            /** @default  */
+            address: string;
+            /** @default null */
+            language: components["schemas"]["Language"] | null;
+            /**
+             * @description In place of the tenant's name.
+             * @default
+             */
+            name: string;
+            /** @default  */
+            tax_id: string;
         };
         PatchHost: {
             /** @description `disabled` takes no new instances. */
@@ -4434,59 +4487,6 @@ export interface components {
         Wanted: "running" | "stopped" | "absent";
         /** @enum {string} */
         WantedPower: "on" | "off";
-        OrderPackage: {
-            /** @description As the tenant calls it, on its invoices, too; the rate's id where not given. */
-            name?: string;
-            /** @description What is ordered: the id of a rate of `package.package` in the tenant's prices. */
-            rate: string;
-        };
-        /** @description An order as it stands. */
-        Package: {
-            ends_at?: components["schemas"]["Timestamp"] | null;
-            id: components["schemas"]["PackageOrderId"];
-            name: string;
-            ordered_at: components["schemas"]["Timestamp"];
-            price?: components["schemas"]["Micros"] | null;
-            /** @description What was ordered: the rate's id in the tenant's prices. */
-            rate: string;
-            /** @description Why it ends; empty where it goes on. */
-            reason: string;
-            renews_at?: components["schemas"]["Timestamp"] | null;
-            tenant_id: components["schemas"]["TenantId"];
-        };
-        /** Format: uuid */
-        PackageOrderId: string;
-        Page_Package: {
-            items: {
-                ends_at?: components["schemas"]["Timestamp"] | null;
-                id: components["schemas"]["PackageOrderId"];
-                name: string;
-                ordered_at: components["schemas"]["Timestamp"];
-                price?: components["schemas"]["Micros"] | null;
-                /** @description What was ordered: the rate's id in the tenant's prices. */
-                rate: string;
-                /** @description Why it ends; empty where it goes on. */
-                reason: string;
-                renews_at?: components["schemas"]["Timestamp"] | null;
-                tenant_id: components["schemas"]["TenantId"];
-            }[];
-            /** @description Give it as `cursor` to read on; null on the last page. */
-            next_cursor?: string | null;
-        };
-        /** @description Who is billed, where that is not just the tenant by its name; and in which language. */
-        PartySettings: {
-            /** @default  */
-            address: string;
-            /** @default null */
-            language: components["schemas"]["Language"] | null;
-            /**
-             * @description In place of the tenant's name.
-             * @default
-             */
-            name: string;
-            /** @default  */
-            tax_id: string;
-        };
     };
     responses: never;
     parameters: never;
@@ -5569,6 +5569,41 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download_credit_note: {
+        parameters: {
+            query?: {
+                /** @description Of HTML and PDF; the invoice's own where not given. */
+                language?: components["schemas"]["Language"];
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["CreditNoteId"];
+                format: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -8794,6 +8829,107 @@ export interface operations {
             };
         };
     };
+    list_packages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Package"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    order_package: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The caller's own: the same request with the same key happens once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: components["schemas"]["TenantId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderPackage"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Package"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_package: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["TenantId"];
+                package: components["schemas"]["PackageOrderId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Package"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_price_overrides: {
         parameters: {
             query?: never;
@@ -9632,142 +9768,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CreatedVoucher"];
-                };
-            };
-            /** @description What was wrong (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    download_credit_note: {
-        parameters: {
-            query?: {
-                /** @description Of HTML and PDF; the invoice's own where not given. */
-                language?: components["schemas"]["Language"];
-            };
-            header?: never;
-            path: {
-                id: components["schemas"]["CreditNoteId"];
-                format: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-            /** @description What was wrong (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_packages: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: components["schemas"]["TenantId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_Package"];
-                };
-            };
-            /** @description What was wrong (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    order_package: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The caller's own: the same request with the same key happens once. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                id: components["schemas"]["TenantId"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OrderPackage"];
-            };
-        };
-        responses: {
-            /** @description Created */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Package"];
-                };
-            };
-            /** @description What was wrong (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    cancel_package: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: components["schemas"]["TenantId"];
-                package: components["schemas"]["PackageOrderId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Package"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
