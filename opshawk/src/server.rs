@@ -221,6 +221,7 @@ async fn assemble(
         sealer: sealer.clone(),
         store: store.clone(),
         billing: config.billing.settings(),
+        money_samples: config.billing.samples,
         bmc_interval_s: config.bmc.collect_interval_s,
         queue: dir.queue(),
     };

@@ -124,7 +124,7 @@ fn price_again(
     groups: &mut Groups,
 ) -> Result<Priced> {
     let kind = match line.kind.as_str() {
-        "usage" => LineKind::Usage,
+        "usage" | "purchase" => LineKind::Usage,
         "adjustment" => LineKind::Adjustment,
         "volume" => LineKind::Volume,
         "minimum" => LineKind::Minimum,

@@ -86,7 +86,7 @@ pub struct RatedLine {
     pub at: Timestamp,
     pub from: Timestamp,
     pub to: Timestamp,
-    /// `usage`, `adjustment`, `volume`, `minimum`.
+    /// `usage`, `purchase` (of what is bought whole), `adjustment`, `volume`, `minimum`.
     pub kind: String,
     /// `observed`, `estimated`, `corrected`.
     pub quality: String,

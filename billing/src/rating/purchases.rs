@@ -2,7 +2,7 @@
 //! price that is in force then. A price that is corrected later gives the old line back and makes
 //! another one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use base::{Result, db::Conn, money::Micros, time::Timestamp};
 
@@ -51,11 +51,12 @@ pub(crate) async fn plan(
     let mut looked: BTreeMap<u32, Vec<Slice>> = BTreeMap::new();
     for purchase in purchases {
         let resource = book.resource(&purchase.resource);
-        if !looked.contains_key(&resource) {
-            let posted = load::posted(conn, account.tenant_id, resource, first, book).await?;
-            looked.insert(resource, posted);
-        }
-        let posted = &looked[&resource];
+        let posted = match looked.entry(resource) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                new.insert(load::posted(conn, account.tenant_id, resource, first, book).await?)
+            }
+        };
         let posted: Vec<Slice> =
             posted.iter().filter(|slice| slice.from == purchase.from.ms()).copied().collect();
         let wanted = wanted(purchase, resource, account, &usage.prices, book);

@@ -161,6 +161,8 @@ pub struct Billing {
     pub close_grace_s: u32,
     /// What is charged where facts are lost.
     pub gap_policy: GapPolicy,
+    /// Tenants' balances, burn and standing as series in the store, for alert rules.
+    pub samples: bool,
     pub invoice: billing::invoice::Settings,
 }
 
@@ -181,6 +183,7 @@ impl Default for Billing {
             timezone: "Asia/Shanghai".to_owned(),
             close_grace_s: 72 * 3600,
             gap_policy: GapPolicy::default(),
+            samples: true,
             invoice: billing::invoice::Settings::default(),
         }
     }

@@ -12,8 +12,7 @@ use base::{
 };
 use billing::{
     close::MonthReconciler, leaks::LeakReconciler, ledger::LedgerReconciler,
-    packages::PackageReconciler,
-    rating::RatingReconciler, standing::StandingReconciler,
+    packages::PackageReconciler, rating::RatingReconciler, standing::StandingReconciler,
 };
 use inventory::quotas::drift::QuotaDrift;
 use provisioner::{
@@ -38,6 +37,7 @@ pub struct Needs {
     pub sealer: Sealer,
     pub store: Arc<dyn Store>,
     pub billing: billing::Settings,
+    pub money_samples: bool,
     pub bmc_interval_s: u32,
     /// Where the samples of the server's own collection wait.
     pub queue: PathBuf,
@@ -80,8 +80,13 @@ impl Loops {
         driver.spawn(Arc::new(HostLiveness { db: db(), clock: clock(), bus: bus() }));
         driver.spawn(Arc::new(QuotaDrift { db: db(), clock: clock(), bus: bus() }));
         driver.spawn(Arc::new(LeakReconciler { db: db(), clock: clock(), bus: bus() }));
-        let money = MoneySamples::new(db(), clock(), needs.store.clone(), driver);
-        let money = driver.spawn(Arc::new(money));
+        let money = || MoneySamples::new(db(), clock(), needs.store.clone(), driver);
+        let money = needs.money_samples.then(|| driver.spawn(Arc::new(money())));
+        let wake_money = move || {
+            if let Some(money) = &money {
+                money.wake();
+            }
+        };
         let clients = Arc::new(BmcClients::default());
         let power = driver.spawn(Arc::new(ServerPower {
             db: db(),
@@ -100,7 +105,7 @@ impl Loops {
                         rating.wake();
                         standing.wake();
                         ledger.wake();
-                        money.wake();
+                        wake_money();
                     }
                     // A new tenant has an account.
                     Ok(Topic::Tenant) => standing.wake(),

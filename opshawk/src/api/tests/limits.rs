@@ -7,7 +7,7 @@ use super::{
     owned::{Body, owners},
     world::{Answer, TestServer, each_with},
 };
-use crate::config::TenantSamples;
+use crate::config::{Config, TenantSamples};
 
 const WRITTEN: &str = "x-prometheus-remote-write-samples-written";
 
@@ -31,7 +31,11 @@ fn refused(answer: Answer, status: u16) -> String {
 
 #[tokio::test]
 async fn a_tenant_over_its_series_is_refused_alone() {
-    for test in each_with(|config| config.samples.max_tenant_series = 2).await {
+    // The tenants' own money is no series of theirs here.
+    let at_most_two = |config: &mut Config| {
+        (config.samples.max_tenant_series, config.billing.samples) = (2, false);
+    };
+    for test in each_with(at_most_two).await {
         let owners = owners(&test, &["small", "large"]).await;
         let (small, large) = (&owners[0], &owners[1]);
         let at_ms = test.server.app.clock.now().ms();
@@ -72,13 +76,13 @@ async fn a_tenant_over_its_series_is_refused_alone() {
 
         // A restart knows it still; an operator may allow this tenant more.
         let new = of(small, "c", Body::default());
-        let test = test.again(|config| config.samples.max_tenant_series = 2).await;
+        let test = test.again(at_most_two).await;
         assert_eq!(new.send(&test.operator).await.status, 429);
         let more = TenantSamples { max_series: Some(3), ..TenantSamples::default() };
         let id = small.tenant.parse().unwrap();
         let test = test
             .again(|config| {
-                config.samples.max_tenant_series = 2;
+                at_most_two(config);
                 config.samples.tenants.insert(id, more);
             })
             .await;
