@@ -59,7 +59,7 @@ pub async fn admit_resize(
         let (component, flavor) = prices::meters::parts(&c.meter);
         let shape = flavor.map(|flavor| ("flavor".to_owned(), flavor.to_owned()));
         let shape: BTreeMap<_, _> = shape.into_iter().collect();
-        hourly(&snapshot.usage.prices, component, &shape, c.quantity, 0, now).0
+        hourly(&snapshot.usage.prices, component, &shape, c.quantity, None, now).0
     };
     let burn = new
         .iter()

@@ -87,7 +87,7 @@ impl Position {
         let on = running.from <= at && running.to.is_none_or(|to| at < to);
         let Running { component, shape, quantity, walked, .. } = running;
         match on {
-            true => hourly(&self.prices, component, shape.as_ref(), *quantity, *walked, at),
+            true => hourly(&self.prices, component, shape.as_ref(), *quantity, Some(*walked), at),
             false => (0, None),
         }
     }
@@ -204,19 +204,22 @@ impl Position {
 }
 
 /// What so much of a component costs in an hour at `at`, with tax, in nano-units; and how far its
-/// walk is where that changes. What does not run evenly has no hourly cost.
+/// walk is where that changes. Without a walk: what it costs evenly.
 pub(crate) fn hourly(
     prices: &Timeline,
     component: &str,
     shape: &(impl Shape + ?Sized),
     quantity: i64,
-    walked: i64,
+    walked: Option<i64>,
     at: Timestamp,
 ) -> (i128, Option<i64>) {
     let found = prices.find(component, shape, at);
     let slope = found.and_then(|found| {
         let scale = found.rate.scale()?;
-        let (price, end) = found.rate.slope(walked, scale)?;
+        let (price, end) = match walked {
+            Some(walked) => found.rate.slope(walked, scale)?,
+            None => (found.rate.evenly(scale)?, None),
+        };
         let nanos = i128::from(price.0).saturating_mul(i128::from(quantity));
         let hour = nanos.saturating_mul(i128::from(MS_PER_HOUR)) / i128::from(scale);
         Some((with_tax(hour, found.tax), end))

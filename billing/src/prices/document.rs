@@ -171,6 +171,11 @@ impl Rate {
         Some((price, end.map(|end| end.saturating_add(free))))
     }
 
+    /// As [`Model::evenly`]; what is free is free.
+    pub fn evenly(&self, scale: i64) -> Option<Nanos> {
+        if self.free_measure(scale) > 0 { Some(Nanos(0)) } else { self.model.evenly(scale) }
+    }
+
     fn free_measure(&self, scale: i64) -> i64 {
         self.free.unwrap_or(0).saturating_mul(scale)
     }

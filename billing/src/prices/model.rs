@@ -98,9 +98,9 @@ impl Model {
         tier_of(tiers, i128::from(w.max(0)), scale).map_or(Nanos(0), |tier| tier.price)
     }
 
-    /// What the next of it costs at `w`, and where that ends: what a forecast goes on by. None of
-    /// packages, which do not run evenly. Where a volume's tier ends, all of it changes its price:
-    /// that is not the next of it, and whoever forecasts looks again there.
+    /// What the next of it costs at `w`, and where that ends: what a forecast goes on by. Where a
+    /// volume's tier ends, all of it changes its price, and the first of a block costs all of the
+    /// block: neither is foreseen, and whoever forecasts looks again behind it.
     pub fn slope(&self, w: i64, scale: i64) -> Option<(Nanos, Option<i64>)> {
         match self {
             Self::Standard(price) => Some((*price, None)),
@@ -110,7 +110,20 @@ impl Model {
                 let end = tier.up_to.and_then(|up_to| i64::try_from(measure(up_to, scale)).ok());
                 Some((tier.price, end))
             }
-            Self::Package { .. } => None,
+            Self::Package { size, .. } => {
+                let (block, w) = (measure(*size, scale).max(1), i128::from(w.max(0)));
+                let paid = (w + block - 1).div_euclid(block) * block;
+                Some((Nanos(0), i64::try_from(paid + 1).ok()))
+            }
+        }
+    }
+
+    /// What it costs where the month's use is not known: its first tier, and a block's price over all
+    /// of the block.
+    pub fn evenly(&self, scale: i64) -> Option<Nanos> {
+        match self {
+            Self::Package { size, price } => Some(Nanos(price.0 / (*size).max(1))),
+            _ => self.slope(0, scale).map(|(price, _)| price),
         }
     }
 

@@ -55,7 +55,7 @@ impl Span {
         let Some(other) = &self.alternative else { return &self.used };
         let costs = |used: &Used| -> i128 {
             let an_hour = |(component, quantity): &(&'static str, i64)| {
-                hourly(prices, component, used.shape.as_ref(), *quantity, 0, at).0
+                hourly(prices, component, used.shape.as_ref(), *quantity, None, at).0
             };
             used.components.iter().map(an_hour).sum()
         };

@@ -17,6 +17,7 @@ use inventory::{
 
 use crate::{
     accounts, admission, meter,
+    prices::publish::Terms,
     standing::{Standing, StandingReconciler, exemptions},
     testing::{Guest, World, at, micros},
     usage::ResourceState::*,
@@ -39,6 +40,24 @@ pub(super) async fn log(w: &World) -> Vec<(String, i64)> {
 
 pub(super) async fn standing(w: &World) -> Standing {
     w.read(async |conn| accounts::get(conn, w.tenant).await).await.standing
+}
+
+#[tokio::test]
+async fn a_block_of_hours_counts_when_it_begins() {
+    for w in World::each().await {
+        let block =
+            r#"{"id":"b","component":"instance.compute","package":{"size":2,"price":"100"}}"#;
+        w.publish_rates(Terms::default(), block).await;
+        w.topup(at("10:00"), "150").await;
+        w.seen(&w.guest("web-1"), Running, at("10:00")).await;
+        let begun = |time: &str| at(time).saturating_add_ms(1);
+        assert_eq!(w.stand(at("10:00")).await.wake_at, Some(begun("10:00")));
+        assert_eq!(w.stand(begun("10:00")).await.wake_at, Some(begun("12:00")));
+        assert_eq!(w.balance(begun("10:00")).await.balance, micros("50"));
+        assert_eq!(standing(&w).await, Standing::Active);
+        w.stand(begun("12:00")).await;
+        assert_eq!(standing(&w).await, Standing::Overdue);
+    }
 }
 
 #[tokio::test]

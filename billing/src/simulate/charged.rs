@@ -290,7 +290,7 @@ impl Stretch {
         let Some(other) = &self.other else { return &self.is };
         let an_hour = |used: &cut::Used| -> i128 {
             let cost = |(component, quantity): &(&'static str, i64)| {
-                hourly(prices, component, used.shape.as_ref(), *quantity, 0, at).0
+                hourly(prices, component, used.shape.as_ref(), *quantity, None, at).0
             };
             used.components.iter().map(cost).sum()
         };

@@ -49,7 +49,11 @@ fn a_block_costs_from_its_first_unit() {
     assert_eq!(nanos(model.total(100, 1).unwrap(), 1), 3_000_000_000);
     assert_eq!(nanos(model.total(101, 1).unwrap(), 1), 6_000_000_000);
     assert_eq!(model.cost(1, 100, 1), Ok(0), "it is charged once");
-    assert_eq!(model.slope(0, 1), None);
+    // Looked at again where the next block is charged.
+    assert_eq!(model.slope(0, 1), Some((Nanos(0), Some(1))));
+    assert_eq!(model.slope(1, 1), Some((Nanos(0), Some(101))));
+    assert_eq!(model.slope(100, 1), Some((Nanos(0), Some(101))));
+    assert_eq!(model.evenly(1), Some("0.03".parse().unwrap()));
 }
 
 #[test]
@@ -128,8 +132,8 @@ proptest! {
     /// The slope at a point is what the next of it costs.
     #[test]
     fn the_slope_is_the_cost_of_the_next(model in models(), w in 0i64..2_000, scale in 1i64..50) {
-        // Where a volume's tier begins, all of it changes its price.
-        prop_assume!(!matches!(model, Model::Volume(_)));
+        // Where a volume's tier begins, all of it changes its price, and a block is paid at its first.
+        prop_assume!(!matches!(model, Model::Volume(_) | Model::Package { .. }));
         let Some((price, end)) = model.slope(w, scale) else { return Ok(()) };
         prop_assert_eq!(model.cost(w, w + 1, scale).unwrap(), i128::from(price.0));
         if let Some(end) = end {
