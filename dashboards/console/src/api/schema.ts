@@ -4087,7 +4087,7 @@ export interface components {
             from: components["schemas"]["Timestamp"];
             /** @example 0193c5f0-…-8a51.42.0 */
             id: string;
-            /** @description `usage`, `adjustment`, `volume`, `minimum`. */
+            /** @description `usage`, `purchase` (of what is bought whole), `adjustment`, `volume`, `minimum`. */
             kind: string;
             /** @description As bills call it. */
             meter: string;
