@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     invoices::running,
-    world::{TestServer, each, each_by, eventually},
+    world::{TestServer, each_by, each_with, eventually},
 };
 
 fn at(text: &str) -> Timestamp {
@@ -125,7 +125,7 @@ async fn put_aside(test: &TestServer, tenant: &str) -> UsageEventId {
 /// What a rule says of money fires, and is over when it is paid.
 #[tokio::test]
 async fn an_alert_rule_watches_a_balance() {
-    for test in each().await {
+    for test in each_with(|config| config.billing.samples = true).await {
         let op = &test.operator;
         let (acme, member) = test.tenant("acme").await;
         let topups = format!("/v1/tenants/{acme}/topups");

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     owned::{Body, Owned, owners},
-    world::{Caller, TestServer, each_with},
+    world::{Caller, TestServer, each},
 };
 use crate::api::access::{self, Who};
 
@@ -210,8 +210,7 @@ async fn others_write(test: &TestServer, own: &Owned, other: &Owned, at_ms: i64)
 
 #[tokio::test]
 async fn a_member_is_answered_as_if_there_were_nobody_else() {
-    // Its own money's series would come in between the two answers.
-    for test in each_with(|config| config.billing.samples = false).await {
+    for test in each().await {
         let owners = owners(&test, &["acme", "other"]).await;
         let (own, other) = (&owners[0], &owners[1]);
         let at_ms = test.server.app.clock.now().ms() / 1000 * 1000;

@@ -1,6 +1,6 @@
 //! The server's own loops, as an operator sees them.
 
-use super::world::{each, eventually};
+use super::world::{each_with, eventually};
 
 /// What a server without an agent runs; a loop that is forgotten in the wiring would be missing here.
 const LOOPS: [&str; 14] = [
@@ -22,7 +22,7 @@ const LOOPS: [&str; 14] = [
 
 #[tokio::test]
 async fn every_reconciler_runs_and_says_how_it_went() {
-    for test in each().await {
+    for test in each_with(|config| config.billing.samples = true).await {
         eventually("all reconcilers ran", async || {
             let all = test.operator.get("/v1/system/reconcilers").await.expect(200);
             let items = all["items"].as_array()?.clone();
