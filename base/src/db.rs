@@ -74,11 +74,11 @@ impl Db {
                 ));
             }
         };
-        let options = |connections| {
+        let options = |connections, writer| {
             AnyPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(Self::ACQUIRE_TIMEOUT)
-                .after_connect(move |conn, _| Box::pin(prepare(conn, backend)))
+                .after_connect(move |conn, _| Box::pin(prepare(conn, backend, writer)))
         };
         let refused = |e: sqlx::Error| {
             Error::unavailable(format!("the database {} can't be opened", redacted(url)))
@@ -87,11 +87,11 @@ impl Db {
         };
         // A pool tries again until its timeout; one plain connection tells at once.
         let mut first = sqlx::AnyConnection::connect(url).await.map_err(refused)?;
-        prepare(&mut first, backend).await.map_err(refused)?;
+        prepare(&mut first, backend, false).await.map_err(refused)?;
         first.close().await.map_err(refused)?;
-        let pool = options(Self::MAX_CONNECTIONS).connect(url).await.map_err(refused)?;
+        let pool = options(Self::MAX_CONNECTIONS, false).connect(url).await.map_err(refused)?;
         let writers = match backend {
-            Backend::Sqlite => options(1).connect(url).await.map_err(refused)?,
+            Backend::Sqlite => options(1, true).connect(url).await.map_err(refused)?,
             Backend::Postgres => pool.clone(),
         };
         Ok(Self {
@@ -158,24 +158,28 @@ impl Db {
     }
 }
 
-/// What a new connection is set to.
-async fn prepare(conn: &mut Conn, backend: Backend) -> Result<(), sqlx::Error> {
+/// What a new connection is set to; `writer` is SQLite's one that writes.
+async fn prepare(conn: &mut Conn, backend: Backend, writer: bool) -> Result<(), sqlx::Error> {
     let settings: &[&str] = match backend {
         Backend::Sqlite => &[
             "PRAGMA busy_timeout = 10000",
             "PRAGMA journal_mode = WAL",
             "PRAGMA synchronous = FULL",
             "PRAGMA foreign_keys = ON",
-            // 16 MiB of pages, in place of 2, and checkpoints of as much: what a busy hour writes
-            // again and again is copied to its place once.
-            "PRAGMA cache_size = -16384",
-            "PRAGMA wal_autocheckpoint = 4000",
         ],
         // Statements stay prepared for as long as a connection lives. A plan that was made while a
         // table was all but empty, and kept, reads all of it when it is large.
         Backend::Postgres => &["SET plan_cache_mode = force_custom_plan", "SET jit = off"],
     };
-    for setting in settings {
+    // 16 MiB of pages, in place of 2, and checkpoints of as much: what a busy hour writes again and
+    // again is copied to its place once. Of the readers eight caches of that size would be memory
+    // that a small machine misses.
+    let caches: &[&str] = if writer {
+        &["PRAGMA cache_size = -16384", "PRAGMA wal_autocheckpoint = 4000"]
+    } else {
+        &[]
+    };
+    for setting in settings.iter().chain(caches) {
         sqlx::query(*setting).execute(&mut *conn).await?;
     }
     Ok(())
