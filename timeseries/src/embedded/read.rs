@@ -27,7 +27,8 @@ pub mod found;
 
 /// Found on the caller's thread, in some ten microseconds.
 const FEW_SERIES: usize = 64;
-const FEW_BLOCKS: usize = 4;
+/// As many may hold the last minutes where old samples are sent beside new ones.
+const FEW_BLOCKS: usize = 12;
 
 /// By key.
 type Plans = HashMap<Arc<[u8]>, Plan, foldhash::fast::FixedState>;

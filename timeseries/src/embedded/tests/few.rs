@@ -111,3 +111,23 @@ async fn the_newest_samples_alone_are_those_of_a_whole_selection() {
     assert_eq!(in_memory("block", 50).await, (false, 1));
     assert!(!in_memory("late", 50).await.0);
 }
+
+/// Old samples that are sent beside new ones leave many blocks whose times overlap with now.
+#[tokio::test]
+async fn some_blocks_are_few_and_many_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let one = || request(vec![Matcher::equal("__name__", "one")], 0, 100);
+    for block in 1..=13 {
+        store.append(vec![series("one", &[(block, block as f64)])]).await.unwrap();
+        store.flush().await.unwrap();
+        let expected = store.select(one()).await.unwrap();
+        match store.inner.find_few(&one()) {
+            Some(found) => {
+                assert!(block <= 12, "{block} blocks");
+                assert_eq!(read(&found.unwrap()), expected);
+            }
+            None => assert_eq!(block, 13),
+        }
+    }
+}
