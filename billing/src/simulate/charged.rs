@@ -12,7 +12,7 @@ use crate::{
     accounts::Account,
     calendar::Month,
     counters::{delta, readings},
-    forecast::hourly,
+    forecast::evenly,
     kinds::Attributes,
     prices::{
         document::Scope,
@@ -290,7 +290,7 @@ impl Stretch {
         let Some(other) = &self.other else { return &self.is };
         let an_hour = |used: &cut::Used| -> i128 {
             let cost = |(component, quantity): &(&'static str, i64)| {
-                hourly(prices, component, used.shape.as_ref(), *quantity, None, at).0
+                evenly(prices, component, used.shape.as_ref(), *quantity, at)
             };
             used.components.iter().map(cost).sum()
         };
