@@ -1,28 +1,48 @@
 //! Whether a tenant may start something: there must be money for all that burns plus the new, for
-//! `min_runway`.
+//! `min_runway`, as it will be charged in that time.
 
 use std::collections::BTreeMap;
 
 use base::{
     Error, ErrorKind, Result,
     db::Conn,
-    id::TenantId,
-    money::{MS_PER_HOUR, Micros, div_half_even},
+    id::{InstanceId, TenantId},
+    money::{Exact, MS_PER_HOUR, Micros, div_half_even},
     time::Timestamp,
 };
 
 pub use crate::meter::Component;
 use crate::{
     Settings, accounts,
-    balance::{Snapshot, snapshot},
-    forecast::{exact, hourly},
+    balance::{Snapshot, snapshot_locked},
+    forecast::{Position, exact},
     meter, prices,
+    rating::{
+        book::ResourceId,
+        cut::{Span, Used},
+        engine::Quality,
+        load::name_of,
+        plan::Usage,
+    },
     standing::{Standing, notices::duration},
     usage::project::FOREVER_MS,
 };
 
-/// Admits `new`, or says why not (`PaymentRequired`). Takes the account's lock until the end of the
-/// caller's transaction, so that two starts can't be admitted on the same money.
+/// Of the resources that prices know.
+const KIND: &str = "instance";
+
+/// What one instance is to use.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// None: it is not there yet.
+    pub instance: Option<InstanceId>,
+    /// Of what it uses now, what it will not use any more.
+    pub old: &'a [Component],
+    pub new: &'a [Component],
+}
+
+/// Admits a new instance that uses `new`, or says why not (`PaymentRequired`). Takes the account's lock
+/// until the end of the caller's transaction, so that two starts can't be admitted on the same money.
 ///
 /// What was admitted before and does not run yet counts as burning; the instance that is to start
 /// is not to be written as wanted running before this call.
@@ -33,17 +53,16 @@ pub async fn admit(
     tenant: TenantId,
     new: &[Component],
 ) -> Result<()> {
-    admit_resize(conn, now, settings, tenant, &[], new).await
+    admit_change(conn, now, settings, tenant, Ask { instance: None, old: &[], new }).await
 }
 
-/// Admits `new` in place of `old`, which is in use: like [`admit`].
-pub async fn admit_resize(
+/// Admits what an instance is asked to be, like [`admit`].
+pub async fn admit_change(
     conn: &mut Conn,
     now: Timestamp,
     settings: &Settings,
     tenant: TenantId,
-    old: &[Component],
-    new: &[Component],
+    ask: Ask<'_>,
 ) -> Result<()> {
     let account = accounts::lock(conn, tenant).await?;
     if account.standing >= Standing::Suspended {
@@ -53,55 +72,98 @@ pub async fn admit_resize(
         )
         .remedy("top the balance up"));
     }
-    let snapshot = snapshot(conn, now, tenant).await?;
-    let pending = pending(conn, tenant).await?;
-    let price = |c: &Component| {
-        let (component, flavor) = prices::meters::parts(&c.meter);
-        let shape = flavor.map(|flavor| ("flavor".to_owned(), flavor.to_owned()));
-        let shape: BTreeMap<_, _> = shape.into_iter().collect();
-        hourly(&snapshot.usage.prices, component, &shape, c.quantity, None, now).0
-    };
-    let burn = new
-        .iter()
-        .chain(&pending)
-        .fold(snapshot.position.burn(), |sum, c| sum.saturating_add(price(c)));
-    let burn = old.iter().fold(burn, |sum, c| sum.saturating_sub(price(c))).max(0);
-    let needed = burn.saturating_mul(i128::from(settings.min_runway_ms));
-    if snapshot.position.available() >= needed.max(0) {
+    let mut snapshot = snapshot_locked(conn, now, &account).await?;
+    let available = snapshot.position.available();
+    let Snapshot { usage, position, .. } = &mut snapshot;
+    for pending in pending(conn, tenant).await? {
+        start(usage, position, Some(pending.instance), &pending.components)?;
+    }
+    if let Some(instance) = ask.instance {
+        let old = ask.old.iter().map(name).collect::<Result<Vec<_>>>()?;
+        position.stop(number(usage, &instance.to_string()), &old);
+    }
+    start(usage, position, ask.instance, ask.new)?;
+    let lowest = position.lowest_until(now.saturating_add_ms(settings.min_runway_ms));
+    if lowest >= 0 {
         return Ok(());
     }
-    Err(refusal(&snapshot, settings, burn, needed))
+    Err(refusal(&snapshot, settings, available, lowest))
 }
 
-fn refusal(snapshot: &Snapshot, settings: &Settings, burn: i128, needed: i128) -> Error {
-    const NANOS_PER_MICRO: i128 = 1_000;
+fn name(component: &Component) -> Result<&'static str> {
+    name_of(prices::meters::parts(&component.meter).0)
+}
+
+fn number(usage: &mut Usage, instance: &str) -> u32 {
+    usage.book.resource(&ResourceId { kind: KIND.to_owned(), id: instance.to_owned() })
+}
+
+/// As if the components were used from now on: of an instance that is there, in the same walks and
+/// with the same attributes as what it uses already.
+fn start(
+    usage: &mut Usage,
+    position: &mut Position,
+    instance: Option<InstanceId>,
+    components: &[Component],
+) -> Result<()> {
+    let id = instance.map(|id| id.to_string()).unwrap_or_default();
+    let resource = number(usage, &id);
+    let known = usage.resources.iter().find(|known| known.number == resource);
+    let last = known.and_then(|known| known.spans.last());
+    let mut shape: BTreeMap<String, String> =
+        last.map(|span| span.used.shape.as_ref().clone()).unwrap_or_default();
+    let mut used = Vec::new();
+    for component in components {
+        if let (_, Some(flavor)) = prices::meters::parts(&component.meter) {
+            shape.insert("flavor".to_owned(), flavor.to_owned());
+        }
+        used.push((name(component)?, component.quantity));
+    }
+    position.start([Span {
+        resource,
+        name: "".into(),
+        used: Used { shape: shape.into(), components: used },
+        alternative: None,
+        from: position.at.ms(),
+        to: FOREVER_MS,
+        opened: 0,
+        quality: Quality::Observed,
+    }]);
+    Ok(())
+}
+
+fn refusal(snapshot: &Snapshot, settings: &Settings, available: i128, lowest: i128) -> Error {
     let micros = |exact: i128, unit: i128| {
         Micros(i64::try_from(div_half_even(exact, unit)).unwrap_or(i64::MAX))
     };
-    let per_micro = NANOS_PER_MICRO * i128::from(MS_PER_HOUR);
-    let available = snapshot.position.available();
-    let balance = micros(available - exact(snapshot.account.credit_limit), per_micro);
+    let balance = micros(available - exact(snapshot.account.credit_limit), Exact::PER_MICRO);
     let currency = &snapshot.account.currency;
     // Up, so that it suffices.
-    let missing = (needed - available).div_euclid(per_micro)
-        + i128::from((needed - available).rem_euclid(per_micro) > 0);
+    let missing = -lowest.div_euclid(Exact::PER_MICRO);
     let missing = micros(missing, 1);
+    let hours = i128::from(settings.min_runway_ms.max(1));
+    let an_hour = (available - lowest).saturating_mul(i128::from(MS_PER_HOUR)) / hours;
     Error::new(
         ErrorKind::PaymentRequired,
         format!(
             "the balance of {balance} {currency} does not cover {} of all that would run, \
              at {} {currency} an hour",
             duration(settings.min_runway_ms),
-            micros(burn, NANOS_PER_MICRO),
+            micros(an_hour, Exact::PER_MICRO),
         ),
     )
     .remedy(format!("top up at least {missing} {currency}"))
 }
 
-/// What instances will use that are wanted running and have not been seen so.
-async fn pending(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Component>> {
-    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-        "SELECT i.flavor_id, i.disk_gib, \
+/// An instance that is wanted running and has not been seen so, and what it will use.
+struct Pending {
+    instance: InstanceId,
+    components: Vec<Component>,
+}
+
+async fn pending(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Pending>> {
+    let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
+        "SELECT i.id, i.flavor_id, i.disk_gib, \
            (SELECT COUNT(*) FROM usage_spans u WHERE u.kind = 'instance' \
             AND u.resource_id = i.id AND u.to_ms = $2) \
          FROM instances i \
@@ -115,12 +177,13 @@ async fn pending(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Component>> {
     .fetch_all(conn)
     .await?;
     let mut all = Vec::new();
-    for (flavor, disk_gib, has_disk) in rows {
+    for (id, flavor, disk_gib, has_disk) in rows {
         let meter = meter::instance(crate::sql::parse(&flavor)?);
-        all.push(Component { meter, quantity: 1 });
+        let mut components = vec![Component { meter, quantity: 1 }];
         if has_disk == 0 {
-            all.push(Component { meter: meter::DISK_GIB.to_owned(), quantity: disk_gib });
+            components.push(Component { meter: meter::DISK_GIB.to_owned(), quantity: disk_gib });
         }
+        all.push(Pending { instance: crate::sql::parse(&id)?, components });
     }
     Ok(all)
 }

@@ -1,12 +1,10 @@
 //! What a tenant has: posted minus accrued at the asked instant. Reading changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use base::{
     Error, Result,
     db::Conn,
     id::TenantId,
-    money::{Exact, MS_PER_HOUR, Micros, Nanos},
+    money::{Micros, Nanos},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -15,14 +13,10 @@ use utoipa::ToSchema;
 use crate::{
     accounts::{self, Account, Locked},
     calendar::Month,
-    forecast::{Position, Running, exact, with_tax},
+    forecast::{Position, exact},
     packages::renew,
     rating::{
-        self,
-        book::KeyId,
-        close,
-        cut::{Span, Used},
-        load,
+        self, close, load,
         plan::{self, Usage},
     },
     standing::Standing,
@@ -113,7 +107,7 @@ pub(crate) async fn snapshot_locked(
     let account = Account::clone(locked);
     let mut usage = load::load(conn, &account).await?;
     let (accrued, position) = assess(&account, &mut usage, at)?;
-    Ok(Snapshot { account, usage, accrued, position })
+    with_packages(conn, Snapshot { account, usage, accrued, position }).await
 }
 
 /// Reads until nobody posted meanwhile: outside of the account's lock the statements see different
@@ -136,10 +130,10 @@ pub(crate) async fn snapshot(conn: &mut Conn, at: Timestamp, tenant: TenantId) -
 /// Packages are charged whole when their months begin.
 async fn with_packages(conn: &mut Conn, mut snapshot: Snapshot) -> Result<Snapshot> {
     let Snapshot { account, usage, accrued, position } = &mut snapshot;
-    let ahead = renew::ahead(conn, account, &usage.prices, position.at).await?;
+    let ahead = renew::ahead(conn, account, usage, position.at).await?;
     *accrued = accrued.checked_add(ahead.accrued)?;
-    position.settled = position.settled.saturating_sub(exact(ahead.accrued));
-    position.charges = ahead.renewals;
+    position.charge(ahead.accrued);
+    position.renew(ahead.renewals);
     Ok(snapshot)
 }
 
@@ -162,76 +156,14 @@ pub(crate) fn assess(
         .map_err(|_| Error::internal("more is accrued than the account holds"))?;
     // What no longer fits will be parked when it is posted, and counts no further.
     usage.book.parked.extend(plan.parked.iter().map(|parked| parked.group));
-    let settled = exact(account.posted) + exact(account.credit_limit) - exact(accrued);
-    let prices = usage.prices.clone();
-    let position = Position {
-        at,
-        settled,
-        running: Vec::new(),
-        charges: BTreeMap::new(),
-        prices,
-        zone: account.timezone,
-    };
-    Ok((accrued, going_on(usage, position)))
+    let left = exact(account.posted) + exact(account.credit_limit) - exact(accrued);
+    Ok((accrued, going_on(account, usage, at, left)))
 }
 
-/// Moves what is in use from what is settled to what is running.
-fn going_on(usage: &mut Usage, mut position: Position) -> Position {
-    let (at, month) = (position.at, Month::of(position.at, position.zone));
-    let mut counted: BTreeSet<u32> = BTreeSet::new();
-    let spans: Vec<Span> = usage.resources.iter().flat_map(|r| r.spans.clone()).collect();
-    let ahead = spans.into_iter().filter(|span| span.to > at.ms());
-    for (place, span) in ahead.enumerate() {
-        let is_on = span.from <= at.ms();
-        let Used { shape, components } = span.at(&position.prices, at).clone();
-        for (component, quantity) in components {
-            let mut running = Running {
-                component,
-                shape: shape.clone(),
-                quantity,
-                from: Timestamp::from_ms(span.from),
-                to: (span.to != i64::MAX).then(|| Timestamp::from_ms(span.to)),
-                // Apart from the walks of groups.
-                walk: usize::MAX - place,
-                walked: 0,
-                used: 0,
-            };
-            let found = position.prices.find(component, shape.as_ref(), at).filter(|_| is_on);
-            let rate = found.and_then(|found| usage.book.rate(&found));
-            let key = rate.and_then(|rate| {
-                usage.book.find_key(&KeyId { resource: span.resource, component, rate, month })
-            });
-            if let Some(key) = key {
-                let group = usage.book.keys[key as usize].group;
-                if usage.book.parked.contains(&group) {
-                    continue;
-                }
-                let posted = usage.book.groups.get(group);
-                running.walk = group as usize;
-                running.walked = usage
-                    .book
-                    .groups
-                    .before(group)
-                    .map_or(i64::MAX, |before| before.saturating_add(posted.measure));
-                if counted.insert(group) {
-                    let gross = i128::from(posted.net) + i128::from(posted.tax);
-                    position.settled += gross * Exact::PER_MICRO;
-                    running.used = used(usage, group);
-                }
-            }
-            position.running.push(running);
-        }
-    }
-    position
-}
-
-/// The exact total of a group with tax, in units of [`Exact`].
-fn used(usage: &Usage, group: u32) -> i128 {
-    let posted = usage.book.groups.get(group);
-    let rate = &usage.book.rates[posted.rate as usize];
-    let before = usage.book.groups.before(group).unwrap_or(i64::MAX);
-    // It was rated a moment ago: it fits.
-    let cost = rate.cost(before, posted.measure).unwrap_or(i128::MAX);
-    let hours = cost.saturating_mul(i128::from(MS_PER_HOUR)) / i128::from(rate.scale);
-    with_tax(hours, rate.tax)
+/// What goes on from `at`, and what the month has come to so far.
+fn going_on(account: &Account, usage: &Usage, at: Timestamp, left: i128) -> Position {
+    let spans = usage.resources.iter().flat_map(|resource| &resource.spans);
+    let ahead = spans.filter(|span| span.to > at.ms()).cloned().collect();
+    let book = usage.book.of_month(Month::of(at, account.timezone));
+    Position::new(at, left, ahead, book, usage.prices.clone(), account.timezone)
 }

@@ -124,6 +124,17 @@ pub async fn close(
     tenant: TenantId,
     month: Month,
 ) -> Result<Closing> {
+    close_by(conn, now, settings, tenant, month, charges::PAGE_LINES).await
+}
+
+async fn close_by(
+    conn: &mut Conn,
+    now: Timestamp,
+    settings: &Settings,
+    tenant: TenantId,
+    month: Month,
+    page_lines: usize,
+) -> Result<Closing> {
     accounts::lock(conn, tenant).await?;
     let progress = progress(conn, tenant).await?;
     if month < progress.next {
@@ -145,7 +156,7 @@ pub async fn close(
     packages::renew(conn, now, tenant).await?;
     rating::close::post_end(conn, now, tenant, month).await?;
     let mut account = accounts::lock(conn, tenant).await?;
-    let charges = charges(conn, tenant, month, progress.settled()).await?;
+    let charges = charges(conn, tenant, month, progress.settled(), page_lines).await?;
     let invoice_id = match invoice::is_worth(&charges) {
         true => Some(InvoiceId::new()),
         false => None,

@@ -12,6 +12,7 @@
 //! | [`months`] | the months of an order: pure |
 //! | [`orders`] | ordering, cancelling, listing |
 //! | [`renew`] | charging what has begun, once |
+//! | `bought` | months that were bought, to be priced again |
 //! | `reconciler` | renews each at its instant |
 //!
 //! A month is counted from the original day, in the account's time zone: what was ordered on a 31st
@@ -20,6 +21,7 @@
 //! of it is given back when the package is cancelled: it ends with the month that is paid. Where the
 //! tenant's prices name the package no longer, it ends when its month does.
 
+pub(crate) mod bought;
 pub mod months;
 pub mod orders;
 mod reconciler;

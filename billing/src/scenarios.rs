@@ -1,6 +1,7 @@
 //! The billing scenarios, by their numbers, on each database with a simulated clock.
 
 mod admission;
+mod ahead;
 mod any_order;
 mod counted;
 mod crashes;

@@ -158,7 +158,8 @@ pub async fn ask(
             // Its disk burns already.
             0,
         );
-        admission::admit(&mut *conn, ctx.now, ctx.billing, instance.tenant_id, &needs).await?;
+        let ask = admission::Ask { instance: Some(id), old: &[], new: &needs };
+        admission::admit_change(&mut *conn, ctx.now, ctx.billing, instance.tenant_id, ask).await?;
     }
     let operation =
         instances::change(&mut *conn, ctx.now, ctx.actor, &instance, ask.kind(), ask.change())

@@ -19,7 +19,7 @@ use crate::{
         components::{self, Per},
         load,
     },
-    rating::lines::{self, Line, Which, goes_on},
+    rating::lines::{self, Line, Place, Which, goes_on},
 };
 
 /// Charges of one invoice, after those of adjoining hours were joined.
@@ -45,10 +45,12 @@ pub struct Charge {
     pub month: String,
     pub from: Timestamp,
     pub to: Timestamp,
-    /// Per unit and hour.
+    /// Of a standard price, for [`Terms::unit`] of what is used (and an hour); zero of the others.
     pub unit_price: Nanos,
     /// Units at once, or, of what is counted, all of them; below zero where it takes back.
     pub quantity: i64,
+    /// Of a `volume`: the month's use that it is for, in unit-milliseconds or units; else zero.
+    pub measure: i64,
     pub net: Micros,
     pub tax: Micros,
     /// `usage`, `purchase`, `adjustment`, `volume`, `minimum`.
@@ -69,48 +71,70 @@ pub struct Terms {
     pub tax_rate: Micros,
 }
 
-/// Rated lines that one closing may cover: a hundred resources' hours of a month are 74,400.
-pub const LINES_MAX: usize = 2_000_000;
+/// Rated lines that are read at a time.
+pub const PAGE_LINES: usize = 10_000;
 
 /// All that closing `month` now covers: its own lines, and those of earlier months that were
 /// charged after the account's charge numbered `settled`. In order of month, resource and time; what
-/// adjoins at the same price is one charge.
+/// adjoins at the same price is one charge. Of the lines a page is held at a time.
 pub async fn charges(
     conn: &mut Conn,
     tenant: TenantId,
     month: Month,
     settled: i64,
+    page_lines: usize,
 ) -> Result<Vec<Charge>> {
     let month = month.to_string();
-    let which = Which::Closing(&month, settled);
-    let mut rated = lines::lines(conn, tenant, which, LINES_MAX + 1).await?;
-    if rated.len() > LINES_MAX {
-        return Err(too_many(tenant, &month, LINES_MAX));
-    }
-    let flavors = lines::flavor_names(conn, &rated).await?;
-    rated.sort_by(|a, b| a.month.cmp(&b.month));
+    let mut known = Known::default();
     let mut all: Vec<Charge> = Vec::new();
-    let mut known: HashMap<(PriceVersionId, String), Terms> = HashMap::new();
-    for line in rated {
+    for series in lines::series(conn, tenant, &month, settled).await? {
+        // Of its own month all that there is, of an earlier one what came since it was closed.
+        let settled = if series.month == month { 0 } else { settled };
+        let mut behind = Place::FIRST;
+        loop {
+            let which = Which::Of(&series, settled, behind);
+            let page = lines::lines(conn, tenant, which, page_lines).await?;
+            let is_last = page.len() < page_lines;
+            lines::name_flavors(conn, &page, &mut known.flavors).await?;
+            behind = page.last().map_or(behind, Place::of);
+            for line in page {
+                let next = known.charge(conn, line).await?;
+                if all.last_mut().is_some_and(|last| last.join(&next)) {
+                    continue;
+                }
+                if all.len() == CHARGES_MAX {
+                    return Err(too_many(tenant, &month, CHARGES_MAX));
+                }
+                all.push(next);
+            }
+            if is_last {
+                break;
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// What lines refer to, as far as it was read.
+#[derive(Default)]
+struct Known {
+    flavors: HashMap<String, String>,
+    terms: HashMap<(PriceVersionId, String), Terms>,
+}
+
+impl Known {
+    async fn charge(&mut self, conn: &mut Conn, line: Line) -> Result<Charge> {
         let id = (line.version, line.rate.clone());
-        let terms = match known.get(&id) {
+        let terms = match self.terms.get(&id) {
             Some(terms) => *terms,
             None => {
                 let terms = terms(conn, line.version, &line.rate).await?;
-                known.insert(id, terms);
+                self.terms.insert(id, terms);
                 terms
             }
         };
-        let next = charge(line, terms, &flavors);
-        if all.last_mut().is_some_and(|last| last.join(&next)) {
-            continue;
-        }
-        if all.len() == CHARGES_MAX {
-            return Err(too_many(tenant, &month, CHARGES_MAX));
-        }
-        all.push(next);
+        Ok(charge(line, terms, &self.flavors))
     }
-    Ok(all)
 }
 
 fn too_many(tenant: TenantId, month: &str, max: usize) -> Error {
@@ -132,6 +156,7 @@ fn charge(line: Line, terms: Terms, flavors: &HashMap<String, String>) -> Charge
         what: line.what(flavors),
         flavor: flavors.get(&line.flavor).unwrap_or(&line.flavor).clone(),
         adjustment: line.is_adjustment(),
+        measure: if line.kind == "volume" { line.measure_before } else { 0 },
         kind: line.kind,
         resource_kind: line.resource_kind,
         resource_id: line.resource_id,

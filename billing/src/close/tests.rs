@@ -1,12 +1,19 @@
 //! Months that close, and what is on their invoices.
 
-use base::{ErrorKind, id::InvoiceId, money::Micros, reconcile::Reconciler, time::Timestamp};
+use base::{
+    ErrorKind,
+    id::InvoiceId,
+    money::{Micros, Nanos},
+    reconcile::Reconciler,
+    time::Timestamp,
+};
 
-use super::{Closing, MonthReconciler, close, closings, progress};
+use super::{Closing, MonthReconciler, charges::PAGE_LINES, close, close_by, closings, progress};
 use crate::{
     calendar::Month,
     invoice::{self, Content, documents},
-    testing::{World, micros},
+    prices::publish::{Terms, publish},
+    testing::{Guest, World, micros},
     usage::ResourceState::{Absent, Running},
 };
 
@@ -163,5 +170,91 @@ async fn numbers_have_no_gaps_whoever_fails() {
                 .await;
             assert!(done.is_err(), "{statement}: {done:?}");
         }
+    }
+}
+
+/// However few lines are read at a time, the invoice has the same bytes: a resource of several
+/// flavors and disks, tiers, corrections of its own month and of an earlier one.
+#[tokio::test]
+async fn pages_of_any_size_make_the_same_invoice() {
+    for world in World::each_from(shanghai("2026-09-29T00:00")).await {
+        let start = shanghai("2026-09-29T00:00");
+        let graduated = r#"{"rates":[
+            {"id":"c","component":"instance.compute","price":"0.123456789"},
+            {"id":"d","component":"instance.disk","graduated":[{"up_to":50,"price":"0.01"},
+                {"price":"0.007"}]}]}"#;
+        for (from, more) in [(start, "c"), (shanghai("2026-10-20T07:30"), "e")] {
+            let text = graduated.replace("\"c\"", &format!("\"{more}\""));
+            let document = serde_json::from_str(&text).unwrap();
+            let terms = Terms { effective_at: Some(from), correction: None };
+            world
+                .write(async |tx| publish(tx, start, world.book, terms, &document).await)
+                .await
+                .unwrap();
+        }
+        let guests = ["a", "b", "c"].map(|name| world.guest(name));
+        for (guest, disk_gib) in guests.iter().zip([0, 3, 7]) {
+            let guest = Guest { disk_gib, ..guest.clone() };
+            world.seen(&guest, Running, shanghai("2026-09-30T10:10")).await;
+        }
+        world.rate(shanghai("2026-10-03T00:00")).await;
+        closed(&world, shanghai("2026-10-03T00:00"), "2026-09").await.unwrap();
+        // One was of another flavor since September, and one was gone for a while.
+        let large = Guest { flavor: world.large, disk_gib: 3, ..guests[1].clone() };
+        let late = world.event(&large, Running, shanghai("2026-09-30T22:22"));
+        world.record(shanghai("2026-10-04T00:00"), &late).await.unwrap();
+        world.rate(shanghai("2026-10-10T00:00")).await;
+        for (state, time) in [(Absent, "2026-10-09T01:00"), (Running, "2026-10-09T05:30")] {
+            let event = world.event(&guests[0], state, shanghai(time));
+            world.record(shanghai("2026-10-10T00:00"), &event).await.unwrap();
+        }
+        let now = shanghai("2026-11-04T00:00");
+        world.rate(now).await;
+        let lines = world.lines().await.len();
+        assert!(lines > 3_000, "{lines}");
+        let mut all = Vec::new();
+        for page in [1, 2, 743, lines, PAGE_LINES] {
+            let mut made = Vec::new();
+            let undone = world
+                .write(async |tx| {
+                    let (settings, month) = (&world.settings, month("2026-10"));
+                    let done = close_by(tx, now, settings, world.tenant, month, page).await?;
+                    let id = done.invoice_id.unwrap();
+                    let content = documents::content(tx, id).await?;
+                    for line in &content.lines {
+                        let priced = line.priced.as_ref();
+                        // Of an effective price the cost has twelve digits.
+                        let cost: Nanos = priced
+                            .map_or(line.net.to_string(), |p| {
+                                p.cost.chars().take(p.cost.find('.').unwrap_or(20) + 10).collect()
+                            })
+                            .parse()
+                            .unwrap();
+                        let off = (cost.0 - line.net.0 * 1_000).abs();
+                        assert!(off <= 1_000, "{line:?}");
+                        assert_eq!(
+                            priced.map(|p| p.effective),
+                            priced.map(|_| line.model != "standard")
+                        );
+                    }
+                    let json = serde_json::to_string(&content).unwrap();
+                    made.push(json.replace(&id.to_string(), "ID"));
+                    made.push(content.sums.lines_net.to_string());
+                    Err::<(), _>(base::Error::internal("only to see"))
+                })
+                .await;
+            assert!(undone.is_err());
+            all.push((page, made));
+        }
+        for (page, made) in &all[1..] {
+            assert_eq!(made, &all[0].1, "{page}");
+        }
+        // And every line that no invoice had is on it.
+        let september = world.read(async |c| closings(c, world.tenant).await).await;
+        let first = content(&world, september[0].invoice_id).await.sums.lines_net;
+        let until = "SELECT CAST(SUM(c.net) AS BIGINT) FROM charges c JOIN rated_keys k \
+            ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no WHERE k.month < '2026-11'";
+        let rest = Micros(world.scalar(until).await - first.0);
+        assert_eq!(all[0].1[1], rest.to_string());
     }
 }

@@ -1,12 +1,22 @@
 use base::money::MS_PER_HOUR;
 
 use super::*;
-use crate::prices::{
-    components::{COMPUTE, COMPUTE_SUSPENDED},
-    document::{Document, Rate, Scope},
-    meters::testing::{of_documents, timeline},
-    model::{Model, Tier},
+use crate::{
+    packages,
+    prices::{
+        components::{COMPUTE, COMPUTE_SUSPENDED},
+        document::{Document, Rate, Scope},
+        meters::testing::{of_documents, timeline},
+        model::{Model, Tier},
+    },
+    rating::{
+        book::{ALL, KeyId},
+        cut::Used,
+        engine::Quality,
+    },
 };
+
+mod charged;
 
 const ZONE: Tz = chrono_tz::Asia::Shanghai;
 
@@ -16,23 +26,23 @@ fn hour(n: i64) -> Timestamp {
     start.saturating_add_ms(n * MS_PER_HOUR)
 }
 
-/// Of a component, by the flavor's name where it has one.
-fn shaped(component: &'static str, flavor: &str, quantity: i64) -> Running {
+/// Of a component, by the flavor's name where it has one; one resource a quantity.
+fn shaped(component: &'static str, flavor: &str, quantity: i64) -> Span {
     let shape = BTreeMap::from([("flavor".to_owned(), flavor.to_owned())]);
-    Running {
-        component,
-        shape: shape.into(),
-        quantity,
-        from: hour(0),
-        to: None,
-        walk: 0,
-        walked: 0,
-        used: 0,
+    Span {
+        resource: u32::from(flavor.as_bytes()[0]),
+        name: "".into(),
+        used: Used { shape: shape.into(), components: vec![(component, quantity)] },
+        alternative: None,
+        from: hour(0).ms(),
+        to: i64::MAX,
+        opened: 0,
+        quality: Quality::Observed,
     }
 }
 
 /// Of the flavor `a` or `b`.
-fn running(flavor: &str, quantity: i64) -> Running {
+fn running(flavor: &str, quantity: i64) -> Span {
     shaped(COMPUTE, flavor, quantity)
 }
 
@@ -53,9 +63,9 @@ fn prices(versions: &[(Timestamp, &[(&str, i64)])]) -> Timeline {
     timeline(&named)
 }
 
-fn position(balance: &str, running: Vec<Running>, prices: Timeline) -> Position {
-    let settled = exact(balance.parse().unwrap());
-    Position { at: hour(0), settled, running, charges: BTreeMap::new(), prices, zone: ZONE }
+fn position(balance: &str, running: Vec<Span>, prices: Timeline) -> Position {
+    let left = exact(balance.parse().unwrap());
+    Position::new(hour(0), left, running, Book::default(), prices, ZONE)
 }
 
 const UNIT: i64 = 1_000_000_000;
@@ -107,7 +117,7 @@ fn a_price_that_comes_later_makes_it_burn() {
 #[test]
 fn a_known_end_is_not_burned_beyond() {
     let prices = prices(&[(Timestamp::from_ms(0), &[("a", UNIT), ("b", UNIT)])]);
-    let ends = Running { to: Some(hour(2)), ..running("a", 1) };
+    let ends = Span { to: hour(2).ms(), ..running("a", 1) };
     let p = position("5", vec![ends.clone(), running("b", 1)], prices.clone());
     assert_eq!(p.runs_out_at(), Some(hour(3)));
     assert_eq!(position("5", vec![ends], prices).runs_out_at(), None);
@@ -167,19 +177,34 @@ fn tiers_and_tax_are_foreseen() {
     assert_eq!(p.burn_per_hour(), Nanos(0));
     assert_eq!(p.runs_out_at(), Some(hour(7)));
     // Six hours were used before.
-    let later = Running { walked: 6 * MS_PER_HOUR, ..running("a", 1) };
-    assert_eq!(position("5", vec![later], prices).runs_out_at(), Some(hour(8)));
+    let mut book = Book::default();
+    let found = prices.find(COMPUTE, running("a", 1).used.shape.as_ref(), hour(0)).unwrap();
+    let (rate, month) = (book.rate(&found).unwrap(), Month::of(hour(0), ZONE));
+    let id = KeyId { resource: ALL, component: COMPUTE, rate, month };
+    let group = book.key(id, "", "", &prices);
+    book.groups.set_posted(group, 6 * MS_PER_HOUR, 0, 0);
+    let later =
+        Position::new(hour(0), exact(Micros(5_000_000)), vec![running("a", 1)], book, prices, ZONE);
+    assert_eq!(later.runs_out_at(), Some(hour(8)));
 }
 
 /// Of 10 at 1 an hour, 4 go at once at 03:00: what is left lasts to 06:00. A charge that can't be
 /// paid is the end.
 #[test]
 fn what_is_charged_whole_is_charged_at_its_instant() {
-    let prices = prices(&[(hour(0), &[("a", UNIT)])]);
+    let package = |price: &str| {
+        Rate::standard(format!("p{price}"), packages::COMPONENT, price.parse().unwrap())
+    };
+    let mut rates: Vec<Rate> = ["4", "6", "7", "7.5"].map(package).into();
+    rates.push(Rate::standard("a", COMPUTE, Nanos(UNIT)));
+    let document = Document { tax: Tax::default(), rates };
+    let prices = of_documents(&[(hour(0), document)]);
     let with = |balance: &str, running, charges: &[(i64, &str)]| {
         let mut p = position(balance, running, prices.clone());
-        let exact_of = |amount: &str| exact(amount.parse().unwrap());
-        p.charges = charges.iter().map(|(at, amount)| (hour(*at), exact_of(amount))).collect();
+        let renewal = |(at, price): &(i64, &str)| {
+            (hour(*at), vec![Renewal { resource: 7, rate: format!("p{price}") }])
+        };
+        p.renew(charges.iter().map(renewal).collect());
         p.runs_out_at()
     };
     let one = || vec![running("a", 1)];

@@ -81,10 +81,14 @@ pub struct Line {
     pub month: String,
     pub from: Timestamp,
     pub to: Timestamp,
-    /// Per unit and hour.
+    /// Of a standard price as it is published, for `unit` of what is used (and an hour); zero of the
+    /// other models. What the amount is made of says `priced`.
     pub unit_price: Nanos,
-    /// Units; below zero where it takes back.
+    /// Units at once, or, of what is counted, all of them; below zero where it takes back.
     pub quantity: i64,
+    /// None of what is of no quantity, and in invoices of before it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priced: Option<Priced>,
     pub net: Micros,
     pub tax: Micros,
     /// Of the net amount: 0.06 is 6 %. Zero in invoices of before it was said.
@@ -102,6 +106,21 @@ pub struct Line {
     pub unit: i64,
     /// It corrects what was charged for a time that had passed already.
     pub adjustment: bool,
+}
+
+/// What a line's net amount is of: `quantity` times `price` is `cost`, which is the net amount but for
+/// the ledger's rounding. Decimals, of at most twelve digits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = InvoicePriced)]
+pub struct Priced {
+    pub quantity: String,
+    /// What the price is for: `Hours`, `GiB-Hours`, `7 GiB-Hours`, `GiB`, `Months`.
+    pub unit: String,
+    pub price: String,
+    pub cost: String,
+    /// The price is what a unit came to: of tiers and blocks, behind a free allowance, and where the
+    /// published price contains tax. False: it is the published price.
+    pub effective: bool,
 }
 
 fn usage() -> String {

@@ -7,18 +7,19 @@
 //! milliseconds stand in `x_` columns. Texts that a spreadsheet would take for a formula are made
 //! harmless; figures that we wrote are not touched, so that they can be summed.
 
-use base::{
-    Error, Result,
-    money::{Micros, Nanos, div_half_even},
-    time::Timestamp,
-};
+use base::{Error, Result, money::Micros, time::Timestamp};
 use chrono::SecondsFormat;
 
-use super::{Content, content::Line, measure, sheet};
+use super::{
+    Content,
+    content::{Line, Priced},
+    measure::{self, DIGITS},
+    sheet,
+};
 use crate::bill::text;
 
 /// In the order of the specification's list, our own last.
-pub const COLUMNS: [&str; 46] = [
+pub const COLUMNS: [&str; 49] = [
     "AvailabilityZone",
     "BilledCost",
     "BillingAccountId",
@@ -63,14 +64,12 @@ pub const COLUMNS: [&str; 46] = [
     "x_Adjustment",
     "x_ChargePeriodEndMs",
     "x_ChargePeriodStartMs",
+    "x_EffectivePrice",
     "x_InvoiceMonth",
     "x_Month",
+    "x_PricingModel",
+    "x_TaxRate",
 ];
-
-/// Digits of quantities and of costs that are not the ledger's.
-const DIGITS: u32 = 12;
-/// Nano-units of a price in a whole one.
-const NANOS: i128 = 1_000_000_000;
 
 pub fn csv(content: &Content) -> Result<String> {
     let mut writer =
@@ -81,11 +80,14 @@ pub fn csv(content: &Content) -> Result<String> {
     for line in &content.lines {
         write(Row::of_line(content, line))?;
     }
-    let sums = &content.sums;
-    if sums.tax != Micros::ZERO {
-        write(Row::of_invoice(content, "Tax", "Tax of the invoice", sums.tax))?;
+    for (rate, tax) in sheet::taxes(content).into_iter().filter(|(_, tax)| *tax != Micros::ZERO) {
+        let what = match rate {
+            Micros::ZERO => "Tax".to_owned(),
+            rate => format!("Tax {}", sheet::percent(rate)),
+        };
+        write(Row { tax_rate: Some(rate), ..Row::of_invoice(content, "Tax", &what, tax) })?;
     }
-    let rounding = sums.net.checked_sub(sums.lines_net)?;
+    let rounding = content.sums.rounding;
     if rounding != Micros::ZERO {
         let what = "Rounding to the currency's digits";
         write(Row::of_invoice(content, "Adjustment", what, rounding))?;
@@ -100,7 +102,9 @@ pub fn csv(content: &Content) -> Result<String> {
 struct Row<'a> {
     content: &'a Content,
     line: Option<&'a Line>,
+    priced: Option<Priced>,
     category: &'static str,
+    tax_rate: Option<Micros>,
     description: String,
     from: Timestamp,
     to: Timestamp,
@@ -112,9 +116,12 @@ impl<'a> Row<'a> {
         Self {
             content,
             line: Some(line),
+            priced: line.priced.clone().or_else(|| measure::priced(line, 0)),
+            tax_rate: Some(line.tax_rate),
             category: match line.kind.as_str() {
-                // What nobody used.
+                // What nobody used, and what a late fact moved.
                 "minimum" => "Adjustment",
+                "adjustment" if line.quantity == 0 => "Adjustment",
                 _ if measure::is_bought(line) => "Purchase",
                 _ => "Usage",
             },
@@ -134,6 +141,8 @@ impl<'a> Row<'a> {
         Self {
             content,
             line: None,
+            priced: None,
+            tax_rate: None,
             category,
             description: description.to_owned(),
             from: content.period_from,
@@ -149,15 +158,12 @@ impl<'a> Row<'a> {
         let billed = plain(self.billed.to_string());
         // What a month's end makes due is of use that stands on other lines.
         let used = line.filter(|line| line.quantity != 0).map(|line| measure::of(line, DIGITS));
-        let quantity = used.as_ref().map(|used| decimal(used.scaled)).unwrap_or_default();
-        let unit = used.as_ref().map(|used| used.unit.clone()).unwrap_or_default();
-        // Models other than the standard one have no price of a unit.
-        let priced = line.filter(|l| l.model == "standard");
-        let price = priced.map(|line| plain(line.unit_price.to_string())).unwrap_or_default();
-        let cost = match (priced, used) {
-            (Some(line), Some(used)) => decimal(cost(line.unit_price, used.scaled)),
-            _ => billed.clone(),
-        };
+        let of_used =
+            |f: &dyn Fn(&measure::Measure) -> String| used.as_ref().map(f).unwrap_or_default();
+        let of_price =
+            |f: &dyn Fn(&Priced) -> String| self.priced.as_ref().map(f).unwrap_or_default();
+        let price = of_price(&|priced| priced.price.clone());
+        let cost = self.priced.as_ref().map_or(billed.clone(), |priced| priced.cost.clone());
         let late = line.is_some_and(|line| line.month != content.month);
         let service = line.map_or(OTHER, |line| service(&line.component));
         let issuer = text(&content.issuer.name);
@@ -181,8 +187,8 @@ impl<'a> Row<'a> {
             .to_owned(),
             instant(self.to),
             instant(self.from),
-            quantity.clone(),
-            unit.clone(),
+            of_used(&|used| measure::decimal(used.scaled, DIGITS)),
+            of_used(&|used| used.unit.clone()),
             cost.clone(),
             price.clone(),
             billed,
@@ -191,8 +197,8 @@ impl<'a> Row<'a> {
             cost,
             price,
             if line.is_some() { "Standard" } else { "" }.to_owned(),
-            quantity,
-            unit,
+            of_price(&|priced| priced.quantity.clone()),
+            of_price(&|priced| priced.unit.clone()),
             issuer.clone(),
             issuer,
             String::new(),
@@ -211,8 +217,11 @@ impl<'a> Row<'a> {
             of_line(&|line| line.adjustment.to_string()),
             self.to.ms().to_string(),
             self.from.ms().to_string(),
+            of_price(&|priced| priced.effective.to_string()),
             content.month.clone(),
             of_line(&|line| line.month.clone()),
+            of_line(&|line| line.model.clone()),
+            self.tax_rate.map(|rate| plain(rate.to_string())).unwrap_or_default(),
         ]
     }
 }
@@ -238,19 +247,6 @@ fn service(component: &str) -> Service {
         ("package", _) => ["Other", "OpsHawk Packages", "Other (Other)"],
         _ => OTHER,
     }
-}
-
-/// Price times quantity as it is written, scaled alike.
-fn cost(price: Nanos, quantity: i128) -> i128 {
-    div_half_even(i128::from(price.0).saturating_mul(quantity), NANOS)
-}
-
-fn decimal(scaled: i128) -> String {
-    let unit = 10u128.pow(DIGITS);
-    let size = scaled.unsigned_abs();
-    let sign = if scaled < 0 { "-" } else { "" };
-    let width = usize::try_from(DIGITS).unwrap_or_default();
-    plain(format!("{sign}{}.{:0width$}", size / unit, size % unit))
 }
 
 /// Without zeros at the end.

@@ -6,7 +6,7 @@ use base::{Result, db::Conn, id::InvoiceId, money::Currency, time::Timestamp};
 use super::{
     Format, Settings, books,
     content::{Content, Issuer, Line, Party, Sums, VERSION},
-    documents, printed,
+    documents, measure, printed,
 };
 use crate::{
     accounts::{Account, Locked},
@@ -86,7 +86,14 @@ async fn party(conn: &mut Conn, account: &Account) -> Result<Party> {
 }
 
 fn line(charge: Charge) -> Line {
+    let month = charge.measure;
+    let line = unpriced(charge);
+    Line { priced: measure::priced(&line, month), ..line }
+}
+
+fn unpriced(charge: Charge) -> Line {
     Line {
+        priced: None,
         component: charge.component,
         flavor: charge.flavor,
         resource_kind: charge.resource_kind,

@@ -31,6 +31,7 @@ pub fn line(name: &str, price: &str, net: &str) -> Line {
         to: at("2026-11-01T00:00"),
         unit_price: price.parse().unwrap(),
         quantity: 1,
+        priced: None,
         net: net.parse().unwrap(),
         tax: Micros::ZERO,
         tax_rate: Micros::ZERO,

@@ -79,6 +79,8 @@ pub struct Total {
 
 /// Digits of hours; a millisecond is 0.000000278 h.
 const HOUR_DIGITS: u32 = 6;
+/// Digits of an effective price, as published ones have them.
+const PRICE_DIGITS: u32 = 9;
 
 pub fn sheet(content: &Content, language: Language) -> Result<Sheet> {
     let w = words::words(language);
@@ -218,14 +220,17 @@ fn row(line: &Line, currency: Currency, language: Language, zone: Tz) -> Result<
     ])
 }
 
-/// `744 h`, `20 GiB × 744 h`, `1.5 GiB`, `1 month`; nothing of what a month's end makes due, whose
-/// use stands on other lines.
+/// `744 h`, `20 GiB × 744 h`, `1.5 GiB`, `1 month`; of a volume all of the month's use, and nothing
+/// of what is of no quantity.
 fn quantity(line: &Line, language: Language) -> String {
     let w = words::words(language);
     let n = line.quantity;
     let component = components::component(&line.component);
     match component.map_or(Per::Hour, |component| component.per) {
-        _ if n == 0 => String::new(),
+        _ if n == 0 => match &line.priced {
+            Some(priced) => format!("{} {}", rounded(&priced.quantity, HOUR_DIGITS), priced.unit),
+            None => String::new(),
+        },
         Per::Hour => {
             let hours = format!("{} {}", hours(line.to.since_ms(line.from)), w.hours);
             match (measure::size(&line.component), n) {
@@ -242,22 +247,52 @@ fn quantity(line: &Line, language: Language) -> String {
     }
 }
 
-/// `0.36 / h`, `0.8 / GiB`; what is not the same for each unit is called by its model.
+/// `0.36 / h`, `0.001 / GiB·h`, `0.8 / GiB`. What is not the same for each unit is called by its
+/// model, and what it came to is about so much: `graduated, ≈ 0.683333333 / GiB`.
 fn price_of(line: &Line, currency: Currency, language: Language) -> String {
     let w = words::words(language);
     let unit = match components::component(&line.component).map(|component| component.per) {
         Some(Per::Month) => w.per_month.to_owned(),
         Some(Per::Unit) => format!("/ {}", measure::bytes(line.unit)),
-        _ if line.unit == 1 => w.per_hour.to_owned(),
-        _ => format!("/ {} {}", line.unit, w.hours),
+        _ => {
+            let size = measure::size(&line.component);
+            let size = size.map_or_else(String::new, |size| format!("{size}·"));
+            match line.unit {
+                1 => format!("/ {size}{}", w.hours),
+                n => format!("/ {n} {size}{}", w.hours),
+            }
+        }
     };
-    match (line.kind.as_str(), line.model.as_str()) {
-        ("minimum", _) => w.minimum.to_owned(),
-        (_, "graduated") => w.graduated.to_owned(),
-        (_, "volume") => w.volume.to_owned(),
-        (_, "package") => w.blocks.to_owned(),
-        _ => format!("{} {unit}", price(line.unit_price, currency)),
+    let model = match (line.kind.as_str(), line.model.as_str()) {
+        ("minimum", _) => return w.minimum.to_owned(),
+        (_, "graduated") => w.graduated,
+        (_, "volume") => w.volume,
+        (_, "package") => w.blocks,
+        _ => "",
+    };
+    let said = match line.priced.clone().or_else(|| measure::priced(line, 0)) {
+        // Of a volume the month's end says what it came to.
+        Some(_) if line.model == "volume" && line.net == Micros::ZERO => String::new(),
+        Some(priced) if priced.effective => {
+            format!("≈ {} {unit}", with_digits(rounded(&priced.price, PRICE_DIGITS), currency))
+        }
+        _ if model.is_empty() => format!("{} {unit}", price(line.unit_price, currency)),
+        _ => String::new(),
+    };
+    match (model.is_empty(), said.is_empty()) {
+        (true, _) => said,
+        (false, true) => model.to_owned(),
+        (false, false) => format!("{model}, {said}"),
     }
+}
+
+/// A decimal that we wrote, half-even to so many digits.
+fn rounded(decimal: &str, digits: u32) -> String {
+    let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
+    let missing = usize::try_from(measure::DIGITS).unwrap_or_default() - fraction.len();
+    let scaled = format!("{whole}{fraction}{}", "0".repeat(missing)).parse().unwrap_or_default();
+    let step = 10i128.pow(measure::DIGITS - digits);
+    measure::decimal(div_half_even(scaled, step), digits)
 }
 
 fn totals(content: &Content, w: &Words) -> Vec<Total> {
@@ -285,7 +320,7 @@ fn totals(content: &Content, w: &Words) -> Vec<Total> {
 }
 
 /// The lines' tax by its rate.
-fn taxes(content: &Content) -> BTreeMap<Micros, Micros> {
+pub(super) fn taxes(content: &Content) -> BTreeMap<Micros, Micros> {
     let mut taxes: BTreeMap<Micros, Micros> = BTreeMap::new();
     for line in content.lines.iter().filter(|line| line.tax != Micros::ZERO) {
         let sum = taxes.entry(line.tax_rate).or_default();
@@ -296,7 +331,7 @@ fn taxes(content: &Content) -> BTreeMap<Micros, Micros> {
 }
 
 /// `6 %`, `8.25 %`.
-fn percent(rate: Micros) -> String {
+pub(super) fn percent(rate: Micros) -> String {
     format!("{} %", trimmed(&Micros(rate.0.saturating_mul(100)).to_string()))
 }
 
@@ -332,7 +367,10 @@ pub(super) fn trimmed(decimal: &str) -> String {
 
 /// With at least the currency's digits.
 fn price(price: Nanos, currency: Currency) -> String {
-    let text = trimmed(&price.to_string());
+    with_digits(trimmed(&price.to_string()), currency)
+}
+
+fn with_digits(text: String, currency: Currency) -> String {
     let digits = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
     let wanted = usize::try_from(currency.digits()).unwrap_or_default();
     match wanted.saturating_sub(digits) {

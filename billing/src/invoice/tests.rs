@@ -5,7 +5,7 @@ use base::money::Micros;
 use super::{
     Language,
     content::{Content, Sums},
-    focus, html,
+    focus, html, measure,
     samples::{at, content, line},
     sheet,
 };
@@ -84,7 +84,7 @@ fn scenario_30_a_formula_for_a_name_is_text_in_every_export() {
 
 #[test]
 fn the_csv_has_the_specifications_columns() {
-    let mut late = line("db-1", "0.36", "-0.5");
+    let mut late = line("db-1", "0.36", "-0.48");
     (late.month, late.adjustment, late.quantity) = ("2026-09".to_owned(), true, -1);
     (late.from, late.to) = (at("2026-09-30T22:40"), at("2026-10-01T00:00"));
     let mut disk = line("web-1", "0.001", "0.125");
@@ -92,7 +92,7 @@ fn the_csv_has_the_specifications_columns() {
     disk.quantity = 50;
     (disk.from, disk.to) = (at("2026-10-15T10:00"), at("2026-10-15T12:30"));
     let mut taxed = line("web-1", "0.07", "52.08");
-    taxed.tax = micros("3.1248");
+    (taxed.tax, taxed.tax_rate) = (micros("3.1248"), micros("0.06"));
     let content = content("CNY", vec![late, disk, taxed]);
     let rows = csv_rows(&content);
     assert_eq!(rows.len(), 5, "three lines, tax and rounding");
@@ -138,7 +138,8 @@ fn the_csv_has_the_specifications_columns() {
     );
     assert_eq!(rows[2]["SkuPriceDetails"], "{\"x_Flavor\":\"small\"}");
     assert_eq!(rows[2]["BillingPeriodStart"], "2026-09-30T16:00:00Z");
-    assert_eq!((rows[3]["BilledCost"].as_str(), rows[3]["PricingQuantity"].as_str()), ("3.12", ""));
+    let tax = ["BilledCost", "PricingQuantity", "ChargeDescription", "x_TaxRate"];
+    assert_eq!(tax.map(|column| rows[3][column].as_str()), ["3.1248", "", "Tax 6 %", "0.06"]);
     assert_eq!(billed(&content), content.sums.total);
 }
 
@@ -238,7 +239,92 @@ fn tax_is_summed_by_its_rate_and_who_is_billed_has_an_address() {
         ]
     );
     assert_eq!(sheet.to.lines[..2], ["2 Example Street", "Tax ID: 9131"]);
+    let rows: Vec<_> = csv_rows(&content)[2..]
+        .iter()
+        .map(|row| {
+            ["ChargeCategory", "ChargeDescription", "BilledCost", "x_TaxRate"]
+                .map(|c| row[c].clone())
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ["Tax", "Tax 6 %", "6", "0.06"],
+            ["Tax", "Tax 25 %", "48.3325", "0.25"],
+            ["Adjustment", "Rounding to the currency's digits", "-0.0025", ""],
+        ]
+    );
     assert_eq!(billed(&content), micros("347.66"));
+}
+
+/// Tiers, a free part and a block say what they came to; a volume's line has the month's use.
+#[test]
+fn every_form_states_what_multiplies_to_the_amount() {
+    let disk = |model: &str, unit_price: &str, net: &str| {
+        let mut one = line("web-1", unit_price, net);
+        (one.component, one.flavor) = ("instance.disk".to_owned(), String::new());
+        (one.quantity, one.model) = (120, model.to_owned());
+        one.to = at("2026-10-01T01:00");
+        one
+    };
+    let mut hundreds = disk("standard", "3", "3.6");
+    hundreds.unit = 100;
+    let used = disk("volume", "0", "0");
+    let mut volume = disk("volume", "0", "60");
+    (volume.kind, volume.quantity) = ("volume".to_owned(), 0);
+    volume.priced = measure::priced(&volume, 120 * 3_600_000);
+    let lines = vec![
+        disk("standard", "0.01", "1.2"),
+        hundreds,
+        disk("graduated", "0", "82"),
+        disk("standard", "0.8", "80"),
+        disk("package", "0", "9"),
+        used,
+        volume,
+    ];
+    let content = content("CNY", lines);
+    let english = sheet::sheet(&content, Language::English).unwrap();
+    let said: Vec<[&str; 2]> =
+        english.sections[0].rows.iter().map(|row| [&row[2], &row[3]].map(String::as_str)).collect();
+    assert_eq!(
+        said,
+        [
+            ["120 GiB × 1 h", "0.01 / GiB·h"],
+            ["120 GiB × 1 h", "3.00 / 100 GiB·h"],
+            ["120 GiB × 1 h", "graduated, ≈ 0.683333333 / GiB·h"],
+            ["120 GiB × 1 h", "≈ 0.666666667 / GiB·h"],
+            ["120 GiB × 1 h", "by the block, ≈ 0.075 / GiB·h"],
+            ["120 GiB × 1 h", "by volume"],
+            ["120 GiB-Hours", "by volume, ≈ 0.50 / GiB·h"],
+        ]
+    );
+    let columns = [
+        "PricingQuantity",
+        "PricingUnit",
+        "ContractedUnitPrice",
+        "ContractedCost",
+        "x_EffectivePrice",
+    ];
+    let rows: Vec<[String; 5]> =
+        csv_rows(&content).iter().map(|row| columns.map(|column| row[column].clone())).collect();
+    assert_eq!(
+        rows,
+        [
+            ["120", "GiB-Hours", "0.01", "1.2", "false"],
+            ["1.2", "100 GiB-Hours", "3", "3.6", "false"],
+            ["120", "GiB-Hours", "0.683333333333", "81.99999999996", "true"],
+            ["120", "GiB-Hours", "0.666666666667", "80.00000000004", "true"],
+            ["120", "GiB-Hours", "0.075", "9", "true"],
+            ["120", "GiB-Hours", "0", "0", "true"],
+            ["120", "GiB-Hours", "0.5", "60", "true"],
+        ]
+    );
+    let consumed: Vec<String> =
+        csv_rows(&content).iter().map(|row| row["ConsumedQuantity"].clone()).collect();
+    assert_eq!(consumed, ["120", "1.2", "120", "120", "120", "120", ""]);
+    let models: Vec<String> =
+        csv_rows(&content).iter().map(|row| row["x_PricingModel"].clone()).collect();
+    assert_eq!(models[2..5], ["graduated", "standard", "package"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use base::{
     Result,
     db::Conn,
     id::{PackageOrderId, TenantId},
-    money::{MS_PER_HOUR, Micros},
+    money::Micros,
     outbox::{self, Notice},
     time::Timestamp,
 };
@@ -20,11 +20,12 @@ use super::{
 use crate::{
     accounts::{self, Account, Locked},
     agenda::{self, Due},
-    forecast::with_tax,
+    forecast::Renewal,
     prices::{self, timeline::Timeline},
     rating::{
         Posted,
         book::ResourceId,
+        plan::Usage,
         purchases::{self, Purchase},
     },
     sql::parse,
@@ -74,10 +75,14 @@ impl Open {
         all.take_while(|month| month.from <= now && month.from < self.ends).collect()
     }
 
+    fn resource(&self) -> ResourceId {
+        ResourceId { kind: KIND.to_owned(), id: self.id.to_string() }
+    }
+
     fn purchase(&self, month: months::PaidMonth, prices: &Timeline) -> Purchase {
         let priced = prices.named(COMPONENT, &self.rate, month.from).is_some();
         Purchase {
-            resource: ResourceId { kind: KIND.to_owned(), id: self.id.to_string() },
+            resource: self.resource(),
             name: self.name.clone(),
             component: COMPONENT,
             rate: priced.then(|| self.rate.clone()),
@@ -103,14 +108,15 @@ pub async fn renew(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<
     for order in due {
         let mut ends = order.ends;
         for month in order.begun(now, zone) {
-            let purchase = order.purchase(month, &prices);
-            let is_last = purchase.rate.is_none();
-            all.push(purchase);
-            if is_last {
+            let mut purchase = order.purchase(month, &prices);
+            if month.from >= ends {
+                // Charged before it was corrected that it ends.
+                purchase.rate = None;
+            } else if purchase.rate.is_none() {
                 lapse(conn, now, &account, &order, month.from).await?;
                 ends = month.from;
-                break;
             }
+            all.push(purchase);
         }
         let next = months::next(order.starts, now.saturating_add_ms(1), zone);
         let left = next.from < ends && next.number < MONTHS_MAX;
@@ -168,18 +174,18 @@ async fn lapse(
 pub(crate) struct Ahead {
     /// Begun and not posted, with tax.
     pub accrued: Micros,
-    /// What renewals will cost with tax, in units of [`base::money::Exact`]; at most [`AHEAD_MAX`]
-    /// of each package.
-    pub renewals: BTreeMap<Timestamp, i128>,
+    /// What will be charged, and when: at most [`AHEAD_MAX`] months of each package.
+    pub renewals: BTreeMap<Timestamp, Vec<Renewal>>,
 }
 
 /// As of `at`. Reading changes nothing.
 pub(crate) async fn ahead(
     conn: &mut Conn,
     account: &Account,
-    prices: &Timeline,
+    usage: &mut Usage,
     at: Timestamp,
 ) -> Result<Ahead> {
+    let prices = &usage.prices;
     let mut ahead = Ahead::default();
     let zone = account.timezone;
     let mut begun: Vec<Purchase> = Vec::new();
@@ -193,11 +199,12 @@ pub(crate) async fn ahead(
             if month.from >= order.ends {
                 break;
             }
-            let Some(found) = prices.named(COMPONENT, &order.rate, month.from) else { break };
-            let cost = found.rate.cost(0, 1, 1).unwrap_or(i128::MAX);
-            let hours = cost.saturating_mul(i128::from(MS_PER_HOUR));
-            let sum = ahead.renewals.entry(month.from).or_default();
-            *sum = sum.saturating_add(with_tax(hours, found.tax));
+            if prices.named(COMPONENT, &order.rate, month.from).is_none() {
+                break;
+            }
+            let resource = usage.book.resource(&order.resource());
+            let renewal = Renewal { resource, rate: order.rate.clone() };
+            ahead.renewals.entry(month.from).or_default().push(renewal);
         }
     }
     if !begun.is_empty() {

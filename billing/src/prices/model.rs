@@ -98,17 +98,22 @@ impl Model {
         tier_of(tiers, i128::from(w.max(0)), scale).map_or(Nanos(0), |tier| tier.price)
     }
 
-    /// What the next of it costs at `w`, and where that ends: what a forecast goes on by. Where a
-    /// volume's tier ends, all of it changes its price, and the first of a block costs all of the
-    /// block: neither is foreseen, and whoever forecasts looks again behind it.
+    /// What the next of it costs at `w`, and where that ends: what it burns at that moment. The first
+    /// of a block costs all of the block, and the first of a volume's tier changes the price of all of
+    /// it: there, `w` is behind what it ends with, and no slope says what it came to.
     pub fn slope(&self, w: i64, scale: i64) -> Option<(Nanos, Option<i64>)> {
         match self {
             Self::Standard(price) => Some((*price, None)),
-            Self::Graduated(tiers) | Self::Volume(tiers) => {
+            Self::Graduated(tiers) => {
                 let next = i128::from(w.max(0)) + 1;
                 let tier = tier_of(tiers, next, scale)?;
                 let end = tier.up_to.and_then(|up_to| i64::try_from(measure(up_to, scale)).ok());
                 Some((tier.price, end))
+            }
+            Self::Volume(tiers) => {
+                let tier = tier_of(tiers, i128::from(w.max(0)), scale)?;
+                let behind = |up_to: i64| i64::try_from(measure(up_to, scale) + 1).ok();
+                Some((tier.price, tier.up_to.and_then(behind)))
             }
             Self::Package { size, .. } => {
                 let (block, w) = (measure(*size, scale).max(1), i128::from(w.max(0)));

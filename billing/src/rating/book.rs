@@ -68,7 +68,7 @@ pub struct Stored<'a> {
 /// A walk is of one rate by its name, whatever its version, in one month.
 type WalkId = (String, &'static str, u32, Month);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Book {
     pub resources: Vec<ResourceId>,
     resource_numbers: HashMap<ResourceId, u32>,
@@ -90,6 +90,42 @@ pub struct Book {
 }
 
 impl Book {
+    /// The keys of one month with their groups as they are, for whoever looks ahead: resources have
+    /// the same numbers.
+    pub fn of_month(&self, month: Month) -> Self {
+        let mut own = Self {
+            versions: self.versions.clone(),
+            rates: self.rates.clone(),
+            rate_numbers: self.rate_numbers.clone(),
+            open: self.open,
+            ..Self::default()
+        };
+        let (mut groups, mut walks) = (HashMap::new(), HashMap::new());
+        // The key that stands for a group comes before those that share it.
+        for key in self.keys.iter().filter(|key| key.id.month == month) {
+            let number = count(own.keys.len());
+            let group = match groups.get(&key.group) {
+                Some(group) => *group,
+                None => {
+                    let old = *self.groups.get(key.group);
+                    let walk = *walks.entry(old.walk).or_insert_with(|| own.groups.walk());
+                    let group = own.groups.add(Group { walk, ..old });
+                    own.group_keys.push(number);
+                    groups.insert(key.group, group);
+                    group
+                }
+            };
+            let (name, flavor) = (String::new(), String::new());
+            own.keys.push(Key { id: key.id, group, number: None, name, flavor });
+            own.key_numbers.insert(key.id, number);
+        }
+        let in_month = self.walks.iter().filter(|(id, _)| id.3 == month);
+        let known = in_month.filter_map(|(id, walk)| Some((id.clone(), *walks.get(walk)?)));
+        own.walks = known.collect();
+        own.parked = self.parked.iter().filter_map(|group| groups.get(group)).copied().collect();
+        own
+    }
+
     pub fn resource(&mut self, id: &ResourceId) -> u32 {
         if let Some(number) = self.resource_numbers.get(id) {
             return *number;

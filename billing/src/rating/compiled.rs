@@ -36,6 +36,11 @@ impl Compiled {
         !matches!(self.rate.model, Model::Standard(_)) || self.rate.free.is_some()
     }
 
+    /// Whether all of a month's use costs what the tier costs that it ends in.
+    pub fn is_volume(&self) -> bool {
+        matches!(self.rate.model, Model::Volume(_))
+    }
+
     /// Whether the end of a month makes something of it due.
     pub fn closes(&self) -> bool {
         self.rate.closes()

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     calendar::{Month, day_end},
-    forecast::hourly,
+    forecast::evenly,
     prices::{components, select::Shape, timeline::Timeline},
 };
 
@@ -55,7 +55,7 @@ impl Span {
         let Some(other) = &self.alternative else { return &self.used };
         let costs = |used: &Used| -> i128 {
             let an_hour = |(component, quantity): &(&'static str, i64)| {
-                hourly(prices, component, used.shape.as_ref(), *quantity, None, at).0
+                evenly(prices, component, used.shape.as_ref(), *quantity, at)
             };
             used.components.iter().map(an_hour).sum()
         };

@@ -161,6 +161,11 @@ impl Groups {
         (group.measure, group.net, group.tax) = (measure, net, tax);
     }
 
+    /// All of the group's walk, itself among them.
+    pub fn walk_of(&self, group: u32) -> &[u32] {
+        self.walks.get(self.get(group).walk as usize).map_or(&[], Vec::as_slice)
+    }
+
     pub fn get(&self, group: u32) -> &Group {
         &self.all[group as usize]
     }

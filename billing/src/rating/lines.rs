@@ -51,6 +51,8 @@ pub struct Line {
     pub coverage_ppm: i64,
     /// Units at once, or, of what is counted, all of them; below zero where it takes back.
     pub quantity: i64,
+    /// Of what it is rounded with, before it: unit-milliseconds, or units.
+    pub measure_before: i64,
     pub net: Micros,
     pub tax: Micros,
 }
@@ -117,13 +119,74 @@ pub(crate) fn goes_on(component: &str, quantity: i64, next: i64) -> Option<i64> 
 pub enum Which<'a> {
     /// Of charges that rate up to an instant after the first and not after the second.
     Charged(Timestamp, Timestamp),
-    /// All that closing this month covers: its own, and those of earlier months that were charged
-    /// after this charge.
-    Closing(&'a str, i64),
+    /// Of one series, charged after a charge, behind a line of it.
+    Of(&'a Series, i64, Place),
     /// One, by its charge and its place in it.
     One(i64, i64),
     /// What rates something between two instants; of one resource or component, where it is named.
     Rating { resource: &'a str, component: &'a str, from: Timestamp, to: Timestamp },
+}
+
+/// What lines stand together of in their order: a component of a resource in a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
+    pub month: String,
+    pub resource_kind: String,
+    pub resource_id: String,
+    pub component: String,
+    pub flavor: String,
+}
+
+/// Where a line stands in its series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub charge: i64,
+    pub position: i64,
+}
+
+impl Place {
+    /// Before every line.
+    pub const FIRST: Self = Self {
+        from: Timestamp::from_ms(i64::MIN),
+        to: Timestamp::from_ms(i64::MIN),
+        charge: 0,
+        position: 0,
+    };
+
+    pub fn of(line: &Line) -> Self {
+        Self { from: line.from, to: line.to, charge: line.charge, position: line.position }
+    }
+}
+
+/// The series of all that closing this month covers: its own, and those of earlier months of which
+/// something was charged after the charge `settled`. In the order of months, then of lines.
+pub async fn series(
+    conn: &mut Conn,
+    tenant: TenantId,
+    month: &str,
+    settled: i64,
+) -> Result<Vec<Series>> {
+    let rows: Vec<(String, String, String, String, String)> = sqlx::query_as(
+        "SELECT DISTINCT k.month, k.kind, k.resource_id, k.component, k.flavor FROM rated_keys k \
+         WHERE k.tenant_id = $1 AND (k.month = $2 OR (k.month < $2 AND k.key_no IN \
+           (SELECT c.key_no FROM charges c WHERE c.tenant_id = $1 AND c.charge_no > $3))) \
+         ORDER BY k.month, k.kind, k.resource_id, k.component, k.flavor",
+    )
+    .bind(tenant.to_string())
+    .bind(month)
+    .bind(settled)
+    .fetch_all(conn)
+    .await?;
+    let series = |(month, resource_kind, resource_id, component, flavor)| Series {
+        month,
+        resource_kind,
+        resource_id,
+        component,
+        flavor,
+    };
+    Ok(rows.into_iter().map(series).collect())
 }
 
 macro_rules! select {
@@ -132,7 +195,7 @@ macro_rules! select {
             "SELECT c.charge_no, c.position, k.kind AS resource_kind, k.resource_id, \
              k.resource_name, k.component, k.flavor, k.version_id, k.rate, k.unit_price_nanos, \
              k.month, c.at_ms, c.from_ms, c.to_ms, c.kind, c.quality, c.coverage_ppm, c.quantity, \
-             c.net, c.tax \
+             c.measure_before, c.net, c.tax \
              FROM charges c JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
              WHERE c.tenant_id = $1 AND ",
             $where,
@@ -156,13 +219,23 @@ pub async fn lines(
             .bind(limit)
             .bind(after.ms())
             .bind(until.ms()),
-        Which::Closing(month, settled) => {
-            sqlx::query(select!("(k.month = $3 OR (k.month < $3 AND c.charge_no > $4))"))
-                .bind(tenant.to_string())
-                .bind(limit)
-                .bind(month.to_owned())
-                .bind(settled)
-        }
+        Which::Of(series, settled, behind) => sqlx::query(select!(
+            "k.month = $3 AND k.kind = $4 AND k.resource_id = $5 AND k.component = $6 \
+             AND k.flavor = $7 AND c.charge_no > $8 \
+             AND (c.from_ms, c.to_ms, c.charge_no, c.position) > ($9, $10, $11, $12)"
+        ))
+        .bind(tenant.to_string())
+        .bind(limit)
+        .bind(series.month.clone())
+        .bind(series.resource_kind.clone())
+        .bind(series.resource_id.clone())
+        .bind(series.component.clone())
+        .bind(series.flavor.clone())
+        .bind(settled)
+        .bind(behind.from.ms())
+        .bind(behind.to.ms())
+        .bind(behind.charge)
+        .bind(behind.position),
         Which::One(charge, position) => {
             sqlx::query(select!("c.charge_no = $3 AND c.position = $4"))
                 .bind(tenant.to_string())
@@ -205,6 +278,7 @@ fn line(row: &AnyRow) -> Result<Line> {
         quality: row.try_get("quality")?,
         coverage_ppm: row.try_get("coverage_ppm")?,
         quantity: row.try_get("quantity")?,
+        measure_before: row.try_get("measure_before")?,
         net: Micros(row.try_get("net")?),
         tax: Micros(row.try_get("tax")?),
     })
@@ -219,6 +293,16 @@ pub(crate) fn kind(component: &str, stored: String) -> String {
 /// The names of the lines' flavors by their ids; one that is gone goes by its id.
 pub async fn flavor_names(conn: &mut Conn, lines: &[Line]) -> Result<HashMap<String, String>> {
     let mut names = HashMap::new();
+    name_flavors(conn, lines, &mut names).await?;
+    Ok(names)
+}
+
+/// As [`flavor_names`], beside those that are known.
+pub async fn name_flavors(
+    conn: &mut Conn,
+    lines: &[Line],
+    names: &mut HashMap<String, String>,
+) -> Result<()> {
     for line in lines.iter().filter(|line| !line.flavor.is_empty()) {
         if names.contains_key(&line.flavor) {
             continue;
@@ -229,5 +313,5 @@ pub async fn flavor_names(conn: &mut Conn, lines: &[Line]) -> Result<HashMap<Str
             .await?;
         names.insert(line.flavor.clone(), name.unwrap_or_else(|| line.flavor.clone()));
     }
-    Ok(names)
+    Ok(())
 }

@@ -149,7 +149,7 @@ impl World<'_> {
 
     /// Whether it would be let in; nothing is made.
     async fn admit(&self, conn: &mut Conn, now: Timestamp, asked: &Admit) -> Result<()> {
-        let (tenant, old, new) = match asked {
+        let (tenant, instance, old, new) = match asked {
             Admit::Create { tenant, attributes, count } => {
                 let mut new = self.burns(ResourceState::Running, attributes);
                 for component in &mut new {
@@ -158,7 +158,7 @@ impl World<'_> {
                         Error::invalid("count", "so much is more than can be reckoned")
                     })?;
                 }
-                (tenant, Vec::new(), new)
+                (tenant, None, Vec::new(), new)
             }
             Admit::Resize { resource, attributes } => {
                 let machine = &self.machines[resource];
@@ -167,11 +167,12 @@ impl World<'_> {
                     Error::new(ErrorKind::NotFound, message)
                 })?;
                 let old = self.burns(state, &machine.attributes);
-                (&machine.tenant, old, self.burns(state, attributes))
+                (&machine.tenant, machine.id, old, self.burns(state, attributes))
             }
         };
         let (settings, tenant) = (&self.settings, self.tenants[tenant]);
-        admission::admit_resize(conn, now, settings, tenant, &old, &new).await
+        let ask = admission::Ask { instance, old: &old, new: &new };
+        admission::admit_change(conn, now, settings, tenant, ask).await
     }
 
     fn burns(&self, state: ResourceState, attributes: &Attributes) -> Vec<Component> {

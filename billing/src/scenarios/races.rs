@@ -19,7 +19,8 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::standing::standing;
 use crate::{
-    accounts, admission,
+    accounts,
+    admission::{self, Ask},
     ledger::{self, Recharge},
     meter,
     standing::{
@@ -218,7 +219,8 @@ impl Race<'_> {
                 let done = w.write(async |tx| {
                     let of = |flavor| meter::components(ResourceState::Running, flavor, 0);
                     let (old, new) = (of(guest.flavor), of(w.large));
-                    admission::admit_resize(tx, now, &w.settings, w.tenant, &old, &new).await?;
+                    let ask = Ask { instance: Some(self.id(n)), old: &old, new: &new };
+                    admission::admit_change(tx, now, &w.settings, w.tenant, ask).await?;
                     let instance = instances::get(tx, self.id(n)).await?;
                     if instance.effective() != Power::Running {
                         return Ok(());

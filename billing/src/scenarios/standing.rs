@@ -51,10 +51,13 @@ async fn a_block_of_hours_counts_when_it_begins() {
         w.topup(at("10:00"), "150").await;
         w.seen(&w.guest("web-1"), Running, at("10:00")).await;
         let begun = |time: &str| at(time).saturating_add_ms(1);
+        // Both blocks are foreseen: the second can't be paid.
+        assert_eq!(w.balance(at("10:00")).await.runs_out_at, Some(begun("12:00")));
         assert_eq!(w.stand(at("10:00")).await.wake_at, Some(begun("10:00")));
-        assert_eq!(w.stand(begun("10:00")).await.wake_at, Some(begun("12:00")));
+        assert_eq!(w.balance(begun("10:00")).await.runs_out_at, Some(begun("12:00")));
+        assert_eq!(w.stand(begun("10:00")).await.wake_at, Some(at("11:00:00.001")));
         assert_eq!(w.balance(begun("10:00")).await.balance, micros("50"));
-        assert_eq!(standing(&w).await, Standing::Active);
+        assert_eq!(standing(&w).await, Standing::Warned);
         w.stand(begun("12:00")).await;
         assert_eq!(standing(&w).await, Standing::Overdue);
     }

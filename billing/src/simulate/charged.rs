@@ -12,8 +12,12 @@ use crate::{
     accounts::Account,
     calendar::Month,
     counters::{delta, readings},
-    forecast::hourly,
+    forecast::evenly,
     kinds::Attributes,
+    packages::{
+        self,
+        bought::{self, Bought},
+    },
     prices::{
         document::Scope,
         model::Overflow,
@@ -53,6 +57,8 @@ struct Counted {
 pub struct Used {
     stretches: Vec<Stretch>,
     counted: Vec<Counted>,
+    /// Packages, each by the number of its resource.
+    bought: Vec<(u32, Bought)>,
     zone: Tz,
     from: Timestamp,
     until: Timestamp,
@@ -94,7 +100,13 @@ pub async fn load(
         }
     }
     let counted = counted(conn, account, (first, until), &mut numbers, looks).await?;
-    Ok(Used { stretches, counted, zone, from, until })
+    let bought = bought::between(conn, account.tenant_id, first, until).await?;
+    let numbered = |bought: Bought| {
+        let id = bought.order.to_string();
+        (number(&mut numbers, &usage::Resource { kind: packages::KIND.to_owned(), id }), bought)
+    };
+    let bought = bought.into_iter().map(numbered).collect();
+    Ok(Used { stretches, counted, bought, zone, from, until })
 }
 
 async fn counted(
@@ -181,6 +193,9 @@ impl Used {
         for counted in &self.counted {
             self.count(counted, prices, &mut walks)?;
         }
+        for (resource, bought) in &self.bought {
+            self.buy(*resource, bought, prices, &mut walks)?;
+        }
         let mut sum = 0i64;
         for versions in walks.into_values() {
             let mut groups: Vec<Group> = versions.into_values().collect();
@@ -247,6 +262,24 @@ impl Used {
         Ok(())
     }
 
+    /// A package is charged whole at the first instant of each of its months.
+    fn buy(
+        &self,
+        resource: u32,
+        bought: &Bought,
+        prices: &Timeline,
+        walks: &mut Walks,
+    ) -> Result<(), Overflow> {
+        let first = Month::of(self.from, self.zone).start(self.zone);
+        for (at, found) in bought.months(prices, self.until, self.zone) {
+            if at >= first {
+                let key = self.key(resource, packages::COMPONENT, &found, at);
+                self.add(walks.entry(key).or_default(), &found, at, 1)?;
+            }
+        }
+        Ok(())
+    }
+
     fn key(
         &self,
         resource: u32,
@@ -290,7 +323,7 @@ impl Stretch {
         let Some(other) = &self.other else { return &self.is };
         let an_hour = |used: &cut::Used| -> i128 {
             let cost = |(component, quantity): &(&'static str, i64)| {
-                hourly(prices, component, used.shape.as_ref(), *quantity, None, at).0
+                evenly(prices, component, used.shape.as_ref(), *quantity, at)
             };
             used.components.iter().map(cost).sum()
         };

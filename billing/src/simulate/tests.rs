@@ -1,7 +1,14 @@
+use base::reconcile::Reconciler;
+
 use super::*;
 use crate::{
     meter::ResourceState::*,
-    prices::{self, document::Document, publish::Terms},
+    packages,
+    prices::{
+        self,
+        document::Document,
+        publish::{Terms, publish},
+    },
     testing::{World, at},
 };
 
@@ -105,5 +112,90 @@ async fn what_makes_no_sense_is_refused() {
         assert_eq!(field(ask(PriceDraftId::new(), "10:00", "11:00")).await, "draft_id");
         let wrong = self::draft(&w, "-1").await;
         assert_eq!(field(ask(wrong, "10:00", "11:00")).await, "rates");
+    }
+}
+
+fn instant(text: &str) -> Timestamp {
+    format!("{text}:00+08:00").parse().unwrap()
+}
+
+/// A machine for two hours, and what is bought by the month.
+fn with_packages(w: &World, compute: &str, packages: &[(&str, &str)]) -> Document {
+    let mut document = document(w, compute);
+    let package = |(id, price): &(&str, &str)| {
+        crate::prices::document::Rate::standard(*id, packages::COMPONENT, price.parse().unwrap())
+    };
+    document.rates.extend(packages.iter().map(package));
+    document
+}
+
+async fn ordered(w: &World, now: Timestamp, rate: &str) -> packages::Package {
+    let new = packages::NewOrder { tenant: w.tenant, name: "", rate, actor: "user:test" };
+    w.write(async |tx| packages::order(tx, now, &new).await).await.unwrap()
+}
+
+async fn renewed(w: &World, now: Timestamp) {
+    w.clock.set(now);
+    let (db, clock, bus) = (w.db.clone(), w.clock.shared(), w.bus.clone());
+    let outcome = packages::PackageReconciler::new(db, clock, bus).run().await.unwrap();
+    assert_eq!(outcome.status["failed"], serde_json::json!([]));
+}
+
+/// Of three packages one is cancelled within the period, and one the draft has no more.
+#[tokio::test]
+async fn packages_are_bought_at_the_drafts_prices() {
+    for w in World::each().await {
+        let first = with_packages(&w, "0.07", &[("vpn", "30"), ("care", "10"), ("old", "5")]);
+        let terms = Terms::default();
+        w.write(async |tx| publish(tx, at("00:00"), w.book, terms, &first).await).await.unwrap();
+        w.topup(at("00:00"), "1000").await;
+        let guest = w.guest("a");
+        w.seen(&guest, Running, at("10:00")).await;
+        w.seen(&guest, Absent, at("12:00")).await;
+        ordered(&w, at("10:00"), "vpn").await;
+        let care = ordered(&w, at("10:00"), "care").await;
+        ordered(&w, at("11:00"), "old").await;
+        w.write(async |tx| packages::cancel(tx, at("13:00"), w.tenant, care.id, "u").await)
+            .await
+            .unwrap();
+        let now = instant("2026-12-16T00:00");
+        w.rate(now).await;
+        renewed(&w, now).await;
+        let posted = "SELECT CAST(SUM(net + tax) AS BIGINT) FROM charges";
+        let was = w.scalar(posted).await;
+        // Three months of two, one of the cancelled, and two hours.
+        assert_eq!(was, 90_000_000 + 15_000_000 + 10_000_000 + 140_000);
+        let dearer = with_packages(&w, "0.13", &[("vpn", "40"), ("care", "11")]);
+        let draft = w
+            .write(async |tx| drafts::create(tx, now, "ann", w.book, Some(dearer)).await)
+            .await
+            .unwrap()
+            .id;
+        let run = async |from: &str, until: Timestamp, effective: Option<Timestamp>| {
+            let (from, effective_at) = (instant(from), effective);
+            let ask = Ask { draft, from, until, effective_at, tenants: None };
+            let mut conn = w.db.read().await.unwrap();
+            let found = simulate(&mut conn, now, &ask).await.unwrap();
+            (found.tenants[0].charged.0, found.tenants[0].simulated.0, found.difference.0)
+        };
+        let all = run("2026-10-15T00:00", now, None).await;
+        let dear = 120_000_000 + 11_000_000 + 260_000;
+        // The one that the draft does not name could not have been ordered.
+        assert_eq!(all, (was, dear, dear - was));
+        // From the second month on: nothing of October, and the unnamed one ends.
+        let november = Some(instant("2026-11-01T00:00"));
+        let later = run("2026-10-01T00:00", now, november).await;
+        assert_eq!(later.1, was + 2 * 10_000_000 - 2 * 5_000_000);
+        // What began within the period, and no earlier month's.
+        let some = run("2026-11-10T00:00", instant("2026-12-15T10:00"), november).await;
+        assert_eq!(some, (35_000_000, 40_000_000, 5_000_000));
+        assert_eq!(w.scalar(posted).await, was, "nothing is posted");
+
+        w.write(async |tx| drafts::check(tx, now, draft).await).await.unwrap();
+        let terms = Terms { effective_at: november, correction: Some("too cheap") };
+        w.write(async |tx| drafts::publish(tx, now, draft, terms).await).await.unwrap();
+        w.rate(now).await;
+        renewed(&w, now).await;
+        assert_eq!(w.scalar(posted).await, later.1, "as it is corrected then");
     }
 }

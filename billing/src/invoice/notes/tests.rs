@@ -28,6 +28,7 @@ async fn invoice(world: &World, net: &str, tax: &str) -> InvoiceId {
         to: at("2026-11-01T00:00"),
         unit_price: "1".parse().unwrap(),
         quantity: 1,
+        measure: 0,
         net: micros(net),
         tax: micros(tax),
         kind: "usage".to_owned(),

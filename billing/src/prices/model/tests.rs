@@ -36,7 +36,7 @@ fn a_volume_is_priced_by_the_tier_that_it_ends_in() {
     // Beyond, all of it becomes cheaper.
     assert_eq!(nanos(model.total(101 * GIB, GIB).unwrap(), GIB), 50_500_000_000);
     let price = |text: &str| text.parse().unwrap();
-    assert_eq!(model.slope(5, GIB), Some((price("0"), Some(10 * GIB))));
+    assert_eq!(model.slope(5, GIB), Some((price("0"), Some(10 * GIB + 1))));
     assert_eq!(model.volume_price(100 * GIB, GIB), price("0.8"));
     assert_eq!(model.volume_price(100 * GIB + 1, GIB), price("0.5"));
 }
@@ -65,6 +65,11 @@ fn a_forecast_goes_on_by_the_tier_to_its_end() {
     assert_eq!(model.slope(10 * GIB, GIB), Some((price("0.8"), Some(100 * GIB))));
     assert_eq!(model.slope(100 * GIB, GIB), Some((price("0.5"), None)));
     assert_eq!(Model::Standard(price("7")).slope(3, 1), Some((price("7"), None)));
+    // Of a volume the tier ends behind its last: there all of it changes its price.
+    let model = Model::Volume(tiers());
+    assert_eq!(model.slope(0, GIB), Some((price("0"), Some(10 * GIB + 1))));
+    assert_eq!(model.slope(10 * GIB, GIB), Some((price("0"), Some(10 * GIB + 1))));
+    assert_eq!(model.slope(10 * GIB + 1, GIB), Some((price("0.8"), Some(100 * GIB + 1))));
 }
 
 /// Scenario 15's figures: nothing wraps.

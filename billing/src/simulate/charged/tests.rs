@@ -36,6 +36,7 @@ fn volumes(all: &[(i64, &str, &str)], from: &str) -> Used {
     Used {
         stretches: all.iter().enumerate().map(stretch).collect(),
         counted: Vec::new(),
+        bought: Vec::new(),
         zone: chrono_tz::Asia::Shanghai,
         from: at(from),
         until: at("23:00"),
@@ -88,6 +89,7 @@ fn scenario_14_by_what_was_counted() {
     let all = |from: &str, until: &str| Used {
         stretches: Vec::new(),
         counted: vec![counted(0, 70, "01:00", "03:00"), counted(1, 50, "02:00", "04:00")],
+        bought: Vec::new(),
         zone: chrono_tz::Asia::Shanghai,
         from: at(from),
         until: at(until),

@@ -3077,6 +3077,22 @@ export interface components {
         };
         /** Format: uuid */
         InvoiceId: string;
+        /**
+         * @description What a line's net amount is of: `quantity` times `price` is `cost`, which is the net amount but for
+         *     the ledger's rounding. Decimals, of at most twelve digits.
+         */
+        InvoicePriced: {
+            cost: string;
+            /**
+             * @description The price is what a unit came to: of tiers and blocks, behind a free allowance, and where the
+             *     published price contains tax. False: it is the published price.
+             */
+            effective: boolean;
+            price: string;
+            quantity: string;
+            /** @description What the price is for: `Hours`, `GiB-Hours`, `7 GiB-Hours`, `GiB`, `Months`. */
+            unit: string;
+        };
         /** @description Who bills. */
         Issuer: {
             address: string;
@@ -3119,9 +3135,10 @@ export interface components {
             month: string;
             net: components["schemas"]["Micros"];
             price_version_id: string;
+            priced?: components["schemas"]["InvoicePriced"] | null;
             /**
              * Format: int64
-             * @description Units; below zero where it takes back.
+             * @description Units at once, or, of what is counted, all of them; below zero where it takes back.
              */
             quantity: number;
             /** @description What the price stands under in its version. */
@@ -3139,7 +3156,10 @@ export interface components {
              * @description How much the price is for.
              */
             unit?: number;
-            /** @description Per unit and hour. */
+            /**
+             * @description Of a standard price as it is published, for `unit` of what is used (and an hour); zero of the
+             *     other models. What the amount is made of says `priced`.
+             */
             unit_price: components["schemas"]["Nanos"];
             /** @description "instance web-1, flavor small". */
             what: string;
