@@ -121,8 +121,8 @@ pub async fn explain(conn: &mut Conn, id: LineId) -> Result<Explanation> {
             steps.extend(usage::step(conn, &account, &looked, &evidence_of, &price).await?);
         }
     }
-    steps.extend(amount::steps(conn, &account, &line, &price).await?);
-    let (charge, step) = charge(conn, id, &line).await?;
+    let (charge, charged_at, step) = charge(conn, id, &line).await?;
+    steps.extend(amount::steps(conn, &account, &line, &price, charged_at).await?);
     steps.push(step);
     Ok(Explanation {
         currency: account.currency,
@@ -153,23 +153,24 @@ async fn is_pending(conn: &mut Conn, tenant: TenantId, line: &RatedLine) -> Resu
     Ok(dirty > 0)
 }
 
-/// The ledger's transaction of the line's charge: revenue and tax are the sum of the charge's lines.
+/// The ledger's transaction of the line's charge, and when it was posted: revenue and tax are the sum of
+/// the charge's lines.
 async fn charge(
     conn: &mut Conn,
     id: LineId,
     line: &RatedLine,
-) -> Result<(ExplainedCharge, ExplainedStep)> {
-    let row: Option<(String, i64, i64, i64)> = sqlx::query_as(
-        "SELECT t.id, t.number, t.at_ms, CAST(COALESCE(SUM(CASE WHEN e.direction = 'credit' \
+) -> Result<(ExplainedCharge, Timestamp, ExplainedStep)> {
+    let row: Option<(String, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT t.id, t.number, t.at_ms, t.created_ms, CAST(COALESCE(SUM(CASE WHEN e.direction = 'credit' \
            THEN e.amount_micros ELSE -e.amount_micros END), 0) AS BIGINT) \
          FROM journal t LEFT JOIN journal_entries e ON e.transaction_id = t.id \
            AND e.account IN ('revenue', 'tax') \
-         WHERE t.dedup_key = $1 GROUP BY t.id, t.number, t.at_ms",
+         WHERE t.dedup_key = $1 GROUP BY t.id, t.number, t.at_ms, t.created_ms",
     )
     .bind(format!("charge:{}:{}", id.tenant, id.charge))
     .fetch_optional(&mut *conn)
     .await?;
-    let Some((transaction_id, number, at, posted)) = row else {
+    let Some((transaction_id, number, at, created, posted)) = row else {
         let message = format!("the charge of line {id} is not in the journal");
         return Err(Error::new(ErrorKind::Internal, message));
     };
@@ -188,8 +189,8 @@ async fn charge(
     );
     let micros = base::money::Micros;
     let step = ExplainedStep::new("charge", says, micros(posted), micros(sum));
-    let at = Timestamp::from_ms(at);
-    Ok((ExplainedCharge { transaction_id, number, at }, step))
+    let charge = ExplainedCharge { transaction_id, number, at: Timestamp::from_ms(at) };
+    Ok((charge, Timestamp::from_ms(created), step))
 }
 
 #[cfg(test)]

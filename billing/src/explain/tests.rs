@@ -332,3 +332,38 @@ async fn a_line_of_a_long_month_or_of_many_readings_is_explained() {
         assert!(fast.equal && !fast.more && step(&fast, "usage").equal, "{fast:#?}");
     }
 }
+
+/// The version that the month began with is replaced from its own first instant on, so that it is in
+/// force at no time any more: the lines that came after it go on where it ended, as they did then.
+#[tokio::test]
+async fn a_line_is_explained_by_the_prices_that_were_known_when_it_was_charged() {
+    for w in World::each().await {
+        let publish = async |now: &str, from: &str, correction, first: &str| {
+            let document = serde_json::from_value(serde_json::json!({ "rates": [{
+                "id": "small", "component": "instance.compute",
+                "graduated": [{"up_to": 3, "price": first}, {"price": "0.1"}],
+            }]}))
+            .unwrap();
+            let terms = Terms { effective_at: Some(at(from)), correction };
+            w.write(async |tx| publish(tx, at(now), w.book, terms, &document).await).await.unwrap();
+        };
+        publish("00:00", "00:00", None, "0.7").await;
+        publish("00:00", "10:00", None, "0.5").await;
+        w.seen(&w.guest("web-1"), Running, at("08:00")).await;
+        w.rate(at("13:05")).await;
+        let before = lines(&w).await;
+        publish("13:10", "00:00", Some("the first price was wrong"), "0.6").await;
+        for line in &before {
+            let all = explained(&w, line.id).await;
+            assert!(all.steps.iter().all(|s| s.step == "usage" || s.equal), "{all:#?}");
+        }
+        w.rate(at("14:05")).await;
+        let all = lines(&w).await;
+        assert!(all.len() > before.len());
+        for line in &all {
+            let all = explained(&w, line.id).await;
+            assert!(all.equal, "{all:#?}");
+        }
+        w.assert_sound().await;
+    }
+}
