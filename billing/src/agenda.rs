@@ -249,18 +249,33 @@ impl Kept {
     }
 }
 
-/// Of one tenant, or of the first so many.
-pub async fn kept(conn: &mut Conn, tenant: Option<TenantId>, limit: i64) -> Result<Vec<Kept>> {
+/// Of which tenants.
+#[derive(Debug, Clone, Copy)]
+pub enum Which {
+    All,
+    One(TenantId),
+    /// Somebody looked at them then or later.
+    LookedSince(Timestamp),
+}
+
+/// By tenant, at most so many.
+pub async fn kept(conn: &mut Conn, which: Which, limit: i64) -> Result<Vec<Kept>> {
+    let (tenant, since) = match which {
+        Which::All => (String::new(), i64::MIN),
+        Which::One(tenant) => (tenant.to_string(), i64::MIN),
+        Which::LookedSince(since) => (String::new(), since.ms()),
+    };
     type Row = (String, String, String, String, i64, i64, i64, i64, i64);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT g.tenant_id, t.name, a.currency, a.standing, g.burn_nanos, g.runs_out_ms, \
          a.ticked_ms, g.assessed_ms, g.balance_micros FROM agenda g \
          JOIN accounts a ON a.tenant_id = g.tenant_id JOIN tenants t ON t.id = g.tenant_id \
-         WHERE t.deleted_ms IS NULL AND ($1 = '' OR g.tenant_id = $1) \
+         WHERE t.deleted_ms IS NULL AND ($1 = '' OR g.tenant_id = $1) AND g.looked_ms >= $3 \
          ORDER BY g.tenant_id LIMIT $2",
     )
-    .bind(tenant.map(|id| id.to_string()).unwrap_or_default())
+    .bind(tenant)
     .bind(limit)
+    .bind(since)
     .fetch_all(conn)
     .await?;
     rows.into_iter()
