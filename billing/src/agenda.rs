@@ -20,7 +20,7 @@ use base::{
     time::Timestamp,
 };
 
-use crate::{sql::parse, standing::Standing};
+use crate::{accounts, sql::parse, standing::Standing};
 
 /// Taken at a time, of what is due by time.
 pub(crate) const DUE_A_PAGE: i64 = 100;
@@ -105,14 +105,23 @@ pub(crate) async fn touch_all(conn: &mut Conn, tenants: &BTreeSet<&str>, due: Du
 }
 
 /// Every account is to be looked at again when there is time: delays and thresholds may be others
-/// than before. What is due by time stays so, and what was found last counts until then.
+/// than before. What is due by time stays so, and what was found last counts until then. With all accounts'
+/// locks: a look under way would count as one of after this, and who touches several of the agenda's rows
+/// may take them in another order.
 pub async fn make_stale(conn: &mut Conn) -> Result<()> {
+    accounts::lock_every(&mut *conn).await?;
     sqlx::query("UPDATE agenda SET looked_ms = 0").execute(conn).await?;
     Ok(())
 }
 
-/// Those whose instant has come, the oldest first.
-pub(crate) async fn due(conn: &mut Conn, queue: Queue, now: Timestamp) -> Result<Vec<TenantId>> {
+/// Those whose instant has come, the oldest first, without those that failed: however many fail, they
+/// hide nobody.
+pub(crate) async fn due(
+    conn: &mut Conn,
+    queue: Queue,
+    now: Timestamp,
+    failed: &BTreeSet<TenantId>,
+) -> Result<Vec<TenantId>> {
     let sql = match queue {
         Queue::Rate => {
             "SELECT tenant_id FROM agenda WHERE rate_due_ms > 0 AND rate_due_ms <= $1 \
@@ -123,9 +132,13 @@ pub(crate) async fn due(conn: &mut Conn, queue: Queue, now: Timestamp) -> Result
              ORDER BY stand_due_ms LIMIT $2"
         }
     };
+    // All of them may stand before the others.
+    let limit = DUE_A_PAGE.saturating_add_unsigned(failed.len() as u64);
     let ids: Vec<String> =
-        sqlx::query_scalar(sql).bind(now.ms()).bind(DUE_A_PAGE).fetch_all(conn).await?;
-    ids.iter().map(|id| parse(id)).collect()
+        sqlx::query_scalar(sql).bind(now.ms()).bind(limit).fetch_all(conn).await?;
+    let mut due: Vec<TenantId> = ids.iter().map(|id| parse(id)).collect::<Result<_>>()?;
+    due.retain(|tenant| !failed.contains(tenant));
+    Ok(due)
 }
 
 /// Some of those that were touched.
@@ -145,7 +158,9 @@ pub(crate) async fn count_touched(conn: &mut Conn) -> Result<i64> {
         .await?)
 }
 
-/// Those whose stop has come and did not happen are due now.
+/// Those whose stop has come and did not happen are due now. All accounts' locks are held, since before
+/// what kept them was ended: a look that met it still and writes "never" is done before, and the next one
+/// meets it no more.
 pub(crate) async fn wake_cut(conn: &mut Conn, now: Timestamp) -> Result<()> {
     sqlx::query("UPDATE agenda SET stand_due_ms = $1 WHERE cut_ms <= $1 AND stand_due_ms > $1")
         .bind(now.ms())
