@@ -24,7 +24,7 @@ mod lock;
 mod settings;
 
 pub use lock::lock_all;
-pub(crate) use lock::{Locked, lock, lock_known};
+pub(crate) use lock::{Locked, lock, lock_every, lock_known};
 pub use settings::{AccountSettings, SettingsChange, change, history, set_credit_limit};
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use base::{
     time::Timestamp,
 };
 
-use crate::{sql::parse, standing::Standing};
+use crate::{accounts, sql::parse, standing::Standing};
 
 /// Taken at a time, of what is due by time.
 pub(crate) const DUE_A_PAGE: i64 = 100;
@@ -105,14 +105,23 @@ pub(crate) async fn touch_all(conn: &mut Conn, tenants: &BTreeSet<&str>, due: Du
 }
 
 /// Every account is to be looked at again when there is time: delays and thresholds may be others
-/// than before. What is due by time stays so, and what was found last counts until then.
+/// than before. What is due by time stays so, and what was found last counts until then. With all accounts'
+/// locks: a look under way would count as one of after this, and who touches several of the agenda's rows
+/// may take them in another order.
 pub async fn make_stale(conn: &mut Conn) -> Result<()> {
+    accounts::lock_every(&mut *conn).await?;
     sqlx::query("UPDATE agenda SET looked_ms = 0").execute(conn).await?;
     Ok(())
 }
 
-/// Those whose instant has come, the oldest first.
-pub(crate) async fn due(conn: &mut Conn, queue: Queue, now: Timestamp) -> Result<Vec<TenantId>> {
+/// Those whose instant has come, the oldest first, without those that failed: however many fail, they
+/// hide nobody.
+pub(crate) async fn due(
+    conn: &mut Conn,
+    queue: Queue,
+    now: Timestamp,
+    failed: &BTreeSet<TenantId>,
+) -> Result<Vec<TenantId>> {
     let sql = match queue {
         Queue::Rate => {
             "SELECT tenant_id FROM agenda WHERE rate_due_ms > 0 AND rate_due_ms <= $1 \
@@ -123,9 +132,13 @@ pub(crate) async fn due(conn: &mut Conn, queue: Queue, now: Timestamp) -> Result
              ORDER BY stand_due_ms LIMIT $2"
         }
     };
+    // All of them may stand before the others.
+    let limit = DUE_A_PAGE.saturating_add_unsigned(failed.len() as u64);
     let ids: Vec<String> =
-        sqlx::query_scalar(sql).bind(now.ms()).bind(DUE_A_PAGE).fetch_all(conn).await?;
-    ids.iter().map(|id| parse(id)).collect()
+        sqlx::query_scalar(sql).bind(now.ms()).bind(limit).fetch_all(conn).await?;
+    let mut due: Vec<TenantId> = ids.iter().map(|id| parse(id)).collect::<Result<_>>()?;
+    due.retain(|tenant| !failed.contains(tenant));
+    Ok(due)
 }
 
 /// Some of those that were touched.
@@ -145,7 +158,9 @@ pub(crate) async fn count_touched(conn: &mut Conn) -> Result<i64> {
         .await?)
 }
 
-/// Those whose stop has come and did not happen are due now.
+/// Those whose stop has come and did not happen are due now. All accounts' locks are held, since before
+/// what kept them was ended: a look that met it still and writes "never" is done before, and the next one
+/// meets it no more.
 pub(crate) async fn wake_cut(conn: &mut Conn, now: Timestamp) -> Result<()> {
     sqlx::query("UPDATE agenda SET stand_due_ms = $1 WHERE cut_ms <= $1 AND stand_due_ms > $1")
         .bind(now.ms())
@@ -249,18 +264,33 @@ impl Kept {
     }
 }
 
-/// Of one tenant, or of the first so many.
-pub async fn kept(conn: &mut Conn, tenant: Option<TenantId>, limit: i64) -> Result<Vec<Kept>> {
+/// Of which tenants.
+#[derive(Debug, Clone, Copy)]
+pub enum Which {
+    All,
+    One(TenantId),
+    /// Somebody looked at them then or later.
+    LookedSince(Timestamp),
+}
+
+/// By tenant, at most so many.
+pub async fn kept(conn: &mut Conn, which: Which, limit: i64) -> Result<Vec<Kept>> {
+    let (tenant, since) = match which {
+        Which::All => (String::new(), i64::MIN),
+        Which::One(tenant) => (tenant.to_string(), i64::MIN),
+        Which::LookedSince(since) => (String::new(), since.ms()),
+    };
     type Row = (String, String, String, String, i64, i64, i64, i64, i64);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT g.tenant_id, t.name, a.currency, a.standing, g.burn_nanos, g.runs_out_ms, \
          a.ticked_ms, g.assessed_ms, g.balance_micros FROM agenda g \
          JOIN accounts a ON a.tenant_id = g.tenant_id JOIN tenants t ON t.id = g.tenant_id \
-         WHERE t.deleted_ms IS NULL AND ($1 = '' OR g.tenant_id = $1) \
+         WHERE t.deleted_ms IS NULL AND ($1 = '' OR g.tenant_id = $1) AND g.looked_ms >= $3 \
          ORDER BY g.tenant_id LIMIT $2",
     )
-    .bind(tenant.map(|id| id.to_string()).unwrap_or_default())
+    .bind(tenant)
     .bind(limit)
+    .bind(since)
     .fetch_all(conn)
     .await?;
     rows.into_iter()

@@ -33,8 +33,10 @@ pub mod price;
 mod readings;
 mod usage;
 
+use line::SameTime;
 pub use line::{LineId, Lines, RatedLine, Wanted, list};
 pub use price::ExplainedPrice;
+use readings::Read;
 pub use readings::{CountedBetween, CounterReading};
 
 /// One thing that was computed again.
@@ -79,13 +81,17 @@ pub struct Explanation {
     pub steps: Vec<ExplainedStep>,
     pub price: ExplainedPrice,
     pub charge: ExplainedCharge,
+    /// There are more readings, or more lines of its time, than are shown, at most 1000 of each. The
+    /// step `usage` is left out then: it would need all of them.
+    pub more: bool,
     /// What the resource's facts say of the line's time; empty for what is of no one resource.
     pub usage: Evidence,
-    /// Of a counted component: what was read, and what was counted between.
+    /// Of a counted component: what was read, and what was counted between. Empty for what is of a
+    /// month, and for what settles a rounding.
     pub readings: Vec<CounterReading>,
     pub counted: Vec<CountedBetween>,
     /// Those that rate the same thing in the line's time, itself among them: with an adjustment there
-    /// are more than one.
+    /// are more than one. What is of a month, and what settles a rounding, stands for itself.
     pub same_time: Vec<RatedLine>,
 }
 
@@ -94,22 +100,29 @@ pub async fn explain(conn: &mut Conn, id: LineId) -> Result<Explanation> {
     let account = accounts::get(conn, id.tenant).await?;
     let line = line::get(conn, id).await?;
     let price = price::of(conn, &line).await?;
-    let same_time = line::same_time(conn, id.tenant, &line).await?;
     let mut steps = Vec::new();
     let mut evidence_of = Evidence::default();
-    let (mut readings, mut counted) = (Vec::new(), Vec::new());
+    let mut read = Read::default();
+    let mut same_time = SameTime { lines: vec![line.clone()], more: false };
     let mut pending = false;
     if !line.resource_id.is_empty() {
         let (kind, resource) = (line.resource_kind.clone(), line.resource_id.clone());
         let resource = crate::usage::Resource { kind, id: resource };
         evidence_of = evidence(conn, &resource, id.tenant, line.from, line.to).await?;
-        (readings, counted) = readings::of(conn, &line).await?;
         pending = is_pending(conn, id.tenant, &line).await?;
-        let looked = usage::Looked { line: &line, same_time: &same_time, counted: &counted };
-        steps.extend(usage::step(conn, &account, &looked, &evidence_of, &price).await?);
+        // Else it is of no use, and its time may be a month.
+        if line.is_of_use() {
+            same_time = line::same_time(conn, id.tenant, &line).await?;
+            read = readings::of(conn, &line).await?;
+        }
+        if !same_time.more && !read.more {
+            let (same_time, counted) = (&same_time.lines, &read.counted);
+            let looked = usage::Looked { line: &line, same_time, counted };
+            steps.extend(usage::step(conn, &account, &looked, &evidence_of, &price).await?);
+        }
     }
-    steps.extend(amount::steps(conn, &account, &line, &price).await?);
-    let (charge, step) = charge(conn, id, &line).await?;
+    let (charge, charged_at, step) = charge(conn, id, &line).await?;
+    steps.extend(amount::steps(conn, &account, &line, &price, charged_at).await?);
     steps.push(step);
     Ok(Explanation {
         currency: account.currency,
@@ -118,10 +131,11 @@ pub async fn explain(conn: &mut Conn, id: LineId) -> Result<Explanation> {
         steps,
         price,
         charge,
+        more: read.more || same_time.more,
         usage: evidence_of,
-        readings,
-        counted,
-        same_time,
+        readings: read.readings,
+        counted: read.counted,
+        same_time: same_time.lines,
         line,
     })
 }
@@ -139,23 +153,24 @@ async fn is_pending(conn: &mut Conn, tenant: TenantId, line: &RatedLine) -> Resu
     Ok(dirty > 0)
 }
 
-/// The ledger's transaction of the line's charge: revenue and tax are the sum of the charge's lines.
+/// The ledger's transaction of the line's charge, and when it was posted: revenue and tax are the sum of
+/// the charge's lines.
 async fn charge(
     conn: &mut Conn,
     id: LineId,
     line: &RatedLine,
-) -> Result<(ExplainedCharge, ExplainedStep)> {
-    let row: Option<(String, i64, i64, i64)> = sqlx::query_as(
-        "SELECT t.id, t.number, t.at_ms, CAST(COALESCE(SUM(CASE WHEN e.direction = 'credit' \
+) -> Result<(ExplainedCharge, Timestamp, ExplainedStep)> {
+    let row: Option<(String, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT t.id, t.number, t.at_ms, t.created_ms, CAST(COALESCE(SUM(CASE WHEN e.direction = 'credit' \
            THEN e.amount_micros ELSE -e.amount_micros END), 0) AS BIGINT) \
          FROM journal t LEFT JOIN journal_entries e ON e.transaction_id = t.id \
            AND e.account IN ('revenue', 'tax') \
-         WHERE t.dedup_key = $1 GROUP BY t.id, t.number, t.at_ms",
+         WHERE t.dedup_key = $1 GROUP BY t.id, t.number, t.at_ms, t.created_ms",
     )
     .bind(format!("charge:{}:{}", id.tenant, id.charge))
     .fetch_optional(&mut *conn)
     .await?;
-    let Some((transaction_id, number, at, posted)) = row else {
+    let Some((transaction_id, number, at, created, posted)) = row else {
         let message = format!("the charge of line {id} is not in the journal");
         return Err(Error::new(ErrorKind::Internal, message));
     };
@@ -174,8 +189,8 @@ async fn charge(
     );
     let micros = base::money::Micros;
     let step = ExplainedStep::new("charge", says, micros(posted), micros(sum));
-    let at = Timestamp::from_ms(at);
-    Ok((ExplainedCharge { transaction_id, number, at }, step))
+    let charge = ExplainedCharge { transaction_id, number, at: Timestamp::from_ms(at) };
+    Ok((charge, Timestamp::from_ms(created), step))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! | --- | --- | --- |
 //! | `leak_unbilled` | a resource without a bill: it is there and not metered, or metered and not charged | `instance/ID`, `instance/ID/compute` |
 //! | `leak_unused` | a bill without a resource: it is metered or charged, and not there | the same |
-//! | `leak_state` | inventory and meter disagree about its state, flavor, disk or owner | `instance/ID` |
+//! | `leak_state` | inventory and meter disagree about its state, flavor or disk | `instance/ID` |
 //! | `leak_price` | it is charged at another price than the one in force | `instance/ID/compute` |
 //!
 //! What is on its way looks like a leak for a moment. So each is reported (listed, counted, told to

@@ -4,7 +4,7 @@ use base::{
     Result,
     bus::Bus,
     db::{
-        Conn, Db,
+        Backend, Conn, Db,
         testing::{TestDb, each},
     },
     id::{FlavorId, ImageId, InstanceId, PriceBookId, TenantId},
@@ -255,6 +255,19 @@ impl World {
             .fetch_all(&mut *conn)
             .await
             .unwrap()
+    }
+
+    /// Until a transaction waits for another's lock, or the one that may is done. SQLite has one writer,
+    /// who is waited for before anything: nobody is seen to wait there.
+    pub async fn until_somebody_waits(&self, is_done: impl Fn() -> bool) {
+        const WAITING: &str = "SELECT COUNT(*) FROM pg_stat_activity \
+                               WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while self.db.backend() == Backend::Postgres && !is_done() {
+            if self.scalar(WAITING).await > 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Image, host and quota, so that instances can be.

@@ -64,6 +64,18 @@ pub async fn lock_all(conn: &mut Conn, tenants: &BTreeSet<TenantId>) -> Result<(
     }
 }
 
+/// Waits for whoever has an account's lock, and keeps all of them from the others until the end of the
+/// transaction. For what concerns everybody and happens rarely.
+pub(crate) async fn lock_every(conn: &mut Conn) -> Result<()> {
+    // SQLite's one writer has them already.
+    if Db::backend_of(conn) == Backend::Postgres {
+        const EVERY: &str = "SELECT COUNT(*) FROM (SELECT tenant_id FROM accounts \
+                             ORDER BY tenant_id FOR NO KEY UPDATE) AS every";
+        sqlx::query_scalar::<_, i64>(EVERY).fetch_one(conn).await?;
+    }
+    Ok(())
+}
+
 /// As [`lock_all`], of those that have an account; says who they are. A few statements for all of
 /// them: a host's report can tell of a hundred tenants.
 pub(crate) async fn lock_known(

@@ -1,7 +1,7 @@
 //! A line's measure and amounts, computed again by the rater's pure functions from nothing but the
 //! lines before it and its price.
 
-use base::{Error, Result, db::Conn, money::Micros};
+use base::{Error, Result, db::Conn, money::Micros, time::Timestamp};
 
 use super::{
     ExplainedStep, formula,
@@ -44,19 +44,21 @@ pub(super) async fn steps(
     account: &Account,
     line: &RatedLine,
     price: &ExplainedPrice,
+    charged_at: Timestamp,
 ) -> Result<Vec<ExplainedStep>> {
     let row = row(conn, line.id).await?;
     let stage = stage(conn, line).await?;
     let per = price.rate.component().map_or(Per::Unit, |component| component.per);
     let walk = walk(conn, line.id, row.group_no).await?;
-    let timeline = prices::load::timeline(conn, account.tenant_id).await?;
+    // A correction since may have left a version that was in force no time at all.
+    let timeline = prices::load::timeline_known_at(conn, account.tenant_id, charged_at).await?;
     let mut groups = Groups::default();
     let number = groups.walk();
     let mut rates: Vec<Compiled> = Vec::new();
     let mut own = None;
     for (rate, walked) in (0u32..).zip(&walk) {
         let begins = timeline.begins(parse(&walked.version)?);
-        let rank = begins.map_or(i64::MAX, base::time::Timestamp::ms);
+        let rank = begins.map_or(i64::MAX, Timestamp::ms);
         let Walked { measure, net, tax, .. } = *walked;
         let compiled = price.of_version(conn, parse(&walked.version)?).await?;
         rates.push(compiled);

@@ -98,6 +98,14 @@ pub struct RatedLine {
     pub tax: Micros,
 }
 
+impl RatedLine {
+    /// Whether it rates what was used or bought in its time, or takes that back. Others settle a
+    /// rounding, or are what a month comes to at its end.
+    pub(super) fn is_of_use(&self) -> bool {
+        matches!(self.kind.as_str(), "usage" | "purchase" | "adjustment") && self.quantity != 0
+    }
+}
+
 /// Which lines.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Wanted {
@@ -140,26 +148,31 @@ pub(super) async fn get(conn: &mut Conn, id: LineId) -> Result<RatedLine> {
     found(line, format_args!("line {id}"))
 }
 
-/// The lines of the same component of the same resource that lie in part in the line's time. A line
-/// of all of the tenant's resources stands for itself.
+#[derive(Debug)]
+pub(super) struct SameTime {
+    pub lines: Vec<RatedLine>,
+    /// There are more than [`LINES_MAX`].
+    pub more: bool,
+}
+
+/// The lines of the same component of the same resource that lie in part in the line's time.
 pub(super) async fn same_time(
     conn: &mut Conn,
     tenant: TenantId,
     line: &RatedLine,
-) -> Result<Vec<RatedLine>> {
-    if line.resource_id.is_empty() {
-        return Ok(vec![line.clone()]);
-    }
+) -> Result<SameTime> {
     let (resource, component) = (line.resource_id.as_str(), line.component.as_str());
     let which = Which::Rating { resource, component, from: line.from, to: line.to };
-    let rated = lines::lines(conn, tenant, which, LINES_MAX + 1).await?;
-    if rated.len() > LINES_MAX {
-        let message = format!("more than {LINES_MAX} lines rate the time of line {}", line.id);
-        return Err(Error::internal(message));
-    }
+    let mut rated = lines::lines(conn, tenant, which, LINES_MAX + 1).await?;
+    let more = rated.len() > LINES_MAX;
+    rated.truncate(LINES_MAX);
     let mut lines = listed(conn, tenant, rated).await?;
+    if !lines.contains(line) {
+        lines.pop();
+        lines.push(line.clone());
+    }
     lines.sort_by_key(|line| line.id);
-    Ok(lines)
+    Ok(SameTime { lines, more })
 }
 
 async fn listed(conn: &mut Conn, tenant: TenantId, rated: Vec<Line>) -> Result<Vec<RatedLine>> {

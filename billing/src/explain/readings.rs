@@ -1,13 +1,13 @@
 //! What a counted line is made of: readings, and what was counted between them.
 
-use base::{Error, Result, db::Conn, time::Timestamp};
+use base::{Result, db::Conn, time::Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::line::RatedLine;
 
 /// Of one explanation, each.
-const READINGS_MAX: i64 = 1_000;
+const READINGS_MAX: usize = 1_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CounterReading {
@@ -31,12 +31,19 @@ pub struct CountedBetween {
     pub coverage_ppm: i64,
 }
 
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub readings: Vec<CounterReading>,
+    pub counted: Vec<CountedBetween>,
+    /// There are more than [`READINGS_MAX`] of one of them.
+    pub more: bool,
+}
+
 /// Readings from the last one before the line's time to the first one after it, and what was counted
 /// for the tenant in its time.
-pub(super) async fn of(
-    conn: &mut Conn,
-    line: &RatedLine,
-) -> Result<(Vec<CounterReading>, Vec<CountedBetween>)> {
+pub(super) async fn of(conn: &mut Conn, line: &RatedLine) -> Result<Read> {
+    // One more than is shown tells that there are more.
+    let limit = i64::try_from(READINGS_MAX + 1).unwrap_or(i64::MAX);
     let (_, component) = line.component.split_once('.').unwrap_or(("", &line.component));
     let rows: Vec<(String, i64, String, i64, i64)> = sqlx::query_as(
         "SELECT s.port, r.at_ms, r.epoch, r.value, r.recorded_ms FROM counter_series s \
@@ -53,15 +60,18 @@ pub(super) async fn of(
     .bind(component)
     .bind(line.from.ms())
     .bind(line.to.ms())
-    .bind(READINGS_MAX)
+    .bind(limit)
     .fetch_all(&mut *conn)
     .await?;
-    let readings = rows.into_iter().map(|(port, at, epoch, value, recorded)| CounterReading {
-        port,
-        at: Timestamp::from_ms(at),
-        epoch,
-        value,
-        recorded_at: Timestamp::from_ms(recorded),
+    let mut more = rows.len() > READINGS_MAX;
+    let readings = rows.into_iter().take(READINGS_MAX).map(|(port, at, epoch, value, recorded)| {
+        CounterReading {
+            port,
+            at: Timestamp::from_ms(at),
+            epoch,
+            value,
+            recorded_at: Timestamp::from_ms(recorded),
+        }
     });
     let rows: Vec<(String, i64, i64, i64, String, i64)> = sqlx::query_as(
         "SELECT s.port, d.from_ms, d.to_ms, d.quantity, d.quality, d.coverage_ppm \
@@ -75,16 +85,15 @@ pub(super) async fn of(
     .bind(line.id.tenant.to_string())
     .bind(line.from.ms())
     .bind(line.to.ms())
-    .bind(READINGS_MAX)
+    .bind(limit)
     .fetch_all(conn)
     .await?;
-    if rows.len() as i64 == READINGS_MAX {
-        let message = format!("line {} has more than {READINGS_MAX} readings", line.id);
-        return Err(Error::internal(message));
-    }
-    let counted = rows.into_iter().map(|(port, from, to, quantity, quality, coverage_ppm)| {
-        let (from, to) = (Timestamp::from_ms(from), Timestamp::from_ms(to));
-        CountedBetween { port, from, to, quantity, quality, coverage_ppm }
-    });
-    Ok((readings.collect(), counted.collect()))
+    more |= rows.len() > READINGS_MAX;
+    let counted = rows.into_iter().take(READINGS_MAX).map(
+        |(port, from, to, quantity, quality, coverage_ppm)| {
+            let (from, to) = (Timestamp::from_ms(from), Timestamp::from_ms(to));
+            CountedBetween { port, from, to, quantity, quality, coverage_ppm }
+        },
+    );
+    Ok(Read { readings: readings.collect(), counted: counted.collect(), more })
 }

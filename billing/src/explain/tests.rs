@@ -2,12 +2,16 @@
 
 use base::{db::Backend, id::TenantId};
 
-use super::*;
+use super::{line::LINES_MAX, *};
 use crate::{
-    meter,
+    close, counters, meter,
     prices::publish::{Terms, publish},
+    rating::lines as rated,
     testing::{Guest, World, at, micros},
-    usage::ResourceState::{Absent, Paused, Running},
+    usage::{
+        Resource,
+        ResourceState::{Absent, Paused, Running},
+    },
 };
 
 async fn lines(w: &World) -> Vec<RatedLine> {
@@ -205,7 +209,7 @@ async fn lines_are_listed_by_what_they_rate_and_unknown_ones_are_not_found() {
 
 #[tokio::test]
 async fn a_gap_and_a_ruling_are_shown_beside_the_facts() {
-    use crate::usage::{Resource, gaps::GapPolicy, lost, rulings};
+    use crate::usage::{gaps::GapPolicy, lost, rulings};
     for w in World::each().await {
         w.price_small("0.36").await;
         let guest = w.guest("web-1");
@@ -251,5 +255,115 @@ async fn a_gap_and_a_ruling_are_shown_beside_the_facts() {
                 ("observed".to_owned(), micros("0.12"), 0),
             ]
         );
+    }
+}
+
+fn read_every_10_s(first: Timestamp, count: i64) -> Vec<counters::Reading> {
+    (0..count).map(|n| reading(first.saturating_add_ms(n * 10_000), n)).collect()
+}
+
+fn reading(at: Timestamp, value: i64) -> counters::Reading {
+    counters::Reading { at_ms: at.ms(), epoch: "1".to_owned(), value }
+}
+
+/// A volume price by the resource; one port is read twice, another 1,100 times in between.
+#[tokio::test]
+async fn a_line_of_a_long_month_or_of_many_readings_is_explained() {
+    let start: Timestamp = "2026-10-31T18:00:00+08:00".parse().unwrap();
+    let hours = |n: i64| start.saturating_add_ms(n * 3_600_000);
+    for w in World::each_from(start).await {
+        let document = serde_json::from_value(serde_json::json!({ "rates": [{
+            "id": "out", "component": "instance.net_tx", "unit": 100, "scope": "resource",
+            "volume": [{"up_to": 5, "price": "1"}, {"price": "0.6"}],
+        }]}))
+        .unwrap();
+        w.write(async |tx| publish(tx, start, w.book, Terms::default(), &document).await)
+            .await
+            .unwrap();
+        let guest = w.guest("web-1");
+        w.seen(&guest, Running, start).await;
+        let read = async |port: &str, readings: &[counters::Reading]| {
+            let series = counters::Series {
+                resource: Resource { kind: "instance".to_owned(), id: guest.id.clone() },
+                component: "net_tx".to_owned(),
+                port: port.to_owned(),
+                has_epochs: true,
+            };
+            for some in readings.chunks(counters::readings::READINGS_MAX) {
+                w.write(async |tx| counters::read(tx, hours(5), &series, some).await)
+                    .await
+                    .unwrap();
+            }
+        };
+        read("slow", &[reading(hours(0), 0), reading(hours(4), 50)]).await;
+        read("fast", &read_every_10_s(hours(0), 1_100)).await;
+        w.rate(hours(6)).await;
+        let closed = hours(24);
+        w.write(async |tx| {
+            close::close(tx, closed, &w.settings, w.tenant, "2026-10".parse()?).await
+        })
+        .await
+        .unwrap();
+        let all = w
+            .read(async |conn| {
+                let which = rated::Which::Charged(Timestamp::from_ms(0), closed);
+                rated::lines(conn, w.tenant, which, 2_000).await
+            })
+            .await;
+        let find = async |wanted: &dyn Fn(&rated::Line) -> bool| {
+            let line = all.iter().find(|line| wanted(line)).expect("a line");
+            let id = LineId { tenant: w.tenant, charge: line.charge, position: line.position };
+            explained(&w, id).await
+        };
+        assert!(all.len() > LINES_MAX, "{}", all.len());
+        let volume = find(&|line| line.kind == "volume").await;
+        assert!(volume.equal && !volume.more, "{volume:#?}");
+        assert_eq!(volume.line.net, micros("6.894"));
+        assert_eq!(volume.same_time, [volume.line.clone()]);
+        assert!(volume.readings.is_empty() && volume.counted.is_empty());
+        assert_eq!(volume.usage.facts.len(), 1);
+        let slow = find(&|line| (line.from, line.to) == (hours(0), hours(4))).await;
+        assert!(slow.equal && slow.more, "{slow:#?}");
+        assert!(slow.steps.iter().all(|step| step.step != "usage"));
+        assert_eq!((slow.readings.len(), slow.same_time.len()), (1_000, LINES_MAX));
+        assert!(slow.same_time.contains(&slow.line));
+        // One of the others has its few.
+        let fast = find(&|line| line.from == hours(1)).await;
+        assert!(fast.equal && !fast.more && step(&fast, "usage").equal, "{fast:#?}");
+    }
+}
+
+/// The version that the month began with is replaced from its own first instant on, so that it is in
+/// force at no time any more: the lines that came after it go on where it ended, as they did then.
+#[tokio::test]
+async fn a_line_is_explained_by_the_prices_that_were_known_when_it_was_charged() {
+    for w in World::each().await {
+        let publish = async |now: &str, from: &str, correction, first: &str| {
+            let document = serde_json::from_value(serde_json::json!({ "rates": [{
+                "id": "small", "component": "instance.compute",
+                "graduated": [{"up_to": 3, "price": first}, {"price": "0.1"}],
+            }]}))
+            .unwrap();
+            let terms = Terms { effective_at: Some(at(from)), correction };
+            w.write(async |tx| publish(tx, at(now), w.book, terms, &document).await).await.unwrap();
+        };
+        publish("00:00", "00:00", None, "0.7").await;
+        publish("00:00", "10:00", None, "0.5").await;
+        w.seen(&w.guest("web-1"), Running, at("08:00")).await;
+        w.rate(at("13:05")).await;
+        let before = lines(&w).await;
+        publish("13:10", "00:00", Some("the first price was wrong"), "0.6").await;
+        for line in &before {
+            let all = explained(&w, line.id).await;
+            assert!(all.steps.iter().all(|s| s.step == "usage" || s.equal), "{all:#?}");
+        }
+        w.rate(at("14:05")).await;
+        let all = lines(&w).await;
+        assert!(all.len() > before.len());
+        for line in &all {
+            let all = explained(&w, line.id).await;
+            assert!(all.equal, "{all:#?}");
+        }
+        w.assert_sound().await;
     }
 }

@@ -31,8 +31,7 @@ pub(super) async fn step(
     evidence: &Evidence,
     price: &ExplainedPrice,
 ) -> Result<Option<ExplainedStep>> {
-    let is_use = matches!(looked.line.kind.as_str(), "usage" | "adjustment");
-    if !is_use || looked.line.quantity == 0 {
+    if !looked.line.is_of_use() {
         return Ok(None);
     }
     match price.rate.component().map(|component| component.per) {

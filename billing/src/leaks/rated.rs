@@ -1,7 +1,7 @@
 //! What is metered beside what was charged: the last posted hour is rated again, by the rater's pure
 //! functions, and held beside its lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use base::{Error, Result, db::Conn, money::MS_PER_HOUR, time::Timestamp};
 
@@ -43,11 +43,13 @@ pub(super) async fn leaks(conn: &mut Conn, account: &Account) -> Result<Vec<Leak
     let prices = prices::load::timeline(&mut *conn, account.tenant_id).await?;
     let mut found = Vec::new();
     let mut hours: BTreeMap<What, Hour> = BTreeMap::new();
-    should(&mut *conn, account, &prices, (from, to), &mut hours, &mut found).await?;
+    let unpriced = should(&mut *conn, account, &prices, (from, to), &mut hours).await?;
     charged(&mut *conn, account, &prices, (from, to), &mut hours, &mut found).await?;
     let pending = pending(conn, account).await?;
+    let is_settled = |resource: &ResourceId| !pending.contains(resource);
+    found.extend(unpriced.into_iter().filter(|(id, _)| is_settled(id)).map(|(_, leak)| leak));
     for ((resource, component), hour) in hours {
-        if !pending.contains(&(resource.kind.clone(), resource.id.clone())) {
+        if is_settled(&resource) {
             found.extend(compare(&resource, &component, &hour));
         }
     }
@@ -55,32 +57,34 @@ pub(super) async fn leaks(conn: &mut Conn, account: &Account) -> Result<Vec<Leak
 }
 
 /// Those that the next posting corrects.
-async fn pending(conn: &mut Conn, account: &Account) -> Result<Vec<(String, String)>> {
-    Ok(sqlx::query_as(
+async fn pending(conn: &mut Conn, account: &Account) -> Result<HashSet<ResourceId>> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
         "SELECT resource_kind, resource_id FROM rating_resources \
          WHERE tenant_id = $1 AND dirty_ms IS NOT NULL",
     )
     .bind(account.tenant_id.to_string())
     .fetch_all(conn)
-    .await?)
+    .await?;
+    Ok(rows.into_iter().map(|(kind, id)| ResourceId { kind, id }).collect())
 }
 
+/// What the meter says of the hour. Returns what runs without a price.
 async fn should(
     conn: &mut Conn,
     account: &Account,
     prices: &Timeline,
     (from, to): (Timestamp, Timestamp),
     hours: &mut BTreeMap<What, Hour>,
-    found: &mut Vec<Leak>,
-) -> Result<()> {
+) -> Result<Vec<(ResourceId, Leak)>> {
+    let mut found = Vec::new();
     let days = Days::new(account.timezone, from, to);
     let mut book = Book::default();
     let mut wanted = Vec::new();
     for (resource, span) in spans::of_tenant(conn, account.tenant_id, from).await? {
         let id = ResourceId { kind: resource.kind, id: resource.id };
         let span = cut_span(book.resource(&id), &id.kind, &span)?;
-        found.extend(unpriced(&id, &span, prices, to));
         slices(&span, prices, &days, Step::Days, &mut book, &mut wanted);
+        found.extend(unpriced(&id, &span, prices, to).map(|leak| (id, leak)));
     }
     for slice in &wanted {
         let key = &book.keys[slice.key as usize].id;
@@ -91,7 +95,7 @@ async fn should(
         let ms = i128::from(slice.to - slice.from);
         *hour.should.entry(at).or_default() += ms * i128::from(slice.quantity);
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Something runs for nothing where other things of the tenant have prices: nobody may have meant

@@ -11,6 +11,10 @@ use base::{
 use super::*;
 use crate::{
     meter,
+    prices::{
+        self, Price,
+        publish::{Terms, publish},
+    },
     testing::{Guest, World, at},
     usage::ResourceState::{Absent, Running, Stopped},
 };
@@ -186,9 +190,19 @@ async fn what_runs_without_any_price_of_it_leaks_and_a_price_of_zero_does_not() 
         assert_eq!(found.len(), 1);
         let subject = format!("instance/{id}/compute");
         assert_eq!((found[0].kind, &found[0].subject), (UNBILLED, &subject));
+        // What the next posting looks at again is no leak before that.
+        let terms = Terms { effective_at: Some(at("10:00")), correction: Some("it was too high") };
+        let document = prices::meters::document(&[Price {
+            meter: meter::instance(w.large),
+            unit_price: "0.7".parse().unwrap(),
+        }]);
+        w.write(async |tx| publish(tx, at("11:10"), w.book, terms, &document).await).await.unwrap();
+        assert_eq!(seen().await, []);
+        w.rate(at("12:02")).await;
+        assert_eq!(seen().await, found);
         let zero = [(meter::instance(w.large), "0.72"), (meter::instance(w.small), "0")];
-        w.publish(at("12:00"), &zero).await;
-        w.rate(at("13:02")).await;
+        w.publish(at("13:00"), &zero).await;
+        w.rate(at("14:02")).await;
         assert_eq!(seen().await, []);
     }
 }

@@ -48,6 +48,16 @@ pub(crate) async fn timeline(conn: &mut Conn, tenant: TenantId) -> Result<Timeli
     Ok(Timeline::new(&sources(conn, tenant).await?))
 }
 
+/// As it was then: without the versions and overrides that came later, which can change the past.
+/// Books are assigned from the instant on, so that a later assignment changes nothing of it.
+pub(crate) async fn timeline_known_at(
+    conn: &mut Conn,
+    tenant: TenantId,
+    then: Timestamp,
+) -> Result<Timeline> {
+    Ok(Timeline::new(&sources_known_at(conn, tenant, then).await?))
+}
+
 /// An assignment with one of its book's versions (or none), or an override.
 struct Row {
     is_override: bool,
@@ -61,18 +71,19 @@ struct Row {
     which: i64,
 }
 
-async fn rows(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Row>> {
+async fn rows(conn: &mut Conn, tenant: TenantId, known_at: Timestamp) -> Result<Vec<Row>> {
     const ROWS: &str = "SELECT CAST(0 AS BIGINT) AS layer, a.number AS number, a.effective_ms, \
            a.book_id, COALESCE(v.id, ''), COALESCE(v.effective_ms, 0), \
            COALESCE(v.number, 0) AS which \
-         FROM price_assignments a LEFT JOIN price_versions v ON v.book_id = a.book_id \
+         FROM price_assignments a \
+         LEFT JOIN price_versions v ON v.book_id = a.book_id AND v.published_ms <= $2 \
          WHERE a.tenant_id = $1 \
          UNION ALL \
          SELECT CAST(1 AS BIGINT), o.number, o.from_ms, '', o.version_id, o.to_ms, o.ends_number \
-         FROM price_overrides o WHERE o.tenant_id = $1 \
+         FROM price_overrides o WHERE o.tenant_id = $1 AND o.created_ms <= $2 \
          ORDER BY layer, number, which";
     let rows: Vec<(i64, i64, i64, String, String, i64, i64)> =
-        sqlx::query_as(ROWS).bind(tenant.to_string()).fetch_all(conn).await?;
+        sqlx::query_as(ROWS).bind(tenant.to_string()).bind(known_at.ms()).fetch_all(conn).await?;
     Ok(rows
         .into_iter()
         .map(|(layer, number, from, book, version, until_ms, which)| Row {
@@ -89,7 +100,15 @@ async fn rows(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Row>> {
 
 /// What the tenant's timeline is made of.
 pub(crate) async fn sources(conn: &mut Conn, tenant: TenantId) -> Result<Sources> {
-    let rows = rows(conn, tenant).await?;
+    sources_known_at(conn, tenant, Timestamp::from_ms(i64::MAX)).await
+}
+
+async fn sources_known_at(
+    conn: &mut Conn,
+    tenant: TenantId,
+    known_at: Timestamp,
+) -> Result<Sources> {
+    let rows = rows(conn, tenant, known_at).await?;
     let mut sources = Sources::default();
     let mut last = 0;
     let mut books: Vec<PriceBookId> = Vec::new();

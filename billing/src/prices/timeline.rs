@@ -210,9 +210,7 @@ impl Timeline {
 
     /// Whether there is any price at all at that instant.
     pub fn prices_anything(&self, at: Timestamp) -> bool {
-        let after = self.0.partition_point(|span| span.from <= at);
-        let layers = self.0[..after].last().map(|span| span.layers.as_slice());
-        layers.unwrap_or_default().iter().any(|version| !version.document.rates.is_empty())
+        self.layers(at).iter().any(|version| !version.document.rates.is_empty())
     }
 
     /// The next change of prices after `at`.

@@ -74,8 +74,7 @@ impl RatingReconciler {
     /// tried again waits for the next run, or those that fail would keep the others waiting.
     async fn turn(&self, again: &BTreeSet<TenantId>) -> Result<Vec<TenantId>> {
         let mut conn = self.db.read().await?;
-        let mut turn = agenda::due(&mut conn, Queue::Rate, self.clock.now()).await?;
-        turn.retain(|tenant| !again.contains(tenant));
+        let mut turn = agenda::due(&mut conn, Queue::Rate, self.clock.now(), again).await?;
         if turn.is_empty() {
             turn = agenda::touched(&mut conn, Queue::Rate).await?;
         }

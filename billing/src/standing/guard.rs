@@ -11,7 +11,7 @@ use base::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{agenda, settings::Guard};
+use crate::{accounts, agenda, settings::Guard};
 
 /// About to be stopped: within so long. Stopped lately: since as long. After an operator let the stops
 /// go on, the guard looks away for as long.
@@ -203,6 +203,7 @@ pub async fn resume(conn: &mut Conn, now: Timestamp, actor: &str, reason: &str) 
     if reason.is_empty() || reason.chars().count() > REASON_MAX_CHARS {
         return Err(Error::invalid("reason", "a reason has 1 to 200 characters"));
     }
+    accounts::lock_every(&mut *conn).await?;
     let before = state(&mut *conn).await?;
     if !before.paused {
         return Err(Error::conflict("automatic stops are not paused"));

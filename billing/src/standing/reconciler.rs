@@ -161,8 +161,7 @@ impl StandingReconciler {
         if touched_first && !touched.is_empty() {
             return Ok(touched);
         }
-        let mut due = agenda::due(&mut conn, Queue::Stand, now).await?;
-        due.retain(|tenant| !failed.contains(tenant));
+        let due = agenda::due(&mut conn, Queue::Stand, now, failed).await?;
         if !due.is_empty() {
             return Ok(due);
         }
@@ -180,3 +179,6 @@ impl StandingReconciler {
         Ok(tx.commit().await?)
     }
 }
+
+#[cfg(test)]
+mod tests;

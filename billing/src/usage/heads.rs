@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{
     Result,
     db::{
-        Conn, placeholders,
+        Backend, Conn, Db, placeholders,
         rows::{Cell, insert_rows, lists},
     },
+    id::TenantId,
 };
 
 use super::{
     Resource,
     project::{FOREVER_MS, Projected},
+    spans,
 };
+use crate::{accounts, sql::parse};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
@@ -94,6 +97,24 @@ pub async fn tenants(conn: &mut Conn, resources: &[&Resource]) -> Result<BTreeSe
         }
     }
     Ok(tenants)
+}
+
+/// Whose accounts are locked before the heads of these resources, in one order for all: who has them,
+/// and of what is counted whoever had it.
+pub async fn lock_accounts(
+    conn: &mut Conn,
+    resources: &[&Resource],
+    mut tenants: BTreeSet<TenantId>,
+) -> Result<BTreeSet<TenantId>> {
+    let mut more = self::tenants(&mut *conn, resources).await?;
+    // One writer waits for nobody.
+    if Db::backend_of(conn) == Backend::Postgres {
+        more.extend(spans::counted_owners(&mut *conn, resources).await?);
+    }
+    for tenant in more {
+        tenants.insert(parse(&tenant)?);
+    }
+    accounts::lock_known(conn, &tenants).await
 }
 
 /// Takes the heads' locks until the end of the transaction; those that are new are made.

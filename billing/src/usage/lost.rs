@@ -143,7 +143,15 @@ fn fault(kind: &str, state: &str, attributes: &Attributes) -> Result<()> {
 
 /// The accounts of all who had it, then its head. It must be known.
 pub(crate) async fn lock(conn: &mut Conn, resource: &Resource) -> Result<()> {
-    let mut tenants: BTreeSet<TenantId> = BTreeSet::new();
+    lock_with(conn, resource, BTreeSet::new()).await
+}
+
+/// With the accounts of those who may have it now, or had it.
+pub(super) async fn lock_with(
+    conn: &mut Conn,
+    resource: &Resource,
+    mut tenants: BTreeSet<TenantId>,
+) -> Result<()> {
     for tenant in heads::tenants(&mut *conn, &[resource]).await? {
         tenants.insert(parse(&tenant)?);
     }

@@ -20,7 +20,7 @@ use super::{
     project::{self, Kept},
     report, settle, spans,
 };
-use crate::{accounts, counters, kinds::DELETED, sql::parse};
+use crate::{counters, kinds::DELETED};
 
 /// Taken at once.
 pub const FACTS_MAX: usize = 1_000;
@@ -77,11 +77,8 @@ async fn lock_accounts(
     facts: &[Fact],
     resources: &[&Resource],
 ) -> Result<BTreeSet<TenantId>> {
-    let mut tenants: BTreeSet<TenantId> = facts.iter().map(|fact| fact.tenant_id).collect();
-    for tenant in heads::tenants(&mut *conn, resources).await? {
-        tenants.insert(parse(&tenant)?);
-    }
-    let known = accounts::lock_known(conn, &tenants).await?;
+    let tenants: BTreeSet<TenantId> = facts.iter().map(|fact| fact.tenant_id).collect();
+    let known = heads::lock_accounts(conn, resources, tenants.clone()).await?;
     Ok(tenants.difference(&known).copied().collect())
 }
 

@@ -1,5 +1,7 @@
 //! Deciding about facts that were put aside or contradict.
 
+use std::collections::BTreeSet;
+
 use base::{
     Error, Result,
     db::{Conn, found},
@@ -115,14 +117,15 @@ pub async fn rule(
 ) -> Result<()> {
     lost::check_reason(reason)?;
     let id = fact.to_string();
-    let row: Option<(String, String)> =
-        sqlx::query_as("SELECT kind, resource_id FROM usage_facts WHERE id = $1")
+    let row: Option<(String, String, String)> =
+        sqlx::query_as("SELECT kind, resource_id, tenant_id FROM usage_facts WHERE id = $1")
             .bind(&id)
             .fetch_optional(&mut *conn)
             .await?;
-    let (kind, resource_id) = found(row, format_args!("fact {fact}"))?;
+    let (kind, resource_id, tenant) = found(row, format_args!("fact {fact}"))?;
     let resource = Resource { kind, id: resource_id };
-    lost::lock(&mut *conn, &resource).await?;
+    // It may be the first that tells of this tenant.
+    lost::lock_with(&mut *conn, &resource, BTreeSet::from([parse(&tenant)?])).await?;
     let facts = sources::facts(&mut *conn, &resource).await?;
     let rulings = sources::rulings(&mut *conn, &resource).await?;
     if rulings.contains_key(&id) {

@@ -1,6 +1,6 @@
 //! Spans as rows. [`of_tenant`] is what rating and forecasts read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{
     Error, Result,
@@ -12,7 +12,7 @@ use base::{
     time::Timestamp,
 };
 
-use super::{Resource, project::FOREVER_MS};
+use super::{Resource, heads::by_kind, project::FOREVER_MS};
 
 /// A stretch of a resource's time in which it was one thing and one tenant's, half-open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,4 +226,28 @@ pub(super) async fn insert(conn: &mut Conn, spans: &[(&Resource, &Span)]) -> Res
         .collect();
     insert_rows(conn, INTO, "", COLUMNS, &cells).await?;
     Ok(())
+}
+
+/// Whoever had one of these resources that readings are kept of: their counted use can change with its
+/// owners.
+pub async fn counted_owners(conn: &mut Conn, resources: &[&Resource]) -> Result<BTreeSet<String>> {
+    let mut owners = BTreeSet::new();
+    for (kind, ids) in by_kind(resources.iter().copied()) {
+        for list in lists(&ids) {
+            let sql = format!(
+                "SELECT DISTINCT s.tenant_id FROM usage_spans s WHERE s.kind = $1 \
+                 AND EXISTS (SELECT 1 FROM counter_series c \
+                   WHERE c.kind = s.kind AND c.resource_id = s.resource_id) \
+                 AND s.resource_id IN ({})",
+                placeholders(2, list.len())
+            );
+            let mut query =
+                sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(sql)).bind(kind.to_owned());
+            for id in list {
+                query = query.bind(id);
+            }
+            owners.extend(query.fetch_all(&mut *conn).await?);
+        }
+    }
+    Ok(owners)
 }

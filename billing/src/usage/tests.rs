@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod decided;
+mod locks;
 mod moved;
 mod properties;
 mod random;

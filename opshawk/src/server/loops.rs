@@ -114,6 +114,7 @@ impl Loops {
                         rating.wake();
                         standing.wake();
                         ledger.wake();
+                        wake_money();
                     }
                     Err(RecvError::Closed) => return,
                 }

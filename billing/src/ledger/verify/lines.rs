@@ -40,21 +40,26 @@ pub(super) async fn check(
     totals(conn, tenant, looked).await
 }
 
+/// Each amount by itself: what one has too much and the other too little is wrong in both.
 async fn totals(conn: &mut Conn, tenant: TenantId, looked: &mut Looked) -> Result<()> {
-    let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT group_no, CAST(SUM(lines) AS BIGINT), CAST(SUM(totals) AS BIGINT) \
-         FROM (SELECT k.group_no AS group_no, c.net + c.tax AS lines, 0 AS totals FROM charges c \
+    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT group_no, CAST(SUM(lines_net) AS BIGINT), CAST(SUM(lines_tax) AS BIGINT), \
+           CAST(SUM(net) AS BIGINT), CAST(SUM(tax) AS BIGINT) \
+         FROM (SELECT k.group_no AS group_no, c.net AS lines_net, c.tax AS lines_tax, \
+                 0 AS net, 0 AS tax FROM charges c \
                JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
                WHERE c.tenant_id = $1 \
-               UNION ALL SELECT key_no, 0, net + tax FROM rated_sums WHERE tenant_id = $1) \
+               UNION ALL SELECT key_no, 0, 0, net, tax FROM rated_sums WHERE tenant_id = $1) \
              AS either \
-         GROUP BY group_no HAVING SUM(lines) <> SUM(totals)",
+         GROUP BY group_no HAVING SUM(lines_net) <> SUM(net) OR SUM(lines_tax) <> SUM(tax)",
     )
     .bind(tenant.to_string())
     .fetch_all(conn)
     .await?;
-    for (group, lines, totals) in rows {
-        let detail = format!("its lines are {lines}, its sum {totals} micro-units");
+    for (group, lines_net, lines_tax, net, tax) in rows {
+        let detail = format!(
+            "its lines are {lines_net} and {lines_tax} of tax, its sums {net} and {tax} micro-units"
+        );
         looked.find("totals_are_lines", tenant, format!("group {group}"), detail);
     }
     Ok(())

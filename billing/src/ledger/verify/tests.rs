@@ -111,6 +111,10 @@ async fn each_broken_invariant_is_found() {
             ),
             ("UPDATE rated_sums SET net = net + 1".to_owned(), vec!["totals_are_lines"]),
             (
+                "UPDATE rated_sums SET net = net - 1, tax = tax + 1".to_owned(),
+                vec!["totals_are_lines"],
+            ),
+            (
                 format!("INSERT INTO holds VALUES ('{recharge}', '{t}', 7, 0, 'p', 9, 9)"),
                 vec!["holds"],
             ),
@@ -157,5 +161,35 @@ async fn what_was_changed_behind_the_triggers_is_found() {
             found.dedup();
             assert_eq!(found, expected);
         }
+    }
+}
+
+/// Balanced, numbered and of no charge.
+#[tokio::test]
+async fn what_is_earned_by_none_that_may_and_entries_of_nobody_are_found() {
+    for w in World::each().await {
+        used(&w).await;
+        let t = w.tenant;
+        let mut tx = w.db.begin_write().await.unwrap();
+        for sql in [
+            format!(
+                "INSERT INTO journal_entries VALUES ('x', 1, '{t}', 'revenue', 'credit', 5, 2, \
+                 700005), ('x', 2, '{t}', 'rounding', 'debit', 5, 1, -5)"
+            ),
+            format!(
+                "INSERT INTO journal VALUES ('x', '{t}', 4, 'x', '', 'rounding', 'CNY', 0, '', \
+                 '', 'r', '', '', 0)"
+            ),
+            "INSERT INTO journal_entries VALUES ('y', 1, 'nobody', 'cash', 'credit', 5, 1, 5)"
+                .to_owned(),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
+        }
+        let mut looked = of_tenant(&mut tx, t).await.unwrap();
+        of_nobody(&mut tx, &mut looked).await.unwrap();
+        let found = looked.findings.iter().map(|f| (f.invariant, f.tenant_id.clone()));
+        let nobodys = ("known_transaction", "nobody".to_owned());
+        assert_eq!(found.collect::<Vec<_>>(), [("earned", t.to_string()), nobodys]);
+        assert_eq!(looked.findings[0].detail, "a rounding earned 5 and taxed 0 micro-units");
     }
 }

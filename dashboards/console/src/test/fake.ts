@@ -305,7 +305,7 @@ export const ratedLine: RatedLine = {
   id: `${id(10)}.${charge.charge}.${charge.position}`, what: "instance web-1, flavor m1.tiny", resource_kind: "instance", resource_id: id(101), resource_name: "web-1", component: "instance.compute", meter: `instance:${id(20)}`, price_version: id(31), rate: "tiny", unit_price: "0.360000000", month: "2026-11", at: ago(2200), from: ago(4000), to: ago(2200), kind: "usage", quality: "observed", coverage_ppm: 1_000_000, quantity: 1, net: "0.180000", tax: "0.000000",
 };
 export const explanation: Explanation = {
-  line: ratedLine, currency: "CNY", equal: false, pending: true,
+  line: ratedLine, currency: "CNY", equal: false, pending: true, more: true,
   steps: [
     { step: "measure", says: "1 units for 1800000 ms", posted: "1800000 unit-milliseconds (0.5 unit-hours)", recomputed: "1800000 unit-milliseconds (0.5 unit-hours)", equal: true },
     { step: "amount", says: "0.5 unit-hours at 0.36 per unit and hour: 0.18 exactly", posted: "net 0.170000, tax 0.000000", recomputed: "net 0.180000, tax 0.000000", equal: false },

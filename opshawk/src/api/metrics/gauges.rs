@@ -153,7 +153,7 @@ pub async fn of_tenant(app: &App, id: TenantId) -> Result<Vec<MetricFamily>> {
     let mut conn = app.read().await?;
     let tenant = tenants::get(&mut conn, id).await?;
     let now = app.clock.now();
-    for kept in agenda::kept(&mut conn, Some(id), 1).await? {
+    for kept in agenda::kept(&mut conn, agenda::Which::One(id), 1).await? {
         of_tenants.set_money(now, &kept);
     }
     let (text, name) = (id.to_string(), tenant.name.as_str());
@@ -195,7 +195,7 @@ async fn of_all_tenants(app: &App, conn: &mut Conn, gauges: &Gauges) -> Result<(
         of_tenants.set_series(app, stats.as_ref(), &tenant);
         names.insert(tenant.id, tenant.name);
     }
-    for kept in agenda::kept(&mut *conn, None, TENANTS_MAX).await? {
+    for kept in agenda::kept(&mut *conn, agenda::Which::All, TENANTS_MAX).await? {
         of_tenants.set_money(now, &kept);
     }
     for (id, quota) in quotas::all(&mut *conn).await? {

@@ -1,12 +1,12 @@
 //! Lines that explain themselves, what is decided about usage, and money that alert rules can use.
 
 use base::{
-    id::UsageEventId,
-    time::{ManualClock, Timestamp},
+    id::{FindingId, FlavorId, UsageEventId, UsageGapId},
+    time::{Clock, ManualClock, Timestamp},
 };
 use billing::{
     meter,
-    usage::{self, Fact, Recorded, Resource, rulings},
+    usage::{self, Fact, Recorded, Resource, gaps::GapPolicy, lost, rulings},
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -97,18 +97,136 @@ async fn a_fact_that_was_put_aside_is_ruled_on_and_its_finding_goes() {
     }
 }
 
-/// A fact of the tenant's instance that is an hour ahead; its id.
-async fn put_aside(test: &TestServer, tenant: &str) -> UsageEventId {
+#[tokio::test]
+async fn a_fact_that_is_taken_counts_as_of_the_instant_that_is_said() {
+    let clock = ManualClock::at(at("2026-10-30T20:00"));
+    for test in each_by(&clock.shared(), |_| {}).await {
+        clock.set(at("2026-10-30T20:00"));
+        let op = &test.operator;
+        let (acme, member) = running(&test, &["acme"]).await.remove(0);
+        clock.set(at("2026-10-30T20:30"));
+        let fact = put_aside(&test, &acme).await;
+        let path = format!("/v1/usage-facts/{fact}/rule");
+        let take = json!({ "ruling": "take", "at": at("2026-10-30T20:15"), "reason": "a clock" });
+        let ruled = op.post(&path, &take).await.expect(200);
+        assert_eq!((&ruled["ruling"], &ruled["reason"]), (&json!("take"), &json!("a clock")));
+        assert_eq!(text(&ruled["counts_at"]).parse::<Timestamp>(), Ok(at("2026-10-30T20:15")));
+        assert_eq!(op.get("/v1/findings").await.expect(200)["items"], json!([]));
+        // It was gone then: nothing later is charged.
+        clock.set(at("2026-10-30T22:30"));
+        member.get(&format!("/v1/tenants/{acme}/bill")).await.expect(200);
+        let lines = member.get("/v1/lines?component=instance.compute").await.expect(200);
+        let ends = lines["items"].as_array().unwrap().iter().map(|line| text(&line["to"]));
+        assert_eq!(ends.max().unwrap().parse::<Timestamp>(), Ok(at("2026-10-30T20:15")));
+        test.server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_gap_is_answered_as_it_was_seen_after_it_or_as_is_said() {
+    let clock = ManualClock::at(at("2026-10-30T20:00"));
+    for test in each_by(&clock.shared(), |_| {}).await {
+        clock.set(at("2026-10-30T20:00"));
+        let op = &test.operator;
+        let (acme, _) = running(&test, &["acme"]).await.remove(0);
+        clock.set(at("2026-10-30T23:00"));
+        for (from, to) in [("20:30", "21:00"), ("22:00", "22:30")] {
+            lose(&test, &acme, from, to).await;
+        }
+        let gaps = op.get("/v1/usage-gaps").await.expect(200)["items"].take();
+        let gaps = gaps.as_array().unwrap().as_slice();
+        let [first, second] = gaps else { panic!("two gaps: {gaps:?}") };
+        assert_eq!((&first["answered"], &first["policy"]), (&json!(false), &json!("cheaper")));
+        assert_eq!(op.get("/v1/findings").await.expect(200)["items"].as_array().unwrap().len(), 2);
+        let path = |gap: &Value| format!("/v1/usage-gaps/{}/answer", text(&gap["id"]));
+        let mut answer = json!({
+            "changed_at": at("2026-10-30T20:45"), "state": "stopped", "reason": " ",
+        });
+        op.post(&path(first), &answer).await.problem(400, "invalid", Some("reason"));
+        answer["reason"] = json!("the host's log");
+        let late = json!({
+            "changed_at": at("2026-10-30T21:30"), "state": "stopped", "reason": "the host's log",
+        });
+        op.post(&path(first), &late).await.problem(400, "invalid", Some("changed_at"));
+        let answered = op.post(&path(first), &answer).await.expect(200);
+        assert_eq!((&answered["id"], &answered["answered"]), (&first["id"], &json!(true)));
+        op.post(&path(first), &answer).await.problem(409, "conflict", None);
+        let mut attributes = second["attributes"].clone();
+        attributes["disk_gib"] = json!(7);
+        let own = json!({
+            "changed_at": at("2026-10-30T22:10"), "state": "running", "attributes": attributes,
+            "reason": "asked them",
+        });
+        op.post(&path(second), &own).await.expect(200);
+        let none = format!("/v1/usage-gaps/{}/answer", UsageGapId::new());
+        op.post(&none, &own).await.problem(404, "not-found", None);
+        assert_eq!(op.get("/v1/usage-gaps").await.expect(200)["items"], json!([]));
+        let all = op.get("/v1/usage-gaps?all=true").await.expect(200);
+        let all = all["items"].as_array().unwrap();
+        assert!(all.len() == 2 && all.iter().all(|gap| gap["answered"] == true), "{all:?}");
+        assert_eq!(op.get("/v1/findings").await.expect(200)["items"], json!([]));
+        let audit = op.get("/v1/audit").await.expect(200);
+        let of = |gap: &Value| {
+            let mut entries = audit["items"].as_array().unwrap().iter();
+            let entry =
+                entries.find(|e| e["action"] == "usage.answer" && e["target_id"] == gap["id"]);
+            entry.expect("an entry")["detail"].clone()
+        };
+        assert_eq!(of(first)["attributes"], first["attributes"]);
+        assert_eq!(
+            (&of(second)["attributes"], &of(second)["reason"]),
+            (&attributes, &own["reason"])
+        );
+        test.server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_open_finding_is_resolved_by_hand_with_a_reason() {
+    let clock = ManualClock::at(at("2026-10-30T20:00"));
+    for test in each_by(&clock.shared(), |_| {}).await {
+        clock.set(at("2026-10-30T20:00"));
+        let op = &test.operator;
+        let (acme, _) = running(&test, &["acme"]).await.remove(0);
+        put_aside(&test, &acme).await;
+        let finding = op.get("/v1/findings").await.expect(200)["items"][0].take();
+        let path = format!("/v1/findings/{}/resolve", text(&finding["id"]));
+        op.post(&path, &json!({ "reason": " " })).await.problem(400, "invalid", Some("reason"));
+        let reason = json!({ "reason": "known" });
+        let none = format!("/v1/findings/{}/resolve", FindingId::new());
+        op.post(&none, &reason).await.problem(404, "not-found", None);
+        let resolved = op.post(&path, &reason).await.expect(200);
+        assert_eq!(resolved["id"], finding["id"]);
+        assert_eq!(text(&resolved["resolved_at"]).parse::<Timestamp>(), Ok(clock.now()));
+        assert_eq!(op.get("/v1/findings").await.expect(200)["items"], json!([]));
+        op.post(&path, &reason).await.problem(409, "conflict", None);
+        let audit = op.get("/v1/audit").await.expect(200);
+        let mut entries = audit["items"].as_array().unwrap().iter();
+        let entry = entries.find(|entry| entry["action"] == "finding.resolve").expect("an entry");
+        assert_eq!(entry["target_id"], finding["id"]);
+        assert_eq!(entry["detail"]["reason"], "known");
+        test.server.stop().await;
+    }
+}
+
+/// The tenant's one instance, with its flavor.
+async fn instance(test: &TestServer, tenant: &str) -> (Resource, FlavorId) {
     let instances = test.operator.get("/v1/instances").await.expect(200);
     let instance = &instances["items"][0];
     assert_eq!(instance["tenant_id"], tenant);
     let flavor = text(&instance["flavor_id"]).parse().unwrap();
+    (Resource { kind: "instance".to_owned(), id: text(&instance["id"]).to_owned() }, flavor)
+}
+
+/// A fact of the tenant's instance that is an hour ahead; its id.
+async fn put_aside(test: &TestServer, tenant: &str) -> UsageEventId {
+    let (resource, flavor) = instance(test, tenant).await;
     let now = test.server.app.clock.now();
     let fact = Fact {
         source: "test".to_owned(),
         source_id: "ahead".to_owned(),
         tenant_id: tenant.parse().unwrap(),
-        resource: Resource { kind: "instance".to_owned(), id: text(&instance["id"]).to_owned() },
+        resource,
         resource_name: "web".to_owned(),
         state: "absent".to_owned(),
         attributes: meter::attributes(flavor, 1),
@@ -120,6 +238,24 @@ async fn put_aside(test: &TestServer, tenant: &str) -> UsageEventId {
     let id = rulings::find(&mut tx, "test", "ahead").await.unwrap();
     tx.commit().await.unwrap();
     id
+}
+
+/// Facts of the tenant's instance are lost, which runs after that.
+async fn lose(test: &TestServer, tenant: &str, from: &str, to: &str) {
+    let (resource, flavor) = instance(test, tenant).await;
+    let gap = lost::Lost {
+        source: "test".to_owned(),
+        source_id: format!("{from}-{to}"),
+        resource,
+        from: at(&format!("2026-10-30T{from}")),
+        to: at(&format!("2026-10-30T{to}")),
+        state: "running".to_owned(),
+        attributes: meter::attributes(flavor, 1),
+        policy: GapPolicy::Cheaper,
+    };
+    let mut tx = test.server.app.db.begin_write().await.unwrap();
+    lost::lost(&mut tx, test.server.app.clock.now(), &gap).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// What a rule says of money fires, and is over when it is paid.

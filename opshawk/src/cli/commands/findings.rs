@@ -159,6 +159,9 @@ async fn explain(cx: &Context, args: ExplainArgs) -> Result<(), Failure> {
         }
         _ => cx.one(STEP, &explained)?,
     }
+    if explained["more"] == true {
+        eprintln!("opshawk: there are more readings or lines of its time than are shown");
+    }
     if explained["pending"] == true {
         eprintln!("opshawk: facts or prices changed since; the next posting adjusts what differs");
     }

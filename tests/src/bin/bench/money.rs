@@ -71,7 +71,6 @@ async fn measure(database: &'static str, url: &str, goal_s: f64) -> Result<Measu
     let restarted = world.restart().await?;
     let month_s = world.simulate().await?;
     println!("  {restarted:.0} facts a second; a month in {month_s:.1} s");
-    let (peak_mib, database) = (peak_mib, database);
     Ok(Measured {
         database,
         goal_s,

@@ -124,6 +124,7 @@ function Opened({ of }: { of: Explanation }) {
           {t(of.equal ? "explain.equal" : "explain.differs")}
         </Badge>
         {of.pending && <Badge color="yellow">{t("explain.pending")}</Badge>}
+        {of.more && <Badge color="gray">{t("explain.more")}</Badge>}
         <Code>{`opshawk billing explain ${of.line.id}`}</Code>
       </Group>
       <Facts
