@@ -85,16 +85,17 @@ pub struct Explanation {
     pub readings: Vec<CounterReading>,
     pub counted: Vec<CountedBetween>,
     /// Those that rate the same thing in the line's time, itself among them: with an adjustment there
-    /// are more than one.
+    /// are more than one. The first 1000; all of them were computed with.
     pub same_time: Vec<RatedLine>,
 }
 
-/// Explains one line. Read it in a snapshot, so that a posting in between tells nothing apart.
-pub async fn explain(conn: &mut Conn, id: LineId) -> Result<Explanation> {
+/// Explains one line, with the facts after the sequence `facts_after` (0: from the first). Read it in a
+/// snapshot, so that a posting in between tells nothing apart.
+pub async fn explain(conn: &mut Conn, id: LineId, facts_after: i64) -> Result<Explanation> {
     let account = accounts::get(conn, id.tenant).await?;
     let line = line::get(conn, id).await?;
     let price = price::of(conn, &line).await?;
-    let same_time = line::same_time(conn, id.tenant, &line).await?;
+    let mut same_time = line::same_time(conn, id.tenant, &line).await?;
     let mut steps = Vec::new();
     let mut evidence_of = Evidence::default();
     let (mut readings, mut counted) = (Vec::new(), Vec::new());
@@ -102,13 +103,15 @@ pub async fn explain(conn: &mut Conn, id: LineId) -> Result<Explanation> {
     if !line.resource_id.is_empty() {
         let (kind, resource) = (line.resource_kind.clone(), line.resource_id.clone());
         let resource = crate::usage::Resource { kind, id: resource };
-        evidence_of = evidence(conn, &resource, id.tenant, line.from, line.to).await?;
+        evidence_of =
+            evidence(conn, &resource, id.tenant, (line.from, line.to), facts_after).await?;
         (readings, counted) = readings::of(conn, &line).await?;
         pending = is_pending(conn, id.tenant, &line).await?;
         let looked = usage::Looked { line: &line, same_time: &same_time, counted: &counted };
         steps.extend(usage::step(conn, &account, &looked, &evidence_of, &price).await?);
     }
     steps.extend(amount::steps(conn, &account, &line, &price).await?);
+    same_time.truncate(line::LINES_MAX);
     let (charge, step) = charge(conn, id, &line).await?;
     steps.push(step);
     Ok(Explanation {

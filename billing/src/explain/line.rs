@@ -16,6 +16,8 @@ use crate::rating::lines::{self, Line, Which};
 
 /// In one listing.
 pub const LINES_MAX: usize = 1_000;
+/// That rate the time of one line: of a month's volume price on readings of each minute half as many.
+const SAME_TIME_MAX: usize = 100_000;
 
 /// A line: the account's charge that it belongs to, and its place in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,10 +154,10 @@ pub(super) async fn same_time(
     }
     let (resource, component) = (line.resource_id.as_str(), line.component.as_str());
     let which = Which::Rating { resource, component, from: line.from, to: line.to };
-    let rated = lines::lines(conn, tenant, which, LINES_MAX + 1).await?;
-    if rated.len() > LINES_MAX {
-        let message = format!("more than {LINES_MAX} lines rate the time of line {}", line.id);
-        return Err(Error::internal(message));
+    let rated = lines::lines(conn, tenant, which, SAME_TIME_MAX + 1).await?;
+    if rated.len() > SAME_TIME_MAX {
+        let message = format!("more than {SAME_TIME_MAX} lines rate the time of line {}", line.id);
+        return Err(Error::conflict(message).remedy("explain the lines of a shorter time in it"));
     }
     let mut lines = listed(conn, tenant, rated).await?;
     lines.sort_by_key(|line| line.id);

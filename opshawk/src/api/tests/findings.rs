@@ -45,6 +45,10 @@ async fn a_tenant_opens_its_own_lines_and_no_others() {
             assert!(!own["usage"]["facts"].as_array().unwrap().is_empty(), "{own}");
             assert_eq!(op.get(&path).await.expect(200), own);
             stranger.get(&path).await.problem(404, "not-found", None);
+            let last = own["usage"]["facts"].as_array().unwrap().last().unwrap();
+            let rest = format!("{path}?facts_after={}", last["sequence"]);
+            let rest = member.get(&rest).await.expect(200);
+            assert_eq!((&rest["usage"]["facts"], &rest["equal"]), (&json!([]), &json!(true)));
         }
         let all = op.get(&format!("/v1/lines?tenant_id={acme}")).await.expect(200);
         assert_eq!(all, lines);
@@ -98,7 +102,7 @@ async fn a_fact_that_was_put_aside_is_ruled_on_and_its_finding_goes() {
 }
 
 /// A fact of the tenant's instance that is an hour ahead; its id.
-async fn put_aside(test: &TestServer, tenant: &str) -> UsageEventId {
+pub async fn put_aside(test: &TestServer, tenant: &str) -> UsageEventId {
     let instances = test.operator.get("/v1/instances").await.expect(200);
     let instance = &instances["items"][0];
     assert_eq!(instance["tenant_id"], tenant);
