@@ -27,6 +27,9 @@ pub use lock::lock_all;
 pub(crate) use lock::{Locked, lock, lock_every, lock_known};
 pub use settings::{AccountSettings, SettingsChange, change, history, set_credit_limit};
 
+/// Accounts in one page.
+const A_PAGE: i64 = 500;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub tenant_id: TenantId,
@@ -54,6 +57,18 @@ impl Account {
     pub(crate) fn own_rules(&self) -> &OwnRules {
         &self.settings.standing
     }
+}
+
+/// Tenants that have accounts, by their ids, after `cursor`; none: there are no more.
+pub(crate) async fn page(conn: &mut Conn, cursor: Option<TenantId>) -> Result<Vec<TenantId>> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT tenant_id FROM accounts WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2",
+    )
+    .bind(cursor.map(|id| id.to_string()).unwrap_or_default())
+    .bind(A_PAGE)
+    .fetch_all(conn)
+    .await?;
+    ids.iter().map(|id| parse(id)).collect()
 }
 
 /// An account's row, with what rules it now.

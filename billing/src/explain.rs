@@ -95,8 +95,9 @@ pub struct Explanation {
     pub same_time: Vec<RatedLine>,
 }
 
-/// Explains one line. Read it in a snapshot, so that a posting in between tells nothing apart.
-pub async fn explain(conn: &mut Conn, id: LineId) -> Result<Explanation> {
+/// Explains one line, with the facts after the sequence `facts_after` (0: from the first). Read it in a
+/// snapshot, so that a posting in between tells nothing apart.
+pub async fn explain(conn: &mut Conn, id: LineId, facts_after: i64) -> Result<Explanation> {
     let account = accounts::get(conn, id.tenant).await?;
     let line = line::get(conn, id).await?;
     let price = price::of(conn, &line).await?;
@@ -108,7 +109,8 @@ pub async fn explain(conn: &mut Conn, id: LineId) -> Result<Explanation> {
     if !line.resource_id.is_empty() {
         let (kind, resource) = (line.resource_kind.clone(), line.resource_id.clone());
         let resource = crate::usage::Resource { kind, id: resource };
-        evidence_of = evidence(conn, &resource, id.tenant, line.from, line.to).await?;
+        evidence_of =
+            evidence(conn, &resource, id.tenant, (line.from, line.to), facts_after).await?;
         pending = is_pending(conn, id.tenant, &line).await?;
         // Else it is of no use, and its time may be a month.
         if line.is_of_use() {

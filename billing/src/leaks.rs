@@ -29,7 +29,6 @@ use serde_json::json;
 use crate::{
     accounts,
     findings::{self, Seen, Severity},
-    sql::parse,
 };
 
 mod machines;
@@ -179,21 +178,6 @@ fn title(kind: &str) -> &'static str {
         STATE => "a meter that disagrees with its resource",
         _ => "a price that disagrees",
     }
-}
-
-/// Tenants of one page.
-const TENANTS_A_PAGE: i64 = 500;
-
-/// The next tenants with an account, after one.
-async fn tenants_after(conn: &mut Conn, after: &str) -> Result<Vec<TenantId>> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT tenant_id FROM accounts WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2",
-    )
-    .bind(after)
-    .bind(TENANTS_A_PAGE)
-    .fetch_all(conn)
-    .await?;
-    ids.iter().map(|id| parse(id)).collect()
 }
 
 #[cfg(test)]

@@ -28,9 +28,10 @@
 //! | [`bill`] | the lines of a period that is open still, and as CSV |
 //! | [`close`] | closing months, when their grace for late facts is over |
 //! | [`invoice`] | what a closed month comes to: numbered, frozen, as HTML, PDF, FOCUS CSV, JSON |
-//! | [`reports`] | use and cost by resource, component, day and tenant |
+//! | [`reports`] | use and cost by resource, component, day, tenant and label |
 //! | [`explain`] | one rated line, down to the facts and the price that made it, computed again |
 //! | [`simulate`] | what the past would have cost under a draft |
+//! | `text` | what people write beside figures, within bounds |
 //! | [`replay`] | playing a file of all of this over a simulated clock |
 //!
 //! Billing never calls a hypervisor or a BMC: standing changes what is wanted, in the transaction
@@ -62,6 +63,7 @@ pub mod settings;
 pub mod simulate;
 mod sql;
 pub mod standing;
+mod text;
 pub mod usage;
 
 pub use settings::Settings;

@@ -14,20 +14,23 @@
 //! | --- | --- |
 //! | [`node`] | YAML with places: an error names the key, its line and what was expected |
 //! | [`types`] | instants, durations, amounts, prices |
-//! | [`file`] | the sections and keys; what today's product can't follow is refused by name |
+//! | [`file`] | the sections and keys; what a replay can't play is refused by name |
 //! | `world` | a database with what the file names, and its clocks |
 //! | `money` | bonuses, vouchers, holds, refunds, corrections; whether there is enough |
+//! | `pricing` | books, versions and overrides |
 //! | `months` | closing months, credit notes, names; the invoices |
 //! | `packages` | ordering, cancelling, renewing packages |
 //! | `machines` | instances: their facts, what is wanted of them |
 //! | `host` | a simulated host, which does what is wanted and confirms it |
 //! | `usage` | gaps, rulings, readings |
+//! | `steer` | exemptions, approvals, the guard |
 //! | `play` | the loop over instants |
+//! | `sound` | whether the books balance, after every step |
 //! | `report` | what came out, by names |
 //! | [`compare`] | what was expected against it |
 //!
-//! docs/billing-replay.md describes the format. It is made for all that billing is to become; what
-//! has no part in the product yet is an error here, never a figure.
+//! docs/billing-replay.md describes the format. What it has and a replay can't play is an error here,
+//! never a figure.
 
 use async_trait::async_trait;
 use base::{

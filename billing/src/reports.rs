@@ -125,8 +125,7 @@ pub async fn cost(
     for tenant in tenants {
         let account = accounts::get(conn, tenant).await?;
         let zone = account.timezone;
-        let start = period.from.unwrap_or_else(|| Month::of(to, zone).start(zone));
-        check(start, to)?;
+        let start = start(period, to, zone)?;
         from = from.min(start);
         let name = name(conn, tenant).await?;
         let labels = match label {
@@ -142,7 +141,21 @@ pub async fn cost(
     report(rows, from, to, group)
 }
 
-fn check(from: Timestamp, to: Timestamp) -> Result<()> {
+/// The labels that a tenant's resources had in a period: what its costs can be grouped by.
+pub async fn label_names(
+    conn: &mut Conn,
+    now: Timestamp,
+    tenant: TenantId,
+    period: Period,
+) -> Result<Vec<String>> {
+    let to = period.to.unwrap_or(now);
+    let zone = accounts::get(conn, tenant).await?.timezone;
+    labels::names(conn, tenant, start(period, to, zone)?, to).await
+}
+
+/// Of a period up to `to`.
+fn start(period: Period, to: Timestamp, zone: Tz) -> Result<Timestamp> {
+    let from = period.from.unwrap_or_else(|| Month::of(to, zone).start(zone));
     if from >= to {
         return Err(Error::invalid("to", "a period must end after it begins"));
     }
@@ -150,7 +163,7 @@ fn check(from: Timestamp, to: Timestamp) -> Result<()> {
         let message = format!("a report covers at most {PERIOD_MAX_DAYS} days");
         return Err(Error::invalid("from", message).remedy("ask for a shorter period"));
     }
-    Ok(())
+    Ok(from)
 }
 
 fn check_label(group: Group, label: Option<&str>) -> Result<()> {

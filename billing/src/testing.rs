@@ -145,6 +145,12 @@ impl World {
         self.publish(self.clock.now(), &[(meter::instance(self.small), price)]).await;
     }
 
+    /// Both flavors' prices, from midnight on.
+    pub async fn price_both(&self, small: &str, large: &str) {
+        let prices = [(meter::instance(self.small), small), (meter::instance(self.large), large)];
+        self.publish(at("00:00"), &prices).await;
+    }
+
     /// Without a disk, so that the flavor alone is charged.
     pub fn guest(&self, name: &str) -> Guest {
         Guest {
@@ -328,7 +334,7 @@ impl World {
         let all = explain::Wanted::default();
         let lines = explain::list(&mut snapshot, self.tenant, &all).await.unwrap().items;
         for line in lines.iter().step_by(lines.len() / EXPLAINED + 1) {
-            let explained = explain::explain(&mut snapshot, line.id).await.unwrap();
+            let explained = explain::explain(&mut snapshot, line.id, 0).await.unwrap();
             assert!(explained.equal || explained.pending, "{explained:#?}");
         }
     }

@@ -50,7 +50,7 @@ pub use crate::meter::ResourceState;
 pub use fact::{Fact, Recorded};
 pub(crate) use marks::{counted, owners};
 pub use record::{FACTS_MAX, record, record_all};
-pub use spans::{Quality, Span};
+pub use spans::{Quality, Span, WHOLE_PPM};
 
 /// A fact further in the future than this is kept, but not counted.
 pub const FUTURE_MAX_MS: i64 = 5 * 60 * 1_000;

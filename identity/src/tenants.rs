@@ -1,5 +1,7 @@
 //! Tenants: who owns, uses and pays.
 
+use std::collections::HashSet;
+
 use base::{
     Error, Result,
     db::{self, Conn, found},
@@ -75,6 +77,18 @@ pub async fn get(conn: &mut Conn, id: TenantId) -> Result<Tenant> {
 }
 
 /// By creation, after `cursor` (the last id of the page before).
+/// Ids of whoever acts or acted for the tenant: its users and its API tokens.
+pub async fn actors(conn: &mut Conn, id: TenantId) -> Result<HashSet<String>> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM users WHERE tenant_id = $1 \
+         UNION ALL SELECT id FROM api_tokens WHERE tenant_id = $1",
+    )
+    .bind(id.to_string())
+    .fetch_all(conn)
+    .await?;
+    Ok(ids.into_iter().collect())
+}
+
 pub async fn list(conn: &mut Conn, cursor: Option<TenantId>, limit: i64) -> Result<Vec<Tenant>> {
     let rows = sqlx::query(
         "SELECT * FROM tenants WHERE deleted_ms IS NULL AND id > $1 ORDER BY id LIMIT $2",

@@ -3,6 +3,7 @@
 //! | Module | Holds |
 //! | --- | --- |
 //! | [`access`], [`auth`] | who may call what, as one table; who is calling |
+//! | [`internal`] | what of an answer is the operators' alone |
 //! | [`extract`] | bodies, paths and queries, with problem details where they are wrong |
 //! | [`unit`] | one request's write transaction, with its `Idempotency-Key` |
 //! | [`problem`] | RFC 9457, from the kinds of `base::Error` |
@@ -34,6 +35,7 @@ pub mod holds;
 pub mod hosts;
 pub mod images;
 pub mod instances;
+pub mod internal;
 pub mod invoices;
 pub mod ledger;
 pub mod lines;
@@ -101,6 +103,7 @@ pub fn endpoints() -> OpenApiRouter<App> {
         .routes(routes!(findings::rule_on_fact))
         .routes(routes!(costs::get_costs))
         .routes(routes!(costs::get_costs_csv))
+        .routes(routes!(costs::list_cost_labels))
         .routes(routes!(quotas::get_quota, quotas::set_quota))
         .routes(routes!(quotas::recount_quota))
         .routes(routes!(quota_requests::list_quota_requests, quota_requests::create_quota_request))
@@ -253,6 +256,29 @@ fn tenant_filter(
         }
         (None, asked) => Ok(asked),
     }
+}
+
+/// For whom something is asked: a member's own tenant, or whom an operator names.
+fn for_whom(caller: &auth::Caller, asked: Option<TenantId>) -> Result<TenantId, problem::Problem> {
+    let refused = |message: &str| Err(problem::Problem::invalid("tenant_id", message));
+    match (caller.tenant(), asked) {
+        (Some(own), None) => Ok(own),
+        (_, Some(tenant)) if caller.sees(tenant) => Ok(tenant),
+        (_, Some(tenant)) => refused(&format!("tenant {tenant} does not exist")),
+        (None, None) => refused("an operator must say for whom"),
+    }
+}
+
+/// A connection for reading of a tenant, which must be there and the caller's to see.
+async fn reading(
+    app: &App,
+    caller: &auth::Caller,
+    id: TenantId,
+) -> problem::Result<impl std::ops::DerefMut<Target = base::db::Conn> + use<>> {
+    caller.require_sees(id, format_args!("tenant {id}"))?;
+    let mut conn = app.read().await?;
+    identity::tenants::get(&mut conn, id).await?;
+    Ok(conn)
 }
 
 /// What has no owner is the operators'.

@@ -10,10 +10,10 @@ use crate::{
     invoice::PartySettings,
     ledger::SpendOrder,
     standing::OwnRules,
+    text::{self, REASON_MAX_CHARS},
     usage::gaps::GapPolicy,
 };
 
-pub const REASON_MAX_CHARS: usize = 200;
 /// Changes in one listing.
 pub const CHANGES_MAX: i64 = 1_000;
 
@@ -72,9 +72,7 @@ pub async fn change(
     reason: &str,
     change: impl FnOnce(&mut AccountSettings),
 ) -> Result<AccountSettings> {
-    if reason.chars().count() > REASON_MAX_CHARS {
-        return Err(Error::invalid("reason", "a reason has at most 200 characters"));
-    }
+    text::bounded("reason", reason, 0, REASON_MAX_CHARS)?;
     let locked = lock(conn, tenant).await?;
     let mut settings = locked.settings.clone();
     change(&mut settings);

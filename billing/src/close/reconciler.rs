@@ -6,16 +6,15 @@ use async_trait::async_trait;
 use base::{
     Result,
     bus::{Bus, Topic},
-    db::{Conn, Db},
+    db::Db,
     id::{InvoiceId, TenantId},
     reconcile::{Outcome, Reconciler, error_chain},
     time::{SharedClock, Timestamp},
 };
 
 use super::{close, progress};
-use crate::{Settings, invoice::documents, sql::parse};
+use crate::{Settings, accounts, invoice::documents};
 
-const TENANTS_A_PAGE: i64 = 500;
 /// Of one tenant in one run; the next run goes on.
 const MONTHS_MAX: usize = 24;
 /// After a failure or a full run.
@@ -61,18 +60,6 @@ impl MonthReconciler {
     }
 }
 
-/// Tenants that have accounts, after `cursor`.
-async fn page(conn: &mut Conn, cursor: Option<TenantId>) -> Result<Vec<TenantId>> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT tenant_id FROM accounts WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2",
-    )
-    .bind(cursor.map(|id| id.to_string()).unwrap_or_default())
-    .bind(TENANTS_A_PAGE)
-    .fetch_all(conn)
-    .await?;
-    ids.iter().map(|id| parse(id)).collect()
-}
-
 #[async_trait]
 impl Reconciler for MonthReconciler {
     fn name(&self) -> &'static str {
@@ -92,7 +79,7 @@ impl Reconciler for MonthReconciler {
         let mut wake_at: Option<Timestamp> = None;
         let mut cursor = None;
         loop {
-            let page = page(&mut *self.db.read().await?, cursor).await?;
+            let page = accounts::page(&mut *self.db.read().await?, cursor).await?;
             let Some(last) = page.last() else { break };
             cursor = Some(*last);
             for tenant in page {

@@ -20,7 +20,7 @@ async fn lines(w: &World) -> Vec<RatedLine> {
 
 async fn explained(w: &World, id: LineId) -> Explanation {
     let mut snapshot = w.db.begin_snapshot().await.unwrap();
-    explain(&mut snapshot, id).await.unwrap()
+    explain(&mut snapshot, id, 0).await.unwrap()
 }
 
 fn step<'a>(explanation: &'a Explanation, name: &str) -> &'a ExplainedStep {
@@ -64,11 +64,7 @@ async fn a_line_is_opened_down_to_its_facts_and_its_price() {
 #[tokio::test]
 async fn what_is_corrected_later_explains_both_lines() {
     for w in World::each().await {
-        w.publish(
-            at("00:00"),
-            &[(meter::instance(w.small), "0.36"), (meter::instance(w.large), "0.72")],
-        )
-        .await;
+        w.price_both("0.36", "0.72").await;
         let guest = w.guest("web-1");
         w.seen(&guest, Running, at("10:00")).await;
         w.rate(at("11:02")).await;
@@ -136,6 +132,38 @@ async fn tiers_tax_and_price_changes_are_walked_again() {
     }
 }
 
+#[tokio::test]
+async fn more_facts_than_one_answer_holds_are_read_on() {
+    use crate::usage::{self, evidence::FACTS_MAX};
+    for w in World::each().await {
+        w.price_small("0.36").await;
+        let guest = w.guest("web-1");
+        w.write(async |tx| {
+            for n in 0..=FACTS_MAX {
+                // Told again and again: one line all the same.
+                let told = at("10:00").saturating_add_ms(1_000 * i64::try_from(n).unwrap());
+                usage::record(tx, told, &w.event(&guest, Running, told)).await?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+        w.rate(at("11:02")).await;
+        let [line] = &lines(&w).await[..] else { panic!("one line") };
+        let first = explained(&w, line.id).await;
+        assert_eq!(first.usage.facts.len(), FACTS_MAX);
+        let after = i64::try_from(FACTS_MAX).unwrap();
+        assert_eq!(first.usage.next_facts, Some(after));
+        let mut snapshot = w.db.begin_snapshot().await.unwrap();
+        let rest = explain(&mut snapshot, line.id, after).await.unwrap();
+        let [fact] = &rest.usage.facts[..] else { panic!("one fact: {:?}", rest.usage.facts) };
+        assert_eq!((fact.sequence, rest.usage.next_facts), (after + 1, None));
+        // Whatever facts are shown, all of them are computed with.
+        assert!(first.equal && rest.equal);
+        assert_eq!(first.steps, rest.steps);
+    }
+}
+
 /// What the triggers refuse is told where they were not there.
 #[tokio::test]
 async fn a_line_that_was_changed_does_not_explain() {
@@ -167,7 +195,7 @@ async fn a_line_that_was_changed_does_not_explain() {
             };
             sqlx::query(drop).execute(&mut *tx).await.unwrap();
             sqlx::query(sql).execute(&mut *tx).await.unwrap();
-            let all = explain(&mut tx, id).await.unwrap();
+            let all = explain(&mut tx, id, 0).await.unwrap();
             let differ = all.steps.iter().filter(|step| !step.equal);
             let differ: Vec<&str> = differ.map(|step| step.step.as_str()).collect();
             assert!(!all.equal);
@@ -198,9 +226,12 @@ async fn lines_are_listed_by_what_they_rate_and_unknown_ones_are_not_found() {
         assert_eq!(of(Wanted { to: Some(at("10:00")), ..all }).await, 0);
         let mut conn = w.db.read().await.unwrap();
         let none = LineId { tenant: w.tenant, charge: 99, position: 0 };
-        assert_eq!(explain(&mut conn, none).await.unwrap_err().kind, base::ErrorKind::NotFound);
+        assert_eq!(explain(&mut conn, none, 0).await.unwrap_err().kind, base::ErrorKind::NotFound);
         let nobody = LineId { tenant: TenantId::new(), ..none };
-        assert_eq!(explain(&mut conn, nobody).await.unwrap_err().kind, base::ErrorKind::NotFound);
+        assert_eq!(
+            explain(&mut conn, nobody, 0).await.unwrap_err().kind,
+            base::ErrorKind::NotFound
+        );
         for text in ["", "1.2", "x.1.2", &format!("{}.1.2.3", w.tenant)] {
             assert!(text.parse::<LineId>().is_err(), "{text}");
         }

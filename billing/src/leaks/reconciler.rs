@@ -13,7 +13,8 @@ use base::{
 };
 use serde_json::json;
 
-use super::{APART_MS, Looked, look, tenants_after};
+use super::{APART_MS, Looked, look};
+use crate::accounts;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Failures in one status.
@@ -44,11 +45,11 @@ impl Reconciler for LeakReconciler {
     async fn run(&self) -> Result<Outcome> {
         let mut all = Looked::default();
         let (mut tenants, mut failed) = (0u64, Vec::new());
-        let mut after = String::new();
+        let mut cursor = None;
         loop {
-            let page = tenants_after(&mut *self.db.read().await?, &after).await?;
+            let page = accounts::page(&mut *self.db.read().await?, cursor).await?;
             let Some(last) = page.last() else { break };
-            after = last.to_string();
+            cursor = Some(*last);
             for tenant in page {
                 tenants += 1;
                 match look(&self.db, self.clock.now(), tenant).await {

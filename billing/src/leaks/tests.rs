@@ -134,11 +134,7 @@ async fn bills_without_a_resource_and_states_that_disagree_are_told_apart() {
 #[tokio::test]
 async fn lines_that_do_not_follow_from_the_meter_are_found() {
     for w in World::each().await {
-        w.publish(
-            at("00:00"),
-            &[(meter::instance(w.small), "0.36"), (meter::instance(w.large), "0.72")],
-        )
-        .await;
+        w.price_both("0.36", "0.72").await;
         let (id, guest) = machine(&w, w.with_host().await, "web-1").await;
         w.seen(&guest, Running, at("09:05")).await;
         w.rate(at("11:02")).await;

@@ -11,13 +11,14 @@ use base::{
 use super::{
     chart::{Account, Entry, Kind},
     grants::{self, Grant},
-    recharge::{MEMO_MAX_CHARS, text},
+    recharge::MEMO_MAX_CHARS,
     spend::put,
     store::{Posting, Written, append},
 };
 use crate::{
     accounts::{self, Locked},
     sql::parse,
+    text,
 };
 
 pub const KEY_MAX_CHARS: usize = 200;
@@ -40,7 +41,7 @@ pub struct Bonus<'a> {
 /// Gives the bonus: it pays the debt first, and the rest is spent before cash (where the account's
 /// settings don't say otherwise).
 pub async fn bonus(conn: &mut Conn, now: Timestamp, new: &Bonus<'_>) -> Result<Written> {
-    text("key", new.key, 1, KEY_MAX_CHARS)?;
+    text::bounded("key", new.key, 1, KEY_MAX_CHARS)?;
     let mut locked = accounts::lock(conn, new.tenant).await?;
     let key = format!("bonus:{}:{}", new.tenant, new.key);
     grant(conn, &mut locked, now, new, &Given { key: &key, kind: Kind::Bonus, with: None }).await
@@ -64,7 +65,7 @@ pub(super) async fn grant(
     if new.amount <= Micros::ZERO {
         return Err(Error::invalid("amount", "a bonus must be above zero"));
     }
-    text("memo", new.memo, 0, MEMO_MAX_CHARS)?;
+    text::bounded("memo", new.memo, 0, MEMO_MAX_CHARS)?;
     let mut entries = vec![Entry::debit(Account::Promotions, new.amount)];
     entries.extend(put(&locked.wallet, new.amount, Account::Bonus));
     let expires_ms = new.expires.map_or(0, Timestamp::ms);

@@ -11,11 +11,10 @@ use base::{
 use super::{
     bonus::KEY_MAX_CHARS,
     chart::{Account, Entry, Kind, Wallet},
-    recharge::{MEMO_MAX_CHARS, text},
-    refunds::REASON_MAX_CHARS,
+    recharge::MEMO_MAX_CHARS,
     store::{ENTRIES_MAX, Posting, Written, append},
 };
-use crate::accounts;
+use crate::{accounts, text};
 
 #[derive(Debug, Clone)]
 pub struct Correction<'a> {
@@ -34,9 +33,9 @@ pub struct Correction<'a> {
 /// Posts the entries. What they lead to must be as sound as what rating posts: nothing negative in a
 /// pocket, no debt beside money. Holds and what providers know have their own ways.
 pub async fn correct(conn: &mut Conn, now: Timestamp, new: &Correction<'_>) -> Result<Written> {
-    text("reason", new.reason, 1, REASON_MAX_CHARS)?;
-    text("memo", new.memo, 0, MEMO_MAX_CHARS)?;
-    text("key", new.key, 1, KEY_MAX_CHARS)?;
+    let reason = text::reason(new.reason)?;
+    text::bounded("memo", new.memo, 0, MEMO_MAX_CHARS)?;
+    text::bounded("key", new.key, 1, KEY_MAX_CHARS)?;
     check_entries(&new.entries)?;
     let mut locked = accounts::lock(conn, new.tenant).await?;
     let entries: Vec<String> = new
@@ -67,7 +66,7 @@ pub async fn correct(conn: &mut Conn, now: Timestamp, new: &Correction<'_>) -> R
         at: now,
         entries: new.entries.clone(),
         memo: new.memo,
-        reason: new.reason,
+        reason,
         about: new.corrects,
         actor: new.actor,
     };

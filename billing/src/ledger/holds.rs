@@ -13,11 +13,11 @@ use utoipa::ToSchema;
 use super::{
     bonus::{self, EXPIRIES_A_RUN, KEY_MAX_CHARS},
     chart::{Account, Entry, Kind, Wallet},
-    recharge::{MEMO_MAX_CHARS, text},
+    recharge::MEMO_MAX_CHARS,
     spend::{put, take},
     store::{Posting, Written, append},
 };
-use crate::{accounts, sql::parse};
+use crate::{accounts, sql::parse, text};
 
 /// In one listing.
 pub const HOLDS_MAX: i64 = 1_000;
@@ -78,8 +78,8 @@ pub async fn hold(conn: &mut Conn, now: Timestamp, new: &NewHold<'_>) -> Result<
     if new.amount <= Micros::ZERO {
         return Err(Error::invalid("amount", "a hold must be above zero"));
     }
-    text("purpose", new.purpose, 1, MEMO_MAX_CHARS)?;
-    text("key", new.key, 1, KEY_MAX_CHARS)?;
+    text::bounded("purpose", new.purpose, 1, MEMO_MAX_CHARS)?;
+    text::bounded("key", new.key, 1, KEY_MAX_CHARS)?;
     let mut locked = accounts::lock(conn, new.tenant).await?;
     let mut entries =
         take(&locked.wallet, new.amount, locked.settings.spend_order.unwrap_or_default());

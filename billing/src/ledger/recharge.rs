@@ -14,7 +14,7 @@ use super::{
     spend::put,
     store::{self, Posting, Repeated, Written, append, report_conflict},
 };
-use crate::{accounts, sql::parse};
+use crate::{accounts, sql::parse, text};
 
 pub const MEMO_MAX_CHARS: usize = 200;
 pub const PROVIDER_MAX_CHARS: usize = 40;
@@ -50,24 +50,14 @@ impl Recharge<'_> {
         if self.amount <= Micros::ZERO {
             return Err(Error::invalid("amount", "a recharge must be above zero"));
         }
-        text("provider", self.provider, 1, PROVIDER_MAX_CHARS)?;
-        text("provider_id", self.provider_id, 1, PROVIDER_ID_MAX_CHARS)?;
-        text("memo", self.memo, 0, MEMO_MAX_CHARS)
+        text::bounded("provider", self.provider, 1, PROVIDER_MAX_CHARS)?;
+        text::bounded("provider_id", self.provider_id, 1, PROVIDER_ID_MAX_CHARS)?;
+        text::bounded("memo", self.memo, 0, MEMO_MAX_CHARS)
     }
 
     fn key(&self) -> String {
         format!("recharge:{}:{}", self.provider, self.provider_id)
     }
-}
-
-/// So many characters, or an error that names the field.
-pub(crate) fn text(field: &str, text: &str, min: usize, max: usize) -> Result<()> {
-    let chars = text.chars().count();
-    if (min..=max).contains(&chars) && !text.contains('\0') {
-        return Ok(());
-    }
-    let range = if min == 0 { format!("at most {max}") } else { format!("{min} to {max}") };
-    Err(Error::invalid(field, format!("{field} has {range} characters")))
 }
 
 /// Credits what was paid: the debt first, then cash. The same payment again changes nothing, with

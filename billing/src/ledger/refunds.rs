@@ -18,15 +18,13 @@ use super::{
     bonus::{self, KEY_MAX_CHARS},
     chart::{Account, Entry, Kind},
     grants,
-    recharge::text,
     store::{Posting, Written, append},
 };
 use crate::{
     accounts::{self, Locked},
     sql::parse,
+    text,
 };
-
-pub const REASON_MAX_CHARS: usize = 200;
 
 #[derive(Debug, Clone)]
 pub struct Refund<'a> {
@@ -179,8 +177,8 @@ pub async fn refund(conn: &mut Conn, now: Timestamp, new: &Refund<'_>) -> Result
     if new.amount <= Micros::ZERO {
         return Err(Error::invalid("amount", "a refund must be above zero"));
     }
-    text("reason", new.reason, 1, REASON_MAX_CHARS)?;
-    text("key", new.key, 1, KEY_MAX_CHARS)?;
+    let reason = text::reason(new.reason)?;
+    text::bounded("key", new.key, 1, KEY_MAX_CHARS)?;
     let tenant = tenant_of(conn, new.recharge).await?;
     let mut locked = accounts::lock(conn, tenant).await?;
     let request = format!("{}\n{}", new.recharge, new.amount);
@@ -209,7 +207,7 @@ pub async fn refund(conn: &mut Conn, now: Timestamp, new: &Refund<'_>) -> Result
             Entry::credit(Account::Refunds, new.amount),
         ],
         memo: "",
-        reason: new.reason,
+        reason,
         about: Some(new.recharge),
         actor: new.actor,
     };

@@ -29,7 +29,7 @@ use base::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::sql::parse;
+use crate::accounts;
 
 mod details;
 mod lines;
@@ -37,7 +37,6 @@ mod tenant;
 
 /// Listed by one run; more are counted.
 pub const FINDINGS_MAX: usize = 1_000;
-const TENANTS_A_PAGE: i64 = 500;
 
 /// Something that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -98,7 +97,7 @@ pub async fn verify(db: &Db) -> Result<Verified> {
     let mut verified = Verified::default();
     let mut cursor: Option<TenantId> = None;
     loop {
-        let page = tenants(&mut *db.read().await?, cursor).await?;
+        let page = accounts::page(&mut *db.read().await?, cursor).await?;
         let Some(last) = page.last() else { break };
         cursor = Some(*last);
         for tenant in page {
@@ -114,18 +113,6 @@ pub async fn verify(db: &Db) -> Result<Verified> {
     verified.findings.extend(nobodys.findings);
     verified.findings.truncate(FINDINGS_MAX);
     Ok(verified)
-}
-
-/// Those that have accounts, after `cursor`.
-async fn tenants(conn: &mut Conn, cursor: Option<TenantId>) -> Result<Vec<TenantId>> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT tenant_id FROM accounts WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2",
-    )
-    .bind(cursor.map(|id| id.to_string()).unwrap_or_default())
-    .bind(TENANTS_A_PAGE)
-    .fetch_all(conn)
-    .await?;
-    ids.iter().map(|id| parse(id)).collect()
 }
 
 /// Every invariant of one tenant. The connection sees one moment.

@@ -14,10 +14,10 @@ use utoipa::ToSchema;
 use super::{
     bonus::{self, Bonus, Given},
     chart::Kind,
-    recharge::{MEMO_MAX_CHARS, text},
+    recharge::MEMO_MAX_CHARS,
     store::Written,
 };
-use crate::{accounts, prices, sql::parse};
+use crate::{accounts, prices, sql::parse, text};
 
 /// In one listing.
 pub const VOUCHERS_MAX: i64 = 1_000;
@@ -63,7 +63,7 @@ pub async fn create(
     new: &NewVoucher<'_>,
 ) -> Result<(VoucherId, String)> {
     prices::check_currency(new.currency)?;
-    text("memo", new.memo, 0, MEMO_MAX_CHARS)?;
+    text::bounded("memo", new.memo, 0, MEMO_MAX_CHARS)?;
     if new.amount <= Micros::ZERO {
         return Err(Error::invalid("amount", "a voucher must be above zero"));
     }
@@ -154,7 +154,7 @@ pub async fn redeem(
     code: &str,
     actor: &str,
 ) -> Result<Written> {
-    text("code", code, 1, CODE_MAX_CHARS)?;
+    text::bounded("code", code, 1, CODE_MAX_CHARS)?;
     let mut locked = accounts::lock(conn, tenant).await?;
     let row: Option<Row> =
         sqlx::query_as(sqlx::AssertSqlSafe(concat_select("WHERE v.code_sha256 = $1")))

@@ -20,6 +20,7 @@ use crate::{
     agenda::{self, Due},
     meter, packages,
     sql::parse,
+    text,
 };
 
 pub const REASON_MAX_CHARS: usize = 500;
@@ -56,14 +57,7 @@ impl Terms<'_> {
 }
 
 pub(super) fn reason(field: &str, text: &str) -> Result<String> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > REASON_MAX_CHARS {
-        return Err(Error::invalid(
-            field,
-            format!("a reason has 1 to {REASON_MAX_CHARS} characters"),
-        ));
-    }
-    Ok(text.to_owned())
+    Ok(text::reason_in(field, text, REASON_MAX_CHARS)?.to_owned())
 }
 
 /// Publishes a document as the book's next version.

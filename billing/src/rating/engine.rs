@@ -17,46 +17,8 @@ use super::{
     close::{self, Member},
     compiled::Compiled,
 };
-use crate::{
-    prices::{model::Overflow, tax::Split},
-    usage,
-};
-
-/// All of it, in millionths.
-pub const WHOLE_PPM: i64 = 1_000_000;
-
-/// How well it is known what was used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Quality {
-    Observed,
-    Estimated,
-    Corrected,
-}
-
-impl Quality {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Observed => "observed",
-            Self::Estimated => "estimated",
-            Self::Corrected => "corrected",
-        }
-    }
-
-    /// Of a stretch that is known so well all along, in millionths.
-    pub fn coverage_ppm(self) -> i64 {
-        if self == Self::Estimated { 0 } else { WHOLE_PPM }
-    }
-}
-
-impl From<usage::Quality> for Quality {
-    fn from(quality: usage::Quality) -> Self {
-        match quality {
-            usage::Quality::Observed => Self::Observed,
-            usage::Quality::Estimated => Self::Estimated,
-            usage::Quality::Corrected => Self::Corrected,
-        }
-    }
-}
+use crate::prices::{model::Overflow, tax::Split};
+pub use crate::usage::{Quality, WHOLE_PPM};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineKind {

@@ -143,7 +143,7 @@ pub(crate) fn cut_span(resource: u32, kind: &str, span: &usage::Span) -> Result<
         from: span.from_ms,
         to: span.to_ms,
         opened: span.opened,
-        quality: span.quality.into(),
+        quality: span.quality,
     })
 }
 

@@ -1,5 +1,5 @@
-//! The file as it is written: sections and their keys. What the format has and today's product
-//! can't follow is refused by name.
+//! The file as it is written: sections and their keys. What the format has and a replay can't play is
+//! refused by name.
 
 use std::collections::BTreeMap;
 
@@ -285,7 +285,8 @@ fn tenant(
     if let Some(node) = map.take("credit_limit") {
         tenant.credit_limit = credit_limit(&node)?;
     }
-    map.unsupported(&[("settings", "the product's settings are the same for all tenants")])?;
+    let by_step = "a tenant's own are set by a step: set: {tenant: NAME, …}";
+    map.unsupported(&[("settings", by_step)])?;
     map.finish()?;
     Ok(tenant)
 }

@@ -1,6 +1,6 @@
 //! What a label said of resources, and when, by the facts that are known now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base::{Result, db::Conn, id::TenantId, time::Timestamp};
 
@@ -9,8 +9,12 @@ use crate::{
     usage::spans,
 };
 
+/// Of the attributes that are labels.
+const PREFIX: &str = "label.";
 /// Of a label's name, without its prefix.
 const NAME_MAX_BYTES: usize = 100;
+/// Names in one answer.
+pub const NAMES_MAX: usize = 1_000;
 
 /// One label of a tenant's resources.
 #[derive(Debug, Default)]
@@ -28,6 +32,24 @@ pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= NAME_MAX_BYTES
 }
 
+/// Those that a tenant's resources had between two instants, in their order; at most [`NAMES_MAX`].
+pub(super) async fn names(
+    conn: &mut Conn,
+    tenant: TenantId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<String>> {
+    let mut all = BTreeSet::new();
+    for (_, span) in spans::of_tenant(conn, tenant, from).await? {
+        if span.from_ms < to.ms() {
+            let attributes = Attributes::parse(&span.attributes)?;
+            let labels = attributes.iter().filter_map(|(name, _)| name.strip_prefix(PREFIX));
+            all.extend(labels.map(str::to_owned));
+        }
+    }
+    Ok(all.into_iter().take(NAMES_MAX).collect())
+}
+
 impl Labels {
     pub(super) async fn load(
         conn: &mut Conn,
@@ -35,7 +57,7 @@ impl Labels {
         from: Timestamp,
         name: &str,
     ) -> Result<Self> {
-        let attribute = format!("label.{name}");
+        let attribute = format!("{PREFIX}{name}");
         let mut all: HashMap<String, Vec<Stretch>> = HashMap::new();
         for (resource, span) in spans::of_tenant(conn, tenant, from).await? {
             let value = match Attributes::parse(&span.attributes)?.get(&attribute) {

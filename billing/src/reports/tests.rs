@@ -122,6 +122,15 @@ async fn costs_by_label_follow_the_label_through_time() {
         for label in [None, Some("")] {
             assert_eq!(by(from, to, label).await.unwrap_err().field.as_deref(), Some("label"));
         }
+        let names = async |from: &str, to: &str| {
+            let period = Period { from: Some(shanghai(from)), to: Some(shanghai(to)) };
+            let mut conn = world.db.read().await.unwrap();
+            label_names(&mut conn, shanghai(to), world.tenant, period).await
+        };
+        assert_eq!(names(from, to).await.unwrap(), ["team"]);
+        assert_eq!(names(from, "2026-10-15T10:00").await.unwrap(), [""; 0]);
+        let backwards = names(to, from).await.unwrap_err();
+        assert_eq!(backwards.field.as_deref(), Some("to"));
         let all = by(from, to, Some("nobody")).await.unwrap();
         assert_eq!((all.rows.len(), all.rows[0].net), (1, micros("1.44")));
     }

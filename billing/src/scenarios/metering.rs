@@ -26,11 +26,7 @@ async fn scenario_01_twenty_five_minutes_of_0_36_are_0_15() {
 #[tokio::test]
 async fn scenario_02_a_resize_splits_the_hour_into_two_lines() {
     for w in World::each().await {
-        w.publish(
-            at("00:00"),
-            &[(meter::instance(w.small), "0.36"), (meter::instance(w.large), "0.72")],
-        )
-        .await;
+        w.price_both("0.36", "0.72").await;
         let guest = w.guest("web-1");
         w.seen(&guest, Running, at("10:00")).await;
         let resized = Guest { flavor: w.large, ..guest };

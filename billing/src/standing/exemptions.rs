@@ -16,9 +16,9 @@ use crate::{
     accounts,
     agenda::{self, Due},
     sql::parse,
+    text,
 };
 
-pub const REASON_MAX_CHARS: usize = 200;
 /// That have not ended, of one tenant.
 pub const EXEMPTIONS_MAX: i64 = 1_000;
 /// How "without an end" is kept.
@@ -67,10 +67,7 @@ impl Exempt {
 }
 
 pub async fn create(conn: &mut Conn, now: Timestamp, new: &NewExemption<'_>) -> Result<Exemption> {
-    let reason = new.reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_MAX_CHARS {
-        return Err(Error::invalid("reason", "a reason has 1 to 200 characters"));
-    }
+    let reason = text::reason(new.reason)?;
     let from = new.from.unwrap_or(now);
     if new.to.is_some_and(|to| to <= from || to <= now) {
         return Err(Error::invalid("to", "an exemption ends after it began, and not in the past"));

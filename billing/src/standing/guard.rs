@@ -11,12 +11,11 @@ use base::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{accounts, agenda, settings::Guard};
+use crate::{accounts, agenda, settings::Guard, text};
 
 /// About to be stopped: within so long. Stopped lately: since as long. After an operator let the stops
 /// go on, the guard looks away for as long.
 pub const WINDOW_MS: i64 = 3_600_000;
-pub const REASON_MAX_CHARS: usize = 200;
 /// Of the guard's notices: operators get them, whatever else there is to tell.
 const TOPIC: &str = "page";
 
@@ -199,10 +198,7 @@ async fn append(
 
 /// Lets automatic stops go on: those that wait are done, and the guard does not look for an hour.
 pub async fn resume(conn: &mut Conn, now: Timestamp, actor: &str, reason: &str) -> Result<State> {
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_MAX_CHARS {
-        return Err(Error::invalid("reason", "a reason has 1 to 200 characters"));
-    }
+    let reason = text::reason(reason)?;
     accounts::lock_every(&mut *conn).await?;
     let before = state(&mut *conn).await?;
     if !before.paused {

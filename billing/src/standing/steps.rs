@@ -16,9 +16,9 @@ use crate::{
     agenda::{self, Due},
     settings::Mode,
     sql::parse,
+    text,
 };
 
-pub const REASON_MAX_CHARS: usize = 200;
 /// In one listing.
 pub const STEPS_MAX: i64 = 1_000;
 
@@ -164,10 +164,7 @@ pub async fn approve(
     actor: &str,
     reason: &str,
 ) -> Result<Step> {
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_MAX_CHARS {
-        return Err(Error::invalid("reason", "a reason has 1 to 200 characters"));
-    }
+    let reason = text::reason(reason)?;
     accounts::lock(&mut *conn, tenant).await?;
     let account = accounts::get(&mut *conn, tenant).await?;
     let rules = Rules::of(settings, account.own_rules());

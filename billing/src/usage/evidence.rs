@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base::{
-    Error, Result,
+    Result,
     db::Conn,
     id::{TenantId, UsageEventId, UsageGapId},
     time::Timestamp,
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::{Resource, Span, lost, project::FOREVER_MS, sources};
 use crate::{kinds::Attributes, sql::parse};
 
-/// Facts of one stretch.
+/// Facts in one answer; the rest is asked for by [`Evidence::next_facts`].
 pub const FACTS_MAX: usize = 1_000;
 
 /// A fact as it was told, with what became of it.
@@ -71,8 +71,10 @@ pub struct EvidenceGap {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = UsageEvidence)]
 pub struct Evidence {
-    /// Those that say something of the time: in effect in it, or told of it.
+    /// Those that say something of the time: in effect in it, or told of it; by sequence, at most 1000.
     pub facts: Vec<EvidenceFact>,
+    /// There are more facts: ask again for those after this sequence (`facts_after`).
+    pub next_facts: Option<i64>,
     pub spans: Vec<EvidenceSpan>,
     pub gaps: Vec<EvidenceGap>,
     /// The resource is rated up to here only, since a fact contradicts.
@@ -83,13 +85,13 @@ pub struct Evidence {
 }
 
 /// What concerns the tenant: what was another's before or after is left out. The spans are made from
-/// the facts, not read.
+/// the facts, not read. Of the facts those after the sequence `facts_after` are shown.
 pub async fn evidence(
     conn: &mut Conn,
     resource: &Resource,
     tenant: TenantId,
-    from: Timestamp,
-    to: Timestamp,
+    (from, to): (Timestamp, Timestamp),
+    facts_after: i64,
 ) -> Result<Evidence> {
     let (_, projected) = sources::projected(&mut *conn, resource).await?;
     let touches = |start: i64, end: i64| start < to.ms() && end > from.ms();
@@ -104,13 +106,12 @@ pub async fn evidence(
         let at = projected.counted.get(&fact.sequence);
         fact.counted_from = at.map(|at| Timestamp::from_ms(*at));
         let told_of_it = at.is_none() && from <= fact.at && fact.at <= to;
-        (told_of_it || sequences.contains(&fact.sequence)).then_some(fact)
+        let shown = told_of_it || sequences.contains(&fact.sequence);
+        (shown && fact.sequence > facts_after).then_some(fact)
     });
-    let facts: Vec<EvidenceFact> = facts.collect();
-    if facts.len() > FACTS_MAX {
-        let message = format!("{resource} has more than {FACTS_MAX} facts from {from} to {to}");
-        return Err(Error::internal(message));
-    }
+    let mut facts: Vec<EvidenceFact> = facts.take(FACTS_MAX + 1).collect();
+    let more = facts.len() > FACTS_MAX;
+    facts.truncate(FACTS_MAX);
     let gaps = lost::of_resource(conn, resource).await?;
     let gaps = gaps.into_iter().filter(|gap| touches(gap.from_ms, gap.to_ms)).map(|gap| {
         Ok(EvidenceGap {
@@ -122,6 +123,7 @@ pub async fn evidence(
         })
     });
     Ok(Evidence {
+        next_facts: facts.last().filter(|_| more).map(|fact| fact.sequence),
         facts,
         spans: spans.into_iter().map(shown).collect::<Result<_>>()?,
         gaps: gaps.collect::<Result<_>>()?,

@@ -16,11 +16,10 @@ use super::{
     gaps::{Gap, GapPolicy, Look},
     heads, project, report, settle, spans,
 };
-use crate::{accounts, kinds::Attributes, sql::parse};
+use crate::{accounts, kinds::Attributes, sql::parse, text};
 
 /// Gaps in one listing.
 pub const PAGE_MAX: i64 = 1_000;
-pub const REASON_MAX_CHARS: usize = 200;
 
 /// Facts of a resource are lost of this time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,7 +203,7 @@ pub async fn answer(
     actor: &str,
     reason: &str,
 ) -> Result<()> {
-    check_reason(reason)?;
+    let reason = text::reason(reason)?;
     let row: Option<(String, String, i64, i64)> =
         sqlx::query_as("SELECT kind, resource_id, from_ms, to_ms FROM usage_gaps WHERE id = $1")
             .bind(gap.to_string())
@@ -235,15 +234,6 @@ pub async fn answer(
     }
     settle::settle(&mut *conn, now, &resource).await?;
     report::answered(conn, now, &gap.to_string()).await
-}
-
-pub(super) fn check_reason(reason: &str) -> Result<()> {
-    let count = reason.chars().count();
-    if reason.trim().is_empty() || count > REASON_MAX_CHARS {
-        let message = format!("a reason has 1 to {REASON_MAX_CHARS} characters");
-        return Err(Error::invalid("reason", message));
-    }
-    Ok(())
 }
 
 /// Those of one resource, with their answers.

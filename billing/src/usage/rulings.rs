@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{FUTURE_MAX_MS, Resource, lost, project, report, settle, sources};
-use crate::sql::parse;
+use crate::{sql::parse, text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -115,7 +115,7 @@ pub async fn rule(
     actor: &str,
     reason: &str,
 ) -> Result<()> {
-    lost::check_reason(reason)?;
+    let reason = text::reason(reason)?;
     let id = fact.to_string();
     let row: Option<(String, String, String)> =
         sqlx::query_as("SELECT kind, resource_id, tenant_id FROM usage_facts WHERE id = $1")

@@ -33,7 +33,10 @@ pub struct Span {
     pub quality: Quality,
 }
 
-/// How well a span is known.
+/// All of it, in millionths.
+pub const WHOLE_PPM: i64 = 1_000_000;
+
+/// How well it is known what was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quality {
     /// Facts say so.
@@ -51,6 +54,11 @@ impl Quality {
             Self::Estimated => "estimated",
             Self::Corrected => "corrected",
         }
+    }
+
+    /// Of a stretch that is known so well all along, in millionths.
+    pub fn coverage_ppm(self) -> i64 {
+        if self == Self::Estimated { 0 } else { WHOLE_PPM }
     }
 }
 

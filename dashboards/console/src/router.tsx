@@ -45,6 +45,11 @@ const topologyPage = lazy(() => import("./pages/topology/TopologyPage"), "Topolo
 const tenantsPage = lazy(() => import("./pages/tenants/TenantsPage"), "TenantsPage");
 const tenantPage = lazy(() => import("./pages/tenants/TenantPage"), "TenantPage");
 const tenantBillPage = lazy(() => import("./pages/billing/BillingPage"), "TenantBillPage");
+const packagesPage = lazy(() => import("./pages/packages/PackagesPage"), "PackagesPage");
+const tenantPackagesPage = lazy(
+  () => import("./pages/packages/PackagesPage"),
+  "TenantPackagesPage",
+);
 const pricesPage = lazy(() => import("./pages/prices/PricesPage"), "PricesPage");
 const priceBookPage = lazy(() => import("./pages/prices/BookPage"), "BookPage");
 const priceDraftPage = lazy(() => import("./pages/prices/DraftPage"), "DraftPage");
@@ -106,6 +111,7 @@ const alerts = createRoute({ ...page, path: "/alerts", component: alertsPage });
 const metrics = createRoute({ ...page, ...query, path: "/query", component: metricsPage });
 const operations = createRoute({ ...page, path: "/operations", component: operationsPage });
 const billing = createRoute({ ...page, ...bill, path: "/billing", component: billingPage });
+const packages = createRoute({ ...page, path: "/packages", component: packagesPage });
 const topology = createRoute({ ...operatorPage, path: "/topology", component: topologyPage });
 const hosts = createRoute({ ...operatorPage, path: "/hosts", component: hostsPage });
 const host = createRoute({ ...operatorPage, path: "/hosts/$id", component: hostPage });
@@ -118,6 +124,11 @@ const tenantBill = createRoute({
   ...bill,
   path: "/tenants/$id/bill",
   component: tenantBillPage,
+});
+const tenantPackages = createRoute({
+  ...operatorPage,
+  path: "/tenants/$id/packages",
+  component: tenantPackagesPage,
 });
 const prices = createRoute({ ...operatorPage, path: "/prices", component: pricesPage });
 const priceBook = createRoute({ ...operatorPage, path: "/prices/$id", component: priceBookPage });
@@ -141,6 +152,7 @@ const routes = root.addChildren([
     metrics,
     operations,
     billing,
+    packages,
     topology,
     hosts,
     host,
@@ -149,6 +161,7 @@ const routes = root.addChildren([
     tenants,
     tenant,
     tenantBill,
+    tenantPackages,
     prices,
     priceBook,
     priceDraft,

@@ -107,6 +107,7 @@ pub const RULES: &[Rule] = &[
     rule(POST, "/v1/usage-facts/{id}/rule", Operators),
     rule(GET, "/v1/costs", Users),
     rule(GET, "/v1/costs.csv", Users),
+    rule(GET, "/v1/costs/labels", Users),
     rule(GET, "/v1/tenants/{id}/quota", Users),
     rule(PUT, "/v1/tenants/{id}/quota", Operators),
     rule(POST, "/v1/tenants/{id}/quota/recount", Operators),

@@ -1,7 +1,7 @@
 //! What is set for one tenant's account, with its history.
 
 use axum::{extract::State, response::Response};
-use base::{bus::Topic, id::TenantId};
+use base::id::TenantId;
 use billing::accounts::{self, AccountSettings, SettingsChange};
 use http::StatusCode;
 use identity::tenants;
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::{
     auth::Caller,
     extract::{Json, Path},
+    internal,
     problem::Result,
     state::App,
     unit,
@@ -34,7 +35,7 @@ pub struct SetBillingSettings {
     pub reason: String,
 }
 
-/// The account's own settings, and how they came to be.
+/// The account's own settings, and how they came to be. Who changed them, and why, is for operators.
 #[utoipa::path(get, path = "/v1/tenants/{id}/billing-settings", tag = "money",
     params(("id" = TenantId, Path)), responses((status = 200, body = BillingSettings)))]
 pub async fn get_billing_settings(
@@ -42,18 +43,9 @@ pub async fn get_billing_settings(
     caller: Caller,
     Path(id): Path<TenantId>,
 ) -> Result<Json<BillingSettings>> {
-    caller.require_sees(id, format_args!("tenant {id}"))?;
-    let mut conn = app.read().await?;
-    tenants::get(&mut conn, id).await?;
+    let mut conn = super::reading(&app, &caller, id).await?;
     let settings = accounts::get(&mut conn, id).await?.settings;
-    let mut history = accounts::history(&mut conn, id).await?;
-    if !caller.is_operator() {
-        // Who of the operators it was, and why, is theirs.
-        for change in &mut history {
-            change.actor.clear();
-            change.reason.clear();
-        }
-    }
+    let history = internal::shown(&caller, accounts::history(&mut conn, id).await?);
     Ok(Json(BillingSettings { settings, history }))
 }
 
@@ -75,7 +67,11 @@ pub async fn set_billing_settings(
     let settings =
         accounts::change(&mut unit.tx, now, id, &actor, &body.reason, |own| *own = wanted).await?;
     let history = accounts::history(&mut unit.tx, id).await?;
-    unit.audit("tenant.billing_settings", ("tenant", id), Some(id), detail).await?;
-    unit.changes.add(Topic::Money, id, Some(id));
-    unit.finish(StatusCode::OK, &BillingSettings { settings, history }).await
+    unit.finish_money(
+        ("tenant.billing_settings", id),
+        detail,
+        StatusCode::OK,
+        &BillingSettings { settings, history },
+    )
+    .await
 }

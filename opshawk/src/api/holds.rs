@@ -86,9 +86,7 @@ pub async fn list_holds(
     caller: Caller,
     Path(id): Path<TenantId>,
 ) -> Result<Json<Page<Hold>>> {
-    caller.require_sees(id, format_args!("tenant {id}"))?;
-    let mut conn = app.read().await?;
-    tenants::get(&mut conn, id).await?;
+    let mut conn = super::reading(&app, &caller, id).await?;
     Ok(Json(Page::whole(holds::list(&mut conn, id).await?)))
 }
 

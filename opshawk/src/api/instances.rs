@@ -19,7 +19,7 @@ use super::{
     extract::{Json, Keyed, Path, Query},
     operations::Operation,
     page::{self, Page},
-    problem::{Problem, Result},
+    problem::Result,
     state::App,
     unit,
 };
@@ -162,17 +162,7 @@ pub async fn create_instance(
     caller: Caller,
     Keyed { body, key }: Keyed<CreateInstance>,
 ) -> unit::Result<Response> {
-    let tenant_id = match (caller.tenant(), body.tenant_id) {
-        (Some(own), None) => own,
-        (_, Some(tenant)) if caller.sees(tenant) => tenant,
-        (_, Some(tenant)) => {
-            let message = format!("tenant {tenant} does not exist");
-            return Err(Problem::invalid("tenant_id", message).into());
-        }
-        (None, None) => {
-            return Err(Problem::invalid("tenant_id", "an operator must say for whom").into());
-        }
-    };
+    let tenant_id = super::for_whom(&caller, body.tenant_id)?;
     let mut unit = app.begin(&caller, key).await?;
     let context = Context { actor: &caller, now: unit.now, billing: &app.billing };
     identity::tenants::get(&mut unit.tx, tenant_id).await.map_err(|e| e.in_field("tenant_id"))?;

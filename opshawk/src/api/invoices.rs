@@ -229,9 +229,7 @@ pub async fn list_months(
     caller: Caller,
     Path(id): Path<TenantId>,
 ) -> Result<Json<Page<ClosedMonth>>> {
-    caller.require_sees(id, format_args!("tenant {id}"))?;
-    let mut conn = app.read().await?;
-    tenants::get(&mut conn, id).await?;
+    let mut conn = super::reading(&app, &caller, id).await?;
     let all = close::closings(&mut conn, id).await?;
     Ok(Json(Page::whole(all.into_iter().map(ClosedMonth::from).collect())))
 }
@@ -252,7 +250,6 @@ pub async fn close_month(
     tenants::get(&mut unit.tx, id).await?;
     let closing = close::close(&mut unit.tx, now, &app.billing, id, month).await?;
     let detail = json!({ "month": closing.month.to_string(), "invoice_id": closing.invoice_id });
-    unit.audit("month.close", ("tenant", id), Some(id), detail).await?;
-    unit.changes.add(Topic::Money, id, Some(id));
-    unit.finish(StatusCode::OK, &ClosedMonth::from(closing)).await
+    unit.finish_money(("month.close", id), detail, StatusCode::OK, &ClosedMonth::from(closing))
+        .await
 }

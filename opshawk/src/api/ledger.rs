@@ -29,6 +29,7 @@ use utoipa::ToSchema;
 use super::{
     auth::Caller,
     extract::{Json, Key, Keyed, Path, Query},
+    internal,
     page::{Page, PageQuery},
     problem::Result,
     state::App,
@@ -189,9 +190,7 @@ pub async fn list_recharges(
     caller: Caller,
     Path(id): Path<TenantId>,
 ) -> Result<Json<Page<Paid>>> {
-    caller.require_sees(id, format_args!("tenant {id}"))?;
-    let mut conn = app.read().await?;
-    tenants::get(&mut conn, id).await?;
+    let mut conn = super::reading(&app, &caller, id).await?;
     Ok(Json(Page::whole(refunds::recharges(&mut conn, id).await?)))
 }
 
@@ -303,7 +302,7 @@ pub async fn create_correction(
     telling(&app, &repeated, done).await
 }
 
-/// The tenant's transactions with their entries, the newest first.
+/// The tenant's transactions with their entries, the newest first. Who posted one is for operators.
 #[utoipa::path(get, path = "/v1/tenants/{id}/ledger", tag = "money",
     params(("id" = TenantId, Path), PageQuery),
     responses((status = 200, body = Page<Transaction>)))]
@@ -313,12 +312,10 @@ pub async fn list_ledger(
     Path(id): Path<TenantId>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<Transaction>>> {
-    caller.require_sees(id, format_args!("tenant {id}"))?;
     let span = query.span::<i64>()?;
-    let mut conn = app.read().await?;
-    tenants::get(&mut conn, id).await?;
+    let mut conn = super::reading(&app, &caller, id).await?;
     let rows = list::page(&mut conn, id, span.cursor, span.fetch()).await?;
-    Ok(Json(span.page(rows, |t| t.number.to_string(), |t| t)))
+    Ok(Json(span.page(rows, |t| t.number.to_string(), |t| internal::shown(&caller, t))))
 }
 
 /// Checks every invariant of all tenants, each as of one moment; nothing is written.

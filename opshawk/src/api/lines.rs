@@ -9,6 +9,7 @@ use utoipa::IntoParams;
 use super::{
     auth::Caller,
     extract::{Json, Path, Query},
+    internal,
     problem::Result,
     state::App,
 };
@@ -32,6 +33,15 @@ pub struct LineQuery {
     pub to: Option<Timestamp>,
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainQuery {
+    /// Its facts after this sequence: `next_facts` of the answer before.
+    #[serde(default)]
+    pub facts_after: i64,
+}
+
 /// The lines that a tenant's charges are made of, by resource, component and time.
 #[utoipa::path(get, path = "/v1/lines", tag = "money", params(LineQuery),
     responses((status = 200, body = Lines)))]
@@ -49,19 +59,21 @@ pub async fn list_lines(
     Ok(Json(explain::list(&mut *app.read().await?, tenant, &wanted).await?))
 }
 
-/// One line with its facts, readings and price, computed again from them.
+/// One line with its facts, readings and price, computed again from them. Which operator ruled on a
+/// fact or corrected a price, and why, is for operators.
 #[utoipa::path(get, path = "/v1/lines/{line}", tag = "money",
-    params(("line" = String, Path, description = "TENANT.CHARGE.PLACE")),
+    params(("line" = String, Path, description = "TENANT.CHARGE.PLACE"), ExplainQuery),
     responses((status = 200, body = Explanation)))]
 pub async fn explain_line(
     State(app): State<App>,
     caller: Caller,
     Path(line): Path<String>,
+    Query(query): Query<ExplainQuery>,
 ) -> Result<Json<Explanation>> {
     let id: LineId = line.parse()?;
     caller.require_sees(id.tenant, format_args!("line {id}"))?;
     let mut snapshot = app.db.begin_snapshot().await?;
-    let explanation = explain::explain(&mut snapshot, id).await?;
+    let explanation = explain::explain(&mut snapshot, id, query.facts_after).await?;
     snapshot.rollback().await.map_err(Error::from)?;
-    Ok(Json(explanation))
+    Ok(Json(internal::shown(&caller, explanation)))
 }

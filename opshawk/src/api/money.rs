@@ -114,9 +114,7 @@ pub async fn get_balance(
     caller: Caller,
     Path(id): Path<TenantId>,
 ) -> Result<Json<Balance>> {
-    caller.require_sees(id, format_args!("tenant {id}"))?;
-    let mut conn = app.read().await?;
-    tenants::get(&mut conn, id).await?;
+    let mut conn = super::reading(&app, &caller, id).await?;
     Ok(Json(accounts::balance(&mut conn, app.clock.now(), id).await?))
 }
 

@@ -1,10 +1,14 @@
 //! Operations: who asked for what, the steps seen, how it ended.
 
+use std::collections::HashSet;
+
 use axum::extract::State;
 use base::{
+    db::Conn,
     id::{OperationId, TenantId},
     time::Timestamp,
 };
+use identity::tenants;
 use inventory::operations::{self, OperationState};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -38,7 +42,8 @@ pub struct Operation {
     pub error: Option<String>,
 }
 
-/// Who did it.
+/// Who did it. Members are told the name and the id of their own tenant's users and tokens, and of parts of
+/// OpsHawk; of operators and hosts both are empty.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActorRef {
     /// `user`, `token`, `agent` or `system`.
@@ -85,6 +90,24 @@ impl From<operations::Operation> for Operation {
     }
 }
 
+/// Whom the caller is told of; none: of everybody.
+async fn known(conn: &mut Conn, caller: &Caller) -> base::Result<Option<HashSet<String>>> {
+    match caller.tenant() {
+        Some(tenant) => tenants::actors(conn, tenant).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn shown(operation: operations::Operation, known: Option<&HashSet<String>>) -> Operation {
+    let mut operation = Operation::from(operation);
+    let ActorRef { kind, id, name } = &mut operation.actor;
+    if known.is_some_and(|known| kind != "system" && !known.contains(id)) {
+        id.clear();
+        name.clear();
+    }
+    operation
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -115,8 +138,10 @@ pub async fn list_operations(
         cursor: span.cursor,
         limit: span.fetch(),
     };
-    let rows = operations::list(&mut *app.read().await?, &filter).await?;
-    Ok(Json(span.page(rows, |o| o.id.to_string(), Operation::from)))
+    let mut conn = app.read().await?;
+    let rows = operations::list(&mut conn, &filter).await?;
+    let known = known(&mut conn, &caller).await?;
+    Ok(Json(span.page(rows, |o| o.id.to_string(), |o| shown(o, known.as_ref()))))
 }
 
 #[utoipa::path(get, path = "/v1/operations/{id}", tag = "operations",
@@ -126,7 +151,9 @@ pub async fn get_operation(
     caller: Caller,
     Path(id): Path<OperationId>,
 ) -> Result<Json<Operation>> {
-    let operation = operations::get(&mut *app.read().await?, id).await?;
+    let mut conn = app.read().await?;
+    let operation = operations::get(&mut conn, id).await?;
     super::require_own(&caller, operation.tenant_id, format_args!("operation {id}"))?;
-    Ok(Json(operation.into()))
+    let known = known(&mut conn, &caller).await?;
+    Ok(Json(shown(operation, known.as_ref())))
 }

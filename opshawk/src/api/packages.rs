@@ -1,10 +1,7 @@
 //! Monthly packages: what a tenant orders and cancels, and what it has.
 
 use axum::{extract::State, response::Response};
-use base::{
-    bus::Topic,
-    id::{PackageOrderId, TenantId},
-};
+use base::id::{PackageOrderId, TenantId};
 use billing::packages::{self, NewOrder, Package};
 use http::StatusCode;
 use identity::tenants;
@@ -39,9 +36,7 @@ pub async fn list_packages(
     caller: Caller,
     Path(id): Path<TenantId>,
 ) -> Result<Json<Page<Package>>> {
-    caller.require_sees(id, format_args!("tenant {id}"))?;
-    let mut conn = app.read().await?;
-    tenants::get(&mut conn, id).await?;
+    let mut conn = super::reading(&app, &caller, id).await?;
     Ok(Json(Page::whole(packages::list(&mut conn, app.clock.now(), id).await?)))
 }
 
@@ -63,9 +58,7 @@ pub async fn order_package(
     let new = NewOrder { tenant: id, name: &body.name, rate: &body.rate, actor: &actor };
     let ordered = packages::order(&mut unit.tx, now, &new).await?;
     let detail = json!({ "package": ordered.id, "rate": ordered.rate, "name": ordered.name });
-    unit.audit("package.order", ("tenant", id), Some(id), detail).await?;
-    unit.changes.add(Topic::Money, id, Some(id));
-    unit.finish(StatusCode::CREATED, &ordered).await
+    unit.finish_money(("package.order", id), detail, StatusCode::CREATED, &ordered).await
 }
 
 /// Cancels it: it ends with the month that is paid, of which nothing is given back. One that ends
@@ -84,7 +77,5 @@ pub async fn cancel_package(
     tenants::get(&mut unit.tx, id).await?;
     let ended = packages::cancel(&mut unit.tx, now, id, package, &actor).await?;
     let detail = json!({ "package": ended.id, "ends_at": ended.ends_at });
-    unit.audit("package.cancel", ("tenant", id), Some(id), detail).await?;
-    unit.changes.add(Topic::Money, id, Some(id));
-    unit.finish(StatusCode::OK, &ended).await
+    unit.finish_money(("package.cancel", id), detail, StatusCode::OK, &ended).await
 }

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use super::{
     auth::Caller,
     extract::{Json, Keyed, Path, Query},
+    internal,
     page::{Page, PageQuery},
     problem::{Problem, Result},
     state::App,
@@ -49,7 +50,7 @@ pub struct CreatePriceVersion {
     pub effective_at: Option<Timestamp>,
 }
 
-/// All price books; a member sees the one it pays by.
+/// All price books; a member sees the one it pays by. Why a version was corrected is for operators.
 #[utoipa::path(get, path = "/v1/price-books", tag = "money", params(PageQuery),
     responses((status = 200, body = Page<PriceBook>)))]
 pub async fn list_price_books(
@@ -67,7 +68,7 @@ pub async fn list_price_books(
         },
     };
     let rest = all.into_iter().filter(|book| span.cursor.is_none_or(|cursor| book.id > cursor));
-    Ok(Json(span.page(rest.collect(), |b| b.id.to_string(), |b| b)))
+    Ok(Json(span.page(rest.collect(), |b| b.id.to_string(), |b| internal::shown(&caller, b))))
 }
 
 /// Makes a book, with its first version where prices are given.

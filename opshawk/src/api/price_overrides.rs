@@ -1,7 +1,7 @@
 //! A tenant's own prices, before those of its book.
 
 use axum::{extract::State, response::Response};
-use base::{bus::Topic, id::TenantId, time::Timestamp};
+use base::{id::TenantId, time::Timestamp};
 use billing::prices::{
     document::Rate,
     overrides::{self, NewOverride, PriceOverride},
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::{
     auth::Caller,
     extract::{Json, Keyed, Path},
+    internal,
     page::Page,
     problem::Result,
     state::App,
@@ -47,7 +48,7 @@ pub struct EndPriceOverride {
 }
 
 /// In the order they were made, with those that ended; of two that are valid the later made goes
-/// first.
+/// first. Who gave it, and why, is for operators.
 #[utoipa::path(get, path = "/v1/tenants/{id}/price-overrides", tag = "money",
     params(("id" = TenantId, Path)), responses((status = 200, body = Page<PriceOverride>)))]
 pub async fn list_price_overrides(
@@ -55,14 +56,8 @@ pub async fn list_price_overrides(
     caller: Caller,
     Path(id): Path<TenantId>,
 ) -> Result<Json<Page<PriceOverride>>> {
-    caller.require_sees(id, format_args!("tenant {id}"))?;
-    let all = overrides::list(&mut *app.read().await?, id).await?;
-    let shown = |o: PriceOverride| match caller.is_operator() {
-        true => o,
-        // Who gave it, and why, is the operators'.
-        false => PriceOverride { actor: String::new(), reason: String::new(), ..o },
-    };
-    Ok(Json(Page::whole(all.into_iter().map(shown).collect())))
+    let all = overrides::list(&mut *super::reading(&app, &caller, id).await?, id).await?;
+    Ok(Json(Page::whole(internal::shown(&caller, all))))
 }
 
 #[utoipa::path(post, path = "/v1/tenants/{id}/price-overrides", tag = "money",
@@ -90,9 +85,7 @@ pub async fn create_price_override(
         "number": made.number, "from": made.from, "to": made.to, "rates": made.rates,
         "reason": made.reason,
     });
-    unit.audit("price_override.create", ("tenant", id), Some(id), detail).await?;
-    unit.changes.add(Topic::Money, id, Some(id));
-    unit.finish(StatusCode::CREATED, &made).await
+    unit.finish_money(("price_override.create", id), detail, StatusCode::CREATED, &made).await
 }
 
 /// Ends it early.
@@ -111,7 +104,5 @@ pub async fn end_price_override(
     let ended =
         overrides::end(&mut unit.tx, now, (id, number), body.at, &body.reason, actor).await?;
     let detail = json!({ "number": number, "to": ended.to, "reason": body.reason });
-    unit.audit("price_override.end", ("tenant", id), Some(id), detail).await?;
-    unit.changes.add(Topic::Money, id, Some(id));
-    unit.finish(StatusCode::OK, &ended).await
+    unit.finish_money(("price_override.end", id), detail, StatusCode::OK, &ended).await
 }

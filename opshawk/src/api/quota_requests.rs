@@ -18,8 +18,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     auth::Caller,
     extract::{Json, Keyed, Path, Query},
+    internal,
     page::{self, Page},
-    problem::{Problem, Result},
+    problem::Result,
     quotas::QuotaLimit,
     state::App,
     unit::{self, Unit},
@@ -45,6 +46,7 @@ pub struct QuotaRequest {
 }
 
 fn describe(request: Request, caller: &Caller) -> QuotaRequest {
+    let request = internal::shown(caller, request);
     let limits = |all: Vec<Limit>| all.into_iter().map(QuotaLimit::from).collect();
     QuotaRequest {
         id: request.id,
@@ -55,7 +57,7 @@ fn describe(request: Request, caller: &Caller) -> QuotaRequest {
         state: request.state,
         asked_by: request.asked_by,
         created_at: request.created_at,
-        decided_by: request.decided_by.filter(|_| caller.is_operator()),
+        decided_by: request.decided_by,
         decided_at: request.decided_at,
         answer: request.answer,
     }
@@ -127,17 +129,7 @@ pub async fn create_quota_request(
     caller: Caller,
     Keyed { body, key }: Keyed<CreateQuotaRequest>,
 ) -> unit::Result<Response> {
-    let tenant = match (caller.tenant(), body.tenant_id) {
-        (Some(own), None) => own,
-        (_, Some(tenant)) if caller.sees(tenant) => tenant,
-        (_, Some(tenant)) => {
-            let message = format!("tenant {tenant} does not exist");
-            return Err(Problem::invalid("tenant_id", message).into());
-        }
-        (None, None) => {
-            return Err(Problem::invalid("tenant_id", "an operator must say for whom").into());
-        }
-    };
+    let tenant = super::for_whom(&caller, body.tenant_id)?;
     let mut unit = app.begin(&caller, key).await?;
     let now = unit.now;
     identity::tenants::get(&mut unit.tx, tenant).await.map_err(|e| e.in_field("tenant_id"))?;

@@ -220,9 +220,7 @@ pub async fn approve_step(
     let (now, actor) = (unit.now, unit.actor());
     let step = steps::approve(&mut unit.tx, now, &app.billing, id, &actor, &body.reason).await?;
     let detail = json!({ "standing": step.standing, "reason": step.reason });
-    unit.audit("standing.approve", ("tenant", id), Some(id), detail).await?;
-    unit.changes.add(Topic::Money, id, Some(id));
-    unit.finish(StatusCode::OK, &step).await
+    unit.finish_money(("standing.approve", id), detail, StatusCode::OK, &step).await
 }
 
 /// What is set for the tenant's standing alone.
@@ -233,9 +231,7 @@ pub async fn get_standing_settings(
     caller: Caller,
     Path(id): Path<TenantId>,
 ) -> Result<Json<OwnRules>> {
-    caller.require_sees(id, format_args!("tenant {id}"))?;
-    let mut conn = app.read().await?;
-    tenants::get(&mut conn, id).await?;
+    let mut conn = super::reading(&app, &caller, id).await?;
     Ok(Json(accounts::get(&mut conn, id).await?.settings.standing))
 }
 
@@ -256,7 +252,5 @@ pub async fn put_standing_settings(
     let detail = json!({ "settings": &wanted, "reason": body.reason });
     let set = |settings: &mut accounts::AccountSettings| settings.standing = wanted;
     let set = accounts::change(&mut unit.tx, now, id, &actor, &body.reason, set).await?;
-    unit.audit("standing.set", ("tenant", id), Some(id), detail).await?;
-    unit.changes.add(Topic::Money, id, Some(id));
-    unit.finish(StatusCode::OK, &set.standing).await
+    unit.finish_money(("standing.set", id), detail, StatusCode::OK, &set.standing).await
 }

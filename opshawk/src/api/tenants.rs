@@ -79,7 +79,8 @@ pub struct PatchTenant {
     pub name: Option<String>,
     /// What it pays by.
     pub price_book_id: Option<PriceBookId>,
-    /// From when on it pays by that book: now where not given; never in the past.
+    /// From when on it pays by `price_book_id`, which is given with it: now where not given; never in
+    /// the past.
     pub effective_at: Option<Timestamp>,
 }
 
@@ -158,6 +159,11 @@ pub async fn patch_tenant(
     Path(id): Path<TenantId>,
     Json(body): Json<PatchTenant>,
 ) -> unit::Result<Response> {
+    if body.effective_at.is_some() && body.price_book_id.is_none() {
+        let message = "effective_at says from when on a price book counts, and none is named";
+        let refused = base::Error::invalid("effective_at", message);
+        return Err(refused.remedy("give price_book_id with it").into());
+    }
     let mut unit = app.begin(&caller, None).await?;
     let now = unit.now;
     let mut tenant = tenants::get(&mut unit.tx, id).await?;

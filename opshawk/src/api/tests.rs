@@ -9,6 +9,7 @@ mod description;
 mod findings;
 mod history;
 mod hostile;
+mod internal;
 mod invoices;
 mod killed;
 mod leaks;

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use base::{
-    bus::{Bus, Changes},
+    bus::{Bus, Changes, Topic},
     db::Tx,
     id::TenantId,
     time::Timestamp,
@@ -99,6 +99,19 @@ impl Unit {
         let target_id = target_id.to_string();
         let act = audit::Act { action, target_kind, target_id, tenant_id, detail };
         Ok(audit::record(&mut self.tx, self.now, &self.actor, act).await?)
+    }
+
+    /// Audits what was done to a tenant's money, announces it, commits and answers with `body`.
+    pub async fn finish_money<T: Serialize>(
+        mut self,
+        (action, tenant): (&str, TenantId),
+        detail: Value,
+        status: StatusCode,
+        body: &T,
+    ) -> Result<Response> {
+        self.audit(action, ("tenant", tenant), Some(tenant), detail).await?;
+        self.changes.add(Topic::Money, tenant, Some(tenant));
+        self.finish(status, body).await
     }
 
     /// Commits, and answers with `body`.

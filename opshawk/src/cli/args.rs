@@ -15,6 +15,7 @@ mod nouns;
 mod package;
 mod price;
 mod quota;
+mod samples;
 mod standing;
 
 pub use billing::{BillingCommand, ReplayArgs};
@@ -28,6 +29,7 @@ pub use nouns::*;
 pub use package::PackageCommand;
 pub use price::{DraftCommand, OverrideCommand, PriceCommand};
 pub use quota::{Limits, QuotaCommand, RequestState};
+pub use samples::{DeleteArgs, ExportArgs, ImportArgs, MetricsCommand, QueryArgs};
 pub use standing::{ExemptArgs, SetArgs, StandingCommand};
 
 /// Runs a private cloud's day: machines, measurement, alerts, money.

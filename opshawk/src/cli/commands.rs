@@ -1,5 +1,7 @@
 //! One file a noun: what it asks the server, and the columns it prints.
 
+use std::str::FromStr;
+
 use super::{
     args::{BillingCommand, Command, Connection, ListCommand, SystemCommand},
     client::Client,
@@ -106,6 +108,11 @@ pub async fn run(command: Command, mut connection: Connection) -> Result<(), Fai
         | Command::Openapi
         | Command::Bmc { .. } => unreachable!("handled without a server"),
     }
+}
+
+/// Of what has no name. Whatever else is typed must not become another path.
+fn id_of<T: FromStr>(what: &str, text: &str, way_out: &str) -> Result<T, Failure> {
+    text.parse().map_err(|_| Failure::usage(format!("'{text}' is no {what}'s id ({way_out})")))
 }
 
 async fn plain_list(

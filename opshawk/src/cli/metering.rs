@@ -49,7 +49,7 @@ pub async fn rebuild(args: RebuildArgs) -> Result<(), Failure> {
 /// As JSON.
 pub async fn explain(args: ExplainArgs) -> Result<(), Failure> {
     let db = local::open(&args.local).await?;
-    let explained = explained(&db, args.line).await;
+    let explained = explained(&db, args.line, args.facts_after).await;
     db.close().await;
     let explained = explained?;
     let shown = serde_json::to_value(&explained)
@@ -63,9 +63,9 @@ pub async fn explain(args: ExplainArgs) -> Result<(), Failure> {
     }
 }
 
-async fn explained(db: &Db, line: LineId) -> base::Result<Explanation> {
+async fn explained(db: &Db, line: LineId, facts_after: i64) -> base::Result<Explanation> {
     let mut snapshot = db.begin_snapshot().await?;
-    let explained = explain::explain(&mut snapshot, line).await?;
+    let explained = explain::explain(&mut snapshot, line, facts_after).await?;
     snapshot.rollback().await?;
     Ok(explained)
 }

@@ -37,6 +37,19 @@ async fn exit_codes_say_what_went_wrong() {
     assert_eq!(go("tenant create acme").await, Err(Code::Conflict));
     assert_eq!(go("tenant topup acme -- -1").await, Err(Code::Usage));
     assert_eq!(go("query sum(").await, Err(Code::Usage));
+    // What has no name is asked for by its id, and nothing else becomes a path.
+    for line in [
+        "standing end-exemption ../../tenants",
+        "operation show ../tenants",
+        "operation wait ../tenants",
+        "package cancel ../../users --tenant acme",
+        "quota withdraw ../tokens",
+        "ledger void-hold ../../ledger/verify",
+        "invoice note ../../invoices",
+        "price draft show ../price-books",
+    ] {
+        assert_eq!(go(line).await, Err(Code::Usage), "{line}");
+    }
     assert_eq!(typed(&test, "ohk_unknown", "host list").await, Err(Code::Auth));
     let (_, member) = test.tenant("other").await;
     assert_eq!(typed(&test, &member.token.unwrap(), "host list").await, Err(Code::Auth));

@@ -290,6 +290,7 @@ impl Story {
         let strangers = [("login", "/login".to_owned()), ("setup", "/setup?token=none".into())];
         let mut tenants = pages(&shared);
         tenants.push(("billing".into(), "/billing".into()));
+        tenants.push(("packages".into(), "/packages".into()));
         browser.pictures(Some(TENANT), &tenants).await?;
         let all = [pages(&shared), pages(&operators)].concat();
         browser.pictures(Some(OPERATOR_SEAT), &all).await?;

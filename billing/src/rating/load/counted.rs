@@ -39,7 +39,7 @@ pub async fn deltas(
             from: counted.from_ms,
             to: counted.to_ms,
             quantity: counted.quantity,
-            quality: counted.quality.into(),
+            quality: counted.quality,
             coverage_ppm: counted.coverage_ppm,
         });
     }

@@ -204,7 +204,10 @@ fn value(node: &Node<'_>, kind: Kind, names: &Names<'_>) -> Parsed<Value> {
         Kind::Component => json!(prices::component(node)?),
         Kind::Standing => {
             let standing: Standing = node.text()?.parse().map_err(|_| {
-                node.wrong("a standing is active, warned, overdue, suspended or stopped")
+                node.wrong(
+                    "a standing is active, warned, overdue, suspended, stopped, reclaim_pending or \
+                     reclaimed",
+                )
             })?;
             json!(standing)
         }

@@ -151,8 +151,8 @@ pub const KINDS_OF_ERROR: [(&str, ErrorKind); 5] = [
     ("conflict", ErrorKind::Conflict),
     ("quota_exceeded", ErrorKind::QuotaExceeded),
 ];
-/// Steps of the format that come with later parts of the product.
-const LATER: [(&str, &str); 1] = [("leaks", "there is no leak finder")];
+/// Steps of the format that no replay can play yet.
+const LATER: [(&str, &str); 1] = [("leaks", "a replay does not run the leak finder")];
 
 pub fn read(node: &Node<'_>, start: Timestamp, names: &Names<'_>) -> Parsed<Vec<Step>> {
     let nodes = node.list()?;
@@ -324,7 +324,9 @@ fn set(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     }
     match &tenant {
         Some((node, _)) if !settings.is_of_a_tenant() => {
-            return Err(node.wrong("min_runway, mode and guard are the same for all tenants"));
+            return Err(
+                node.wrong("min_runway, close_grace, mode and guard are the same for all tenants")
+            );
         }
         None => {
             let own = limit.as_ref().map(|(_, node)| node);

@@ -128,11 +128,7 @@ async fn a_ruling_releases_a_parked_resource() {
 #[tokio::test]
 async fn a_gap_costs_the_less_of_both_until_somebody_says_what_was() {
     for w in World::each().await {
-        w.publish(
-            at("00:00"),
-            &[(meter::instance(w.small), "0.36"), (meter::instance(w.large), "0.72")],
-        )
-        .await;
+        w.price_both("0.36", "0.72").await;
         let guest = w.guest("web-1");
         w.seen(&guest, ResourceState::Running, at("10:00")).await;
         let same = gap(&guest, "11:00", "12:00", meter::attributes(w.small, 0));

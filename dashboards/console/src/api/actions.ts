@@ -249,6 +249,28 @@ export const useEndPriceOverride = (tenantId: string, number: number) =>
     [keys.priceOverrides(tenantId), ["balance"]],
   );
 
+const PACKAGE_TOUCHES = [["packages"], ["balance"], ["bill"], ["costs"]];
+
+export const useOrderPackage = (tenantId: string) =>
+  useAction(
+    (body: Schemas["OrderPackage"]) =>
+      once(["order-package", tenantId, body], (header) =>
+        client.POST("/v1/tenants/{id}/packages", { body, params: { ...path(tenantId), header } }),
+      ),
+    PACKAGE_TOUCHES,
+  );
+
+export const useCancelPackage = (tenantId: string) =>
+  useAction(
+    (id: string) =>
+      unwrap(
+        client.POST("/v1/tenants/{id}/packages/{package}/cancel", {
+          params: { path: { id: tenantId, package: id } },
+        }),
+      ),
+    PACKAGE_TOUCHES,
+  );
+
 export const useCreateUser = () =>
   useAction(
     (body: Schemas["CreateUser"]) =>

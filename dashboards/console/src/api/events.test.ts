@@ -60,6 +60,7 @@ test("a change reads again what it concerns, once for a burst", () => {
     ["costs"],
     ["lines"],
     ["findings"],
+    ["packages"],
     ["invoices"],
     ["tenants"],
     ["price-books"],

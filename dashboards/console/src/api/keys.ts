@@ -6,13 +6,16 @@ export const keys = {
   tenant: (id: string) => ["tenants", id],
   balance: (tenantId: string) => ["balance", tenantId],
   bill: (tenantId: string, from: string, to: string) => ["bill", tenantId, from, to],
-  costs: (tenantId: string, from: string, to: string, group: string) =>
-    ["costs", tenantId, from, to, group],
+  costs: (tenantId: string, from: string, to: string, group: string, label?: string) =>
+    ["costs", tenantId, from, to, group, label ?? ""],
+  costLabels: (tenantId: string, from: string, to: string) =>
+    ["costs", tenantId, from, to, "labels"],
   lines: (tenantId: string, of: Readonly<Record<string, string>>) => ["lines", tenantId, of],
   explanation: (line: string) => ["lines", "explained", line],
   findings: ["findings"],
   gaps: ["findings", "gaps"],
   rulings: ["findings", "rulings"],
+  packages: (tenantId: string) => ["packages", tenantId],
   invoices: (tenantId: string) => ["invoices", tenantId],
   quota: (tenantId: string) => ["quota", tenantId],
   quotaRequests: ["quota-requests"],
@@ -58,6 +61,7 @@ export const TOPIC_KEYS: Readonly<Record<string, readonly (readonly string[])[]>
     ["costs"],
     ["lines"],
     ["findings"],
+    ["packages"],
     ["invoices"],
     keys.tenants,
     keys.priceBooks,

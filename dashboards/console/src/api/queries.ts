@@ -82,14 +82,37 @@ export const billQuery = (tenantId: string, from: string, to: string) =>
         }),
       ),
   });
-export const costsQuery = (tenantId: string, from: string, to: string, group: CostGroup) =>
+/** `label` names one where the group is by label. */
+export const costsQuery = (
+  tenantId: string,
+  from: string,
+  to: string,
+  group: CostGroup,
+  label?: string,
+) =>
   queryOptions({
-    queryKey: keys.costs(tenantId, from, to, group),
+    queryKey: keys.costs(tenantId, from, to, group, label),
     queryFn: () =>
       unwrap(
-        client.GET("/v1/costs", { params: { query: { tenant_id: tenantId, from, to, group } } }),
+        client.GET("/v1/costs", {
+          params: { query: { tenant_id: tenantId, from, to, group, label } },
+        }),
       ),
   });
+/** What costs can be grouped by. */
+export const costLabelsQuery = (tenantId: string, from: string, to: string) =>
+  queryOptions({
+    queryKey: keys.costLabels(tenantId, from, to),
+    queryFn: () =>
+      unwrap(
+        client.GET("/v1/costs/labels", { params: { query: { tenant_id: tenantId, from, to } } }),
+      ),
+    select: (answer) => answer.items,
+  });
+export const packagesQuery = (tenantId: string) =>
+  list(keys.packages(tenantId), () =>
+    unwrap(client.GET("/v1/tenants/{id}/packages", byId(tenantId))),
+  );
 /** The rated lines of a resource between two instants. */
 export const linesQuery = (
   tenantId: string,

@@ -468,6 +468,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/costs/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The labels that a tenant's resources had between two instants: what `group=label` can group by. */
+        get: operations["list_cost_labels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/credit-notes/{id}/files/{format}": {
         parameters: {
             query?: never;
@@ -966,7 +983,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One line with its facts, readings and price, computed again from them. */
+        /**
+         * One line with its facts, readings and price, computed again from them. Which operator ruled on a
+         *     fact or corrected a price, and why, is for operators.
+         */
         get: operations["explain_line"];
         put?: never;
         post?: never;
@@ -1111,7 +1131,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All price books; a member sees the one it pays by. */
+        /** All price books; a member sees the one it pays by. Why a version was corrected is for operators. */
         get: operations["list_price_books"];
         put?: never;
         /** Makes a book, with its first version where prices are given. */
@@ -1680,7 +1700,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The account's own settings, and how they came to be. */
+        /** The account's own settings, and how they came to be. Who changed them, and why, is for operators. */
         get: operations["get_billing_settings"];
         /** Sets them, from now on. */
         put: operations["set_billing_settings"];
@@ -1750,7 +1770,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The tenant's transactions with their entries, the newest first. */
+        /** The tenant's transactions with their entries, the newest first. Who posted one is for operators. */
         get: operations["list_ledger"];
         put?: never;
         post?: never;
@@ -1847,7 +1867,7 @@ export interface paths {
         };
         /**
          * In the order they were made, with those that ended; of two that are valid the later made goes
-         *     first.
+         *     first. Who gave it, and why, is for operators.
          */
         get: operations["list_price_overrides"];
         put?: never;
@@ -2176,7 +2196,10 @@ export interface components {
              */
             standing: components["schemas"]["OwnRules"];
         };
-        /** @description Who did it. */
+        /**
+         * @description Who did it. Members are told the name and the id of their own tenant's users and tokens, and of parts of
+         *     OpsHawk; of operators and hosts both are empty.
+         */
         ActorRef: {
             id: string;
             /** @description `user`, `token`, `agent` or `system`. */
@@ -2380,6 +2403,10 @@ export interface components {
              * @description Of this shape: 1.
              */
             version: number;
+        };
+        CostLabels: {
+            /** @description By name; at most 1000. */
+            items: string[];
         };
         CostReport: {
             from: components["schemas"]["Timestamp"];
@@ -2822,7 +2849,7 @@ export interface components {
             readings: components["schemas"]["CounterReading"][];
             /**
              * @description Those that rate the same thing in the line's time, itself among them: with an adjustment there
-             *     are more than one.
+             *     are more than one. The first 1000; all of them were computed with.
              */
             same_time: components["schemas"]["RatedLine"][];
             steps: components["schemas"]["ExplainedStep"][];
@@ -4416,9 +4443,14 @@ export interface components {
         /** Format: uuid */
         UsageEventId: string;
         UsageEvidence: {
-            /** @description Those that say something of the time: in effect in it, or told of it. */
+            /** @description Those that say something of the time: in effect in it, or told of it; by sequence, at most 1000. */
             facts: components["schemas"]["EvidenceFact"][];
             gaps: components["schemas"]["EvidenceGap"][];
+            /**
+             * Format: int64
+             * @description There are more facts: ask again for those after this sequence (`facts_after`).
+             */
+            next_facts?: number | null;
             parked_from?: components["schemas"]["Timestamp"] | null;
             spans: components["schemas"]["EvidenceSpan"][];
         };
@@ -5589,6 +5621,42 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_cost_labels: {
+        parameters: {
+            query?: {
+                /** @description Whose; a member's own where not given. */
+                tenant_id?: components["schemas"]["TenantId"];
+                /** @description From this instant on; the beginning of the month where not given. */
+                from?: components["schemas"]["Timestamp"];
+                /** @description Before this instant; now where not given. */
+                to?: components["schemas"]["Timestamp"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CostLabels"];
                 };
             };
             /** @description What was wrong (RFC 9457) */
@@ -6789,7 +6857,10 @@ export interface operations {
     };
     explain_line: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Its facts after this sequence: `next_facts` of the answer before. */
+                facts_after?: number;
+            };
             header?: never;
             path: {
                 /** @description TENANT.CHARGE.PLACE */

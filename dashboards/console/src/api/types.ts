@@ -16,6 +16,7 @@ export type UsageRuling = Schemas["UsageRuling"];
 export type CostReport = Schemas["CostReport"];
 export type CostRow = Schemas["CostRow"];
 export type CostGroup = Schemas["Group"];
+export type Package = Schemas["Package"];
 export type Invoice = Schemas["Invoice"];
 export type Quota = Schemas["Quota"];
 export type QuotaItem = Schemas["QuotaItem"];

@@ -77,7 +77,8 @@ function useOperationColumns(withTarget: boolean): Column<Operation>[] {
     {
       id: "actor",
       header: t("operations.column.actor"),
-      cell: ({ actor }) => actor.name,
+      // Which of the operators it was, or which host, is not told to members.
+      cell: ({ actor }) => actor.name || t("operations.byOperator"),
     },
     {
       id: "started",

@@ -70,6 +70,7 @@ const LOOKS: { [K in StatusKind]: Record<keyof (typeof en.status)[K], Look> } = 
     refused: BAD,
     withdrawn: ["gray", IconBan],
   },
+  package: { active: OK, ending: ["yellow", IconClockHour4], ended: QUIET },
   price_draft: { unchecked: QUIET, errors: BAD, warnings: WARNING, sound: OK },
   price_version: { upcoming: ["blue", IconClockHour4], in_force: OK, past: QUIET },
   reconciler: { running: BUSY, ok: OK, failing: BAD, waiting: QUIET },

@@ -117,6 +117,18 @@ test("operations show result, actor and duration", async () => {
   expect(rows[4]).toHaveTextContent("the host's disk is full");
 });
 
+test("an operation of somebody whom a member is not told of names nobody", async () => {
+  const theirs = { ...operations[1], actor: { kind: "token", id: "", name: "" } };
+  fakeServer(member, ({ path }) =>
+    path === "/v1/operations"
+      ? { status: 200, body: { items: [theirs], next_cursor: null } }
+      : undefined,
+  );
+  await renderFor(member, <OperationsTable label="Operations" />);
+  const table = await screen.findByRole("table", { name: "Operations" });
+  expect(within(table).getByText("An operator")).toBeVisible();
+});
+
 test("a list grows by its cursor", async () => {
   const first = { items: operations.slice(0, 2), next_cursor: "there" };
   let pages = 0;

@@ -39,6 +39,15 @@ export function formatAmount(text: string, digits = 4): string {
   return digits === 0 ? sign + whole : `${sign}${whole}.${size.slice(size.length - digits)}`;
 }
 
+/** Of amounts on bills: the ledger's own. */
+export const LEDGER_DIGITS = 6;
+const PRICE_DIGITS = 9;
+
+/** A price without the zeros behind its fourth decimal. */
+export function formatPrice(price: string): string {
+  return formatAmount(price, PRICE_DIGITS).replace(/(\.\d{4}\d*?)0+$/, "$1");
+}
+
 export function isNegative(text: string): boolean {
   return (parseDecimal(text)?.units ?? 0n) < 0n;
 }

@@ -3,9 +3,9 @@ import userEvent from "@testing-library/user-event";
 import { describe, expect, test, vi } from "vitest";
 import { keys } from "../api/keys";
 import { flavors, images, instances, invoices, member, operator } from "../test/fake";
+import { formatPrice } from "../format/money";
 import { fakeServer, renderApp, renderFor } from "../test/render";
-import { formatPrice } from "./billing/BillView";
-import { shares } from "./billing/CostsView";
+import { shares } from "./billing/CostTable";
 import { presetPeriod, readSearch, toPeriod } from "./billing/period";
 import { CreateInstanceForm } from "./instances/CreateInstance";
 import { goingTo } from "./instances/InstanceStatus";
@@ -141,6 +141,7 @@ describe("who sees what", () => {
       "Metrics",
       "Operations",
       "Billing",
+      "Packages",
     ]);
     expect(
       await screen.findByText(/^The account is expected to run out of balance within/),
@@ -275,6 +276,32 @@ describe("a bill", () => {
       "510.25 h running5,102.50 GiB\u00b7h of disk183.690000CNY",
     );
     expect(shares(["-1", "0", "5.5", "11", "no number"])).toEqual([0, 0, 0.5, 1, 0]);
+  });
+
+  test("stands beside what it cost by a label that is picked", async () => {
+    const asked = fakeServer(member);
+    await renderApp("/billing");
+    await userEvent.click(await screen.findByRole("tab", { name: "Costs" }));
+    const table = await screen.findByRole("table", { name: "Costs by label" });
+    expect(within(table).getByRole("columnheader", { name: "team" })).toBeVisible();
+    expect(within(table).getByRole("row", { name: /^shop/ })).toHaveTextContent("150.330000CNY");
+    expect(within(table).getByRole("row", { name: /^Without it/ })).toHaveTextContent("43.000000");
+    await choose("Label", /^tier$/);
+    expect(await screen.findByRole("columnheader", { name: "tier" })).toBeVisible();
+    const labels = asked.filter(({ query }) => query.get("group") === "label");
+    expect(labels.map(({ query }) => query.get("label"))).toEqual(["team", "tier"]);
+    const csv = screen.getByRole("link", { name: "Download the costs by tier as CSV" });
+    expect(csv.getAttribute("href")).toMatch(/&group=label&label=tier$/);
+  });
+
+  test("says where no resource had a label", async () => {
+    fakeServer(member, ({ path }) =>
+      path === "/v1/costs/labels" ? { status: 200, body: { items: [] } } : undefined,
+    );
+    await renderApp("/billing");
+    await userEvent.click(await screen.findByRole("tab", { name: "Costs" }));
+    expect(await screen.findByText("No resource had a label in this period.")).toBeVisible();
+    expect(screen.queryByRole("combobox", { name: "Label" })).toBeNull();
   });
 
   test("becomes an invoice, to be had in each form", async () => {

@@ -9,6 +9,7 @@ import {
   IconEyeExclamation,
   IconHistory,
   IconLayoutDashboard,
+  IconPackage,
   IconReceipt2,
   IconServer2,
   IconServerBolt,
@@ -66,5 +67,11 @@ export const OPERATOR_NAV: readonly NavGroup[] = [
 
 export const MEMBER_NAV: readonly NavGroup[] = [
   { key: null, items: [overview, instances, alerts, query, operations] },
-  { key: "money", items: [{ to: "/billing", key: "billing", icon: IconReceipt2 }] },
+  {
+    key: "money",
+    items: [
+      { to: "/billing", key: "billing", icon: IconReceipt2 },
+      { to: "/packages", key: "packages", icon: IconPackage },
+    ],
+  },
 ];

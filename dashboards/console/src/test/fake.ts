@@ -16,6 +16,7 @@ import type {
   Me,
   Notice,
   Operation,
+  Package,
   PriceBook,
   PriceDraft,
   PriceOverride,
@@ -236,6 +237,7 @@ export const users: User[] = [
 const rates: PriceRate[] = [
   { id: "small", component: "instance.compute", where: { flavor: id(20) }, price: "0.360000000" },
   { id: "gold", component: "instance.compute", where: { labels: { tier: "gold" }, region: "north" }, price: "0.720000000" },
+  { id: "backups", component: "package.package", price: "30.000000000" },
   { id: "out", component: "instance.net_tx", unit: 1_073_741_824, free: 10, graduated: [{ up_to: 90, price: "0.800000000" }, { price: "0.500000000" }], minimum: { amount: "5.000000", per: "tenant" } },
 ];
 
@@ -312,7 +314,7 @@ export const explanation: Explanation = {
   ],
   price: { version_id: id(31), book_id: id(30), book: "standard", number: 3, kind: "regular", reason: "", effective_at: ago(90_000), published_at: ago(90_000), tax: { mode: "included", rate: "0.000000" }, rate: { id: "tiny", component: "instance.compute", price: "0.360000000" }, formula: "0.36 per unit and hour" },
   charge: { transaction_id: id(701), number: 12, at: ago(2200) },
-  usage: { facts: [{ id: id(801), source: "agent", source_id: "1", sequence: 1, state: "running", attributes: {}, at: ago(4000), recorded_at: ago(3999), counted_from: ago(4000), ruling: null, ruled_by: null, ruled_why: null }], spans: [], gaps: [], parked_from: null },
+  usage: { facts: [{ id: id(801), source: "agent", source_id: "1", sequence: 1, state: "running", attributes: {}, at: ago(4000), recorded_at: ago(3999), counted_from: ago(4000), ruling: null, ruled_by: null, ruled_why: null }], spans: [], gaps: [], parked_from: null, next_facts: null },
   readings: [], counted: [], same_time: [ratedLine],
 };
 
@@ -327,6 +329,12 @@ export const rulings: UsageRuling[] = [
   { fact_id: id(803), source: "agent", source_id: "2", kind: "instance", resource_id: id(102), state: "stopped", told_at: ago(90_000), ruling: "drop", counts_at: null, actor: "user:ann", reason: "told by a test", ruled_at: ago(80_000) },
 ];
 
+export const packages: Package[] = [
+  { id: id(630), tenant_id: id(10), name: "vpn", rate: "vpn", ordered_at: ago(9_000_000), renews_at: null, ends_at: ago(4_000_000), reason: "the prices have no package vpn", price: null },
+  { id: id(631), tenant_id: id(10), name: "support for the shop in a second country", rate: "support", ordered_at: ago(900_000), renews_at: null, ends_at: ago(-1_700_000), reason: "cancelled", price: null },
+  { id: id(632), tenant_id: id(10), name: "backups", rate: "backups", ordered_at: ago(300_000), renews_at: ago(-2_300_000), ends_at: null, reason: "", price: "31.800000" },
+];
+
 export const invoices: Invoice[] = [
   { id: id(601), number: "INV-000042", tenant_id: id(10), month: "2026-10", currency: "CNY", digits: 2, net: "193.330000", tax: "48.330000", total: "241.660000", rounding: "-0.003333", credited: "41.660000", issued_at: ago(9_000) },
   { id: id(600), number: "INV-000007", tenant_id: id(10), month: "2026-09", currency: "CNY", digits: 2, net: "52.080000", tax: "0.000000", total: "52.080000", rounding: "0.000000", credited: "0.000000", issued_at: ago(2_700_000) },
@@ -335,7 +343,8 @@ export const invoices: Invoice[] = [
 export function costs(group: string): CostReport {
   const day = (n: number, net: string) => ({ key: `2026-10-${String(n).padStart(2, "0")}`, name: `2026-10-${String(n).padStart(2, "0")}`, currency: "CNY", net, tax: "0.000000", usage: [{ component: "instance.compute", unit_hours: "24.000000" }] });
   const resource = (n: number, name: string, net: string) => ({ key: id(n), name, currency: "CNY", net, tax: "0.000000", usage: [{ component: "instance.compute", unit_hours: "510.250000" }, { component: "instance.disk", unit_hours: "5102.500000" }] });
-  const rows = group === "day" ? Array.from({ length: 31 }, (_, i) => day(i + 1, (4 + 3 * Math.sin(i / 4)).toFixed(6))) : [resource(101, "web-1", "183.690000"), resource(102, "a-database-with-a-rather-long-name", "9.640000")];
+  const value = (key: string, net: string) => ({ ...resource(0, key, net), key });
+  const rows = group === "label" ? [value("shop", "150.330000"), value("", "43.000000")] : group === "day" ? Array.from({ length: 31 }, (_, i) => day(i + 1, (4 + 3 * Math.sin(i / 4)).toFixed(6))) : [resource(101, "web-1", "183.690000"), resource(102, "a-database-with-a-rather-long-name", "9.640000")];
   return { from: ago(90_000), to: ago(0), group: group as CostReport["group"], rows, totals: [{ currency: "CNY", net: "193.330000", tax: "0.000000" }] };
 }
 
@@ -405,12 +414,14 @@ export function fakeGet(url: URL, me: Me | null): FakeAnswer {
   if (kind === "tenants" && part === "balance") return ok(balance);
   if (kind === "tenants" && part === "quota") return ok(quota);
   if (kind === "tenants" && part === "bill") return ok(bill);
+  if (kind === "costs" && key === "labels") return ok({ items: ["team", "tier"] });
   if (kind === "costs") return ok(costs(url.searchParams.get("group") ?? "resource"));
   if (kind === "lines") return ok(key ? explanation : { items: [ratedLine], more: false });
   if (kind === "findings") return ok({ items: findings });
   if (kind === "usage-gaps") return ok({ items: gaps });
   if (kind === "usage-rulings") return ok({ items: rulings });
   if (kind === "invoices" && key === undefined) return ok(page(invoices));
+  if (kind === "tenants" && part === "packages") return ok(page(packages));
   if (kind === "tenants" && part === "price-overrides") return ok(page(priceOverrides));
   if (kind === "price-books" && part === "drafts") {
     return ok(page(priceDrafts.filter(({ price_book_id }) => price_book_id === key)));

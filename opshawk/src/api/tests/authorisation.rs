@@ -102,7 +102,14 @@ async fn what_is_another_tenants_does_not_exist() {
         let all = member.get("/v1/tenants").await.expect(200);
         assert_eq!(all["items"].as_array().unwrap().len(), 1);
         assert_eq!(all["items"][0]["id"], acme.as_str());
-        for path in ["/v1/instances", "/v1/operations", "/v1/invoices", "/v1/costs", "/v1/lines"] {
+        for path in [
+            "/v1/instances",
+            "/v1/operations",
+            "/v1/invoices",
+            "/v1/costs",
+            "/v1/costs/labels",
+            "/v1/lines",
+        ] {
             member.get(&format!("{path}?tenant_id={other}")).await.problem(404, "not-found", None);
         }
         let line = format!("/v1/lines/{other}.1.0");

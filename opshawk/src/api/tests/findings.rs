@@ -45,6 +45,10 @@ async fn a_tenant_opens_its_own_lines_and_no_others() {
             assert!(!own["usage"]["facts"].as_array().unwrap().is_empty(), "{own}");
             assert_eq!(op.get(&path).await.expect(200), own);
             stranger.get(&path).await.problem(404, "not-found", None);
+            let last = own["usage"]["facts"].as_array().unwrap().last().unwrap();
+            let rest = format!("{path}?facts_after={}", last["sequence"]);
+            let rest = member.get(&rest).await.expect(200);
+            assert_eq!((&rest["usage"]["facts"], &rest["equal"]), (&json!([]), &json!(true)));
         }
         let all = op.get(&format!("/v1/lines?tenant_id={acme}")).await.expect(200);
         assert_eq!(all, lines);
@@ -219,7 +223,7 @@ async fn instance(test: &TestServer, tenant: &str) -> (Resource, FlavorId) {
 }
 
 /// A fact of the tenant's instance that is an hour ahead; its id.
-async fn put_aside(test: &TestServer, tenant: &str) -> UsageEventId {
+pub async fn put_aside(test: &TestServer, tenant: &str) -> UsageEventId {
     let (resource, flavor) = instance(test, tenant).await;
     let now = test.server.app.clock.now();
     let fact = Fact {

@@ -143,6 +143,11 @@ async fn a_tenant_sees_its_own_prices_and_an_operator_gives_and_ends_them() {
         assert_eq!(now["price_book_id"], Value::Null, "not yet");
         let answer = op.patch(&format!("/v1/tenants/{other}"), &assign).await;
         answer.problem(400, "invalid", Some("price_book_id"));
+        // From when on what?
+        let alone = json!({ "effective_at": "2100-01-01T00:00:00Z" });
+        let answer = op.patch(&format!("/v1/tenants/{acme}"), &alone).await;
+        let problem = answer.problem(400, "invalid", Some("effective_at"));
+        assert_eq!(problem["remedy"], "give price_book_id with it");
         let yen = json!({ "name": "deal", "currency": "JPY", "tenant_id": acme });
         op.post("/v1/price-books", &yen).await.problem(400, "invalid", Some("currency"));
         test.server.stop().await;

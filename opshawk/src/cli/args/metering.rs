@@ -54,6 +54,9 @@ pub struct LinesArgs {
 pub struct ExplainArgs {
     /// The line's id, TENANT.CHARGE.PLACE, as `opshawk billing lines` lists it
     pub line: LineId,
+    /// Show its facts after this sequence, where there are more than 1000
+    #[arg(long, value_name = "SEQUENCE", default_value_t = 0)]
+    pub facts_after: i64,
     #[command(flatten)]
     pub local: LocalArgs,
 }

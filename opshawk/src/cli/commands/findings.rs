@@ -130,7 +130,8 @@ async fn lines(cx: &Context, args: LinesArgs) -> Result<(), Failure> {
 }
 
 async fn explain(cx: &Context, args: ExplainArgs) -> Result<(), Failure> {
-    let explained = cx.client.get(&format!("/v1/lines/{}", args.line)).await?;
+    let query = [("facts_after", args.facts_after.to_string())];
+    let explained = cx.client.get_with(&format!("/v1/lines/{}", args.line), &query).await?;
     match cx.connection.output {
         Format::Table | Format::Wide => {
             let text = |pointer: &str| {
@@ -161,6 +162,9 @@ async fn explain(cx: &Context, args: ExplainArgs) -> Result<(), Failure> {
     }
     if explained["more"] == true {
         eprintln!("opshawk: there are more readings or lines of its time than are shown");
+    }
+    if let Some(after) = explained["usage"]["next_facts"].as_i64() {
+        eprintln!("opshawk: there are more facts: give --facts-after {after}");
     }
     if explained["pending"] == true {
         eprintln!("opshawk: facts or prices changed since; the next posting adjusts what differs");

@@ -6,7 +6,7 @@ use base::id::{CreditNoteId, InvoiceId};
 use http::Method;
 use serde_json::json;
 
-use super::{Column, Context, Failure, col, tenant, wide};
+use super::{Column, Context, Failure, col, id_of, tenant, wide};
 use crate::cli::{
     args::{CloseArgs, InvoiceCommand, InvoiceFormat},
     exit::Code,
@@ -74,9 +74,7 @@ pub async fn run(cx: &Context, command: InvoiceCommand) -> Result<(), Failure> {
             download(cx, &invoice, format, language.as_deref(), file.as_deref()).await
         }
         InvoiceCommand::Note { note, format, language, file } => {
-            let id: CreditNoteId = note.parse().map_err(|_| {
-                Failure::usage(format!("'{note}' is no credit note's id (it has no other name)"))
-            })?;
+            let id: CreditNoteId = id_of("credit note", &note, "its invoice lists it")?;
             let path = format!("/v1/credit-notes/{id}/files/{}", format.as_str());
             let bytes = bytes(cx, &path, language.as_deref()).await?;
             let name = format!("{id}.{}", format.as_str());

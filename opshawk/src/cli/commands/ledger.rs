@@ -3,7 +3,7 @@
 use base::id::LedgerTransactionId;
 use serde_json::{Value, json};
 
-use super::{Column, Context, Failure, col, tenant::PATH, wide};
+use super::{Column, Context, Failure, col, id_of, tenant::PATH, wide};
 use crate::cli::{
     args::{LedgerCommand, VoucherCommand},
     exit::Code,
@@ -166,10 +166,8 @@ fn entry(text: &str) -> Result<Value, Failure> {
     Ok(json!({ "direction": direction, "account": account, "amount": amount }))
 }
 
-/// Whatever else is typed must not become another path.
 fn transaction(text: &str) -> Result<LedgerTransactionId, Failure> {
-    text.parse()
-        .map_err(|_| Failure::usage(format!("'{text}' is no id of a transaction or a hold")))
+    id_of("transaction", text, "opshawk ledger show, holds and recharges list them")
 }
 
 /// For people, an entry is `debit cash 2.500000`; programs get them as they are.

@@ -3,7 +3,7 @@
 use base::id::PackageOrderId;
 use serde_json::json;
 
-use super::{Column, Context, Failure, col, tenant, wide};
+use super::{Column, Context, Failure, col, id_of, tenant, wide};
 use crate::cli::args::PackageCommand;
 
 const PACKAGE: &[Column] = &[
@@ -30,11 +30,8 @@ pub async fn run(cx: &Context, command: PackageCommand) -> Result<(), Failure> {
             cx.list(PACKAGE, &client.list(&path(cx, tenant).await?, &[], None).await?)
         }
         PackageCommand::Cancel { package, tenant } => {
-            let id: PackageOrderId = package.parse().map_err(|_| {
-                Failure::usage(format!(
-                    "'{package}' is no package's id (list them with opshawk package list)"
-                ))
-            })?;
+            let list = "list them with opshawk package list";
+            let id: PackageOrderId = id_of("package", &package, list)?;
             let path = path(cx, tenant).await?;
             cx.one(PACKAGE, &client.post(&format!("{path}/{id}/cancel"), &json!({})).await?)
         }

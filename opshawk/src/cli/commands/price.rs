@@ -8,7 +8,7 @@ use base::{
 };
 use serde_json::{Value, json};
 
-use super::{Column, Context, Failure, col, flavor, price_book, tenant, wide};
+use super::{Column, Context, Failure, col, flavor, id_of, price_book, tenant, wide};
 use crate::cli::{
     args::{DraftCommand, OverrideCommand, PriceCommand},
     output::Format,
@@ -253,13 +253,8 @@ async fn simulate(
     Ok(())
 }
 
-/// A draft has no name, and whatever else is typed must not become another path.
 fn draft_id(draft: &str) -> Result<PriceDraftId, Failure> {
-    draft.parse().map_err(|_| {
-        Failure::usage(format!(
-            "'{draft}' is no draft's id (list them with opshawk price draft list BOOK)"
-        ))
-    })
+    id_of("draft", draft, "list them with opshawk price draft list BOOK")
 }
 
 fn draft_path(draft: &str) -> Result<String, Failure> {

@@ -3,7 +3,7 @@
 use inventory::quotas::Resource;
 use serde_json::{Value, json};
 
-use super::{Column, Context, Failure, col, tenant, wide};
+use super::{Column, Context, Failure, col, id_of, tenant, wide};
 use crate::cli::{
     args::{Limits, QuotaCommand, RequestState},
     output::Format,
@@ -83,12 +83,8 @@ fn limits(cx: &Context, quota: &Value) -> Result<(), Failure> {
 }
 
 async fn decide(cx: &Context, request: &str, verb: &str, body: &Value) -> Result<(), Failure> {
-    // A request has no name, and whatever else is typed must not become another path.
-    let id: base::id::QuotaRequestId = request.parse().map_err(|_| {
-        Failure::usage(format!(
-            "'{request}' is no request's id (list them with opshawk quota requests)"
-        ))
-    })?;
+    let list = "list them with opshawk quota requests";
+    let id: base::id::QuotaRequestId = id_of("request", request, list)?;
     one(cx, cx.client.post(&format!("{REQUESTS}/{id}/{verb}"), body).await?)
 }
 

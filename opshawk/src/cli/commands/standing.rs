@@ -1,8 +1,9 @@
 //! `opshawk standing …`
 
+use base::id::ExemptionId;
 use serde_json::{Value, json};
 
-use super::{Column, Context, Failure, col, tenant, wide};
+use super::{Column, Context, Failure, col, id_of, tenant, wide};
 use crate::cli::args::{ExemptArgs, SetArgs, StandingCommand};
 
 const CUT: &[Column] = &[
@@ -76,7 +77,9 @@ pub async fn run(cx: &Context, command: StandingCommand) -> Result<(), Failure> 
         }
         StandingCommand::Exempt(args) => exempt(cx, args).await,
         StandingCommand::EndExemption { exemption } => {
-            let ended = client.delete(&format!("{EXEMPTIONS}/{exemption}")).await?;
+            let list = "list them with opshawk standing exemptions";
+            let id: ExemptionId = id_of("exemption", &exemption, list)?;
+            let ended = client.delete(&format!("{EXEMPTIONS}/{id}")).await?;
             cx.one(EXEMPTION, &ended.unwrap_or_default())
         }
         StandingCommand::Steps { tenant } => {

@@ -9,17 +9,15 @@ import type { Bill, BillLine } from "../../api/types";
 import { Amount } from "../../components/Amount";
 import { Empty } from "../../components/Empty";
 import { Dialog } from "../../components/FormDialog";
+import { HeadRow } from "../../components/HeadRow";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
 import { Instant } from "../../components/When";
-import { formatAmount, isPositive } from "../../format/money";
+import { formatAmount, formatPrice, isPositive, LEDGER_DIGITS } from "../../format/money";
 import { formatNumber } from "../../format/quantity";
 import { fromLocalInput, toLocalInput } from "../../format/time";
 import { LineDialog } from "./LineDialog";
 import { PRESETS, presetPeriod, toPeriod, type Period, type PeriodSearch } from "./period";
-
-const PRICE_DIGITS = 9;
-const LEDGER_DIGITS = 6;
 
 interface Props {
   tenantId: string;
@@ -150,20 +148,16 @@ export function BillTable({ bill }: { bill: Bill }) {
         <Table.ScrollContainer minWidth={720} type="native">
           <Table aria-label={t("bill.title")}>
             <Table.Thead>
-              <Table.Tr>
-                <Table.Th className="column-head">{t("bill.column.what")}</Table.Th>
-                <Table.Th className="column-head">{t("bill.column.from")}</Table.Th>
-                <Table.Th className="column-head">{t("bill.column.to")}</Table.Th>
-                <Table.Th className="column-head" ta="right">
-                  {t("bill.column.quantity")}
-                </Table.Th>
-                <Table.Th className="column-head" ta="right">
-                  {t("bill.column.unitPrice")}
-                </Table.Th>
-                <Table.Th className="column-head" ta="right">
-                  {t("bill.column.amount")}
-                </Table.Th>
-              </Table.Tr>
+              <HeadRow
+                heads={[
+                  t("bill.column.what"),
+                  t("bill.column.from"),
+                  t("bill.column.to"),
+                  { figures: t("bill.column.quantity") },
+                  { figures: t("bill.column.unitPrice") },
+                  { figures: t("bill.column.amount") },
+                ]}
+              />
             </Table.Thead>
             <Table.Tbody>
               {lines.map((line, i) => (
@@ -202,11 +196,6 @@ export function BillTable({ bill }: { bill: Bill }) {
       </Dialog>
     </>
   );
-}
-
-/** A price without the zeros behind its fourth decimal. */
-export function formatPrice(price: string): string {
-  return formatAmount(price, PRICE_DIGITS).replace(/(\.\d{4}\d*?)0+$/, "$1");
 }
 
 interface LineProps {

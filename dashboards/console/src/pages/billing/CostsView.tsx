@@ -1,30 +1,19 @@
-// What a period cost: a bar a day, and the resources with the dearest first.
+// What a period cost: a bar a day, the resources with the dearest first, and by a label.
 import { Box, Button, Stack, Text, Tooltip } from "@mantine/core";
-import { IconChartBar, IconDownload } from "@tabler/icons-react";
+import { IconDownload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { costsQuery } from "../../api/queries";
 import type { CostReport, CostRow } from "../../api/types";
 import { Amount } from "../../components/Amount";
-import { DataTable, type Column } from "../../components/DataTable";
-import { Empty } from "../../components/Empty";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
-import { formatAmount, isPositive, parseDecimal, sum } from "../../format/money";
-import { formatBytes } from "../../format/quantity";
+import { formatAmount, isPositive, LEDGER_DIGITS } from "../../format/money";
 import { PeriodPicker } from "./BillView";
+import { CostTable, gross, NoCosts, shares } from "./CostTable";
+import { LabelCosts } from "./LabelCosts";
 import { toPeriod, type Period, type PeriodSearch } from "./period";
-
-const LEDGER_DIGITS = 6;
-const HOUR_DIGITS = 2;
-
-/** How a component's use is worded. */
-const USAGE: Readonly<Record<string, "compute" | "suspended" | "disk">> = {
-  "instance.compute": "compute",
-  "instance.compute_suspended": "suspended",
-  "instance.disk": "disk",
-};
 
 interface Props {
   tenantId: string;
@@ -68,26 +57,17 @@ export function CostsView({ tenantId, search, onPeriod }: Props) {
         }
       >
         <QueryView query={resources} lines={5}>
-          {(report) => <Resources report={report} />}
+          {(report) => <CostTable label={t("cost.byResource")} head={t("cost.column.name")} report={report} />}
         </QueryView>
       </Panel>
+      <LabelCosts tenantId={tenantId} from={from} to={to} />
     </Stack>
   );
 }
 
-/** For heights alone, never for figures: what is above zero, of the largest. */
-export function shares(amounts: readonly string[]): number[] {
-  const sizes = amounts.map((amount) => {
-    const decimal = parseDecimal(amount);
-    return decimal === null ? 0 : Math.max(0, Number(decimal.units) / 10 ** decimal.scale);
-  });
-  const largest = Math.max(...sizes);
-  return sizes.map((size) => (largest > 0 ? size / largest : 0));
-}
-
 function Days({ report }: { report: CostReport }) {
   const { t } = useTranslation();
-  if (report.rows.length === 0) return <Nothing />;
+  if (report.rows.length === 0) return <NoCosts />;
   const heights = shares(report.rows.map(gross));
   const [total] = report.totals;
   return (
@@ -127,74 +107,4 @@ function Days({ report }: { report: CostReport }) {
   );
 }
 
-/** What left the balance. */
-const gross = ({ net, tax }: Pick<CostRow, "net" | "tax">) => sum(net, tax);
-
 const said = (row: CostRow) => `${formatAmount(gross(row), LEDGER_DIGITS)} ${row.currency}`;
-
-function Resources({ report }: { report: CostReport }) {
-  const { t, i18n } = useTranslation();
-  const widths = shares(report.rows.map(gross));
-  const share = new Map(report.rows.map(({ key }, i) => [key, widths[i] ?? 0]));
-  const columns: Column<CostRow>[] = [
-    {
-      id: "name",
-      header: t("cost.column.name"),
-      cell: ({ name }) => <Text span size="sm">{name}</Text>,
-      sort: ({ name }) => name,
-      isTitle: true,
-    },
-    {
-      id: "usage",
-      header: t("cost.column.usage"),
-      cell: ({ usage }) => (
-        <>
-          {usage.map(({ component, unit_hours, units }) => (
-            <Text key={component} size="sm" component="div">
-              {units == null
-                ? t(`cost.usage.${USAGE[component] ?? "other"}`, {
-                    component,
-                    hours: formatAmount(unit_hours, HOUR_DIGITS),
-                  })
-                : t("cost.usage.counted", {
-                    component,
-                    amount: formatBytes(units, i18n.language),
-                  })}
-            </Text>
-          ))}
-        </>
-      ),
-    },
-    {
-      id: "share",
-      header: t("cost.column.share"),
-      cell: ({ key }) => (
-        <Box className="cost-share" aria-hidden>
-          <Box className="cost-share-fill" style={{ width: `${(share.get(key) ?? 0) * 100}%` }} />
-        </Box>
-      ),
-    },
-    {
-      id: "amount",
-      header: t("bill.column.amount"),
-      cell: (row) => (
-        <Amount value={gross(row)} currency={row.currency} digits={LEDGER_DIGITS} size="sm" />
-      ),
-      align: "right",
-    },
-  ];
-  return (
-    <DataTable
-      label={t("cost.byResource")}
-      columns={columns}
-      rows={report.rows}
-      rowId={({ key }) => key}
-      empty={<Nothing />}
-    />
-  );
-}
-
-function Nothing() {
-  const { t } = useTranslation();
-  return <Empty icon={IconChartBar} title={t("cost.empty")} hint={t("bill.emptyHint")} />;
-}

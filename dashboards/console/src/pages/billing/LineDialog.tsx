@@ -7,10 +7,10 @@ import { explanationQuery, linesQuery } from "../../api/queries";
 import type { BillLine, Explanation, RatedLine } from "../../api/types";
 import { Amount } from "../../components/Amount";
 import { Facts } from "../../components/Facts";
+import { HeadRow } from "../../components/HeadRow";
 import { QueryView } from "../../components/QueryView";
 import { Instant } from "../../components/When";
-
-const LEDGER_DIGITS = 6;
+import { LEDGER_DIGITS } from "../../format/money";
 
 interface Props {
   tenantId: string;
@@ -64,15 +64,15 @@ function RatedLines({ lines, currency, opened, onOpen }: LinesProps) {
     <Table.ScrollContainer minWidth={480} maxHeight={260} type="native">
       <Table aria-label={t("explain.lines")}>
         <Table.Thead>
-          <Table.Tr>
-            <Table.Th className="column-head">{t("bill.column.from")}</Table.Th>
-            <Table.Th className="column-head">{t("bill.column.to")}</Table.Th>
-            <Table.Th className="column-head">{t("explain.quality")}</Table.Th>
-            <Table.Th className="column-head" ta="right">
-              {t("bill.column.amount")}
-            </Table.Th>
-            <Table.Th className="column-head">{t("explain.id")}</Table.Th>
-          </Table.Tr>
+          <HeadRow
+            heads={[
+              t("bill.column.from"),
+              t("bill.column.to"),
+              t("explain.quality"),
+              { figures: t("bill.column.amount") },
+              t("explain.id"),
+            ]}
+          />
         </Table.Thead>
         <Table.Tbody>
           {lines.map((line) => (
@@ -156,11 +156,7 @@ function Opened({ of }: { of: Explanation }) {
       {usage.facts.length > 0 && (
         <Table aria-label={t("explain.facts")}>
           <Table.Thead>
-            <Table.Tr>
-              <Table.Th className="column-head">{t("explain.facts")}</Table.Th>
-              <Table.Th className="column-head">{t("explain.told")}</Table.Th>
-              <Table.Th className="column-head">{t("explain.counts")}</Table.Th>
-            </Table.Tr>
+            <HeadRow heads={[t("explain.facts"), t("explain.told"), t("explain.counts")]} />
           </Table.Thead>
           <Table.Tbody>
             {usage.facts.map((fact) => (
@@ -178,6 +174,12 @@ function Opened({ of }: { of: Explanation }) {
             ))}
           </Table.Tbody>
         </Table>
+      )}
+      {usage.next_facts != null && (
+        <Text size="sm" c="dimmed">
+          {t("explain.moreFacts", { shown: usage.facts.length })}{" "}
+          <Code>{`opshawk billing explain ${of.line.id} --facts-after ${usage.next_facts}`}</Code>
+        </Text>
       )}
       {readings.length > 0 && (
         <Table aria-label={t("explain.readings")}>

@@ -1,12 +1,12 @@
 // An operator's decisions, each for good and with a reason.
-import { SegmentedControl, Text, Textarea, TextInput } from "@mantine/core";
+import { SegmentedControl, Text, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useTranslation } from "react-i18next";
 import { useAnswerGap, useResolveFinding, useRuleOnFact } from "../../api/actions";
 import type { BillingFinding, UsageGap } from "../../api/types";
 import { DialogForm } from "../../components/FormDialog";
-import { showAtField } from "../../components/formErrors";
-import { notifyDone } from "../../components/notify";
+import { answered } from "../../components/formErrors";
+import { ReasonField } from "../../components/ReasonField";
 import { fromLocalInput, toLocalInput } from "../../format/time";
 
 export function ResolveForm({ finding, onClose }: { finding: BillingFinding; onClose: () => void }) {
@@ -19,13 +19,7 @@ export function ResolveForm({ finding, onClose }: { finding: BillingFinding; onC
   const submit = form.onSubmit(({ reason }) =>
     resolve.mutate(
       { reason: reason.trim() },
-      {
-        onSuccess: () => {
-          notifyDone(t("finding.resolve.done"));
-          onClose();
-        },
-        onError: (error) => showAtField(form, error),
-      },
+      answered(form, onClose, t("finding.resolve.done")),
     ),
   );
   return (
@@ -42,13 +36,7 @@ export function ResolveForm({ finding, onClose }: { finding: BillingFinding; onC
       <Text size="sm" c="dimmed">
         {t("finding.resolve.hint")}
       </Text>
-      <Textarea
-        label={t("finding.reason")}
-        withAsterisk
-        autosize
-        maxRows={6}
-        {...form.getInputProps("reason")}
-      />
+      <ReasonField label={t("finding.reason")} {...form.getInputProps("reason")} />
     </DialogForm>
   );
 }
@@ -68,13 +56,7 @@ export function RuleForm({ fact, onClose }: { fact: string; onClose: () => void 
     const instant = ruling === "take" ? fromLocalInput(at) : null;
     rule.mutate(
       { id: id.trim(), ruling, at: instant?.toISOString(), reason: reason.trim() },
-      {
-        onSuccess: () => {
-          notifyDone(t("finding.rule.done"));
-          onClose();
-        },
-        onError: (error) => showAtField(form, error),
-      },
+      answered(form, onClose, t("finding.rule.done")),
     );
   });
   return (
@@ -107,13 +89,7 @@ export function RuleForm({ fact, onClose }: { fact: string; onClose: () => void 
           {...form.getInputProps("at")}
         />
       )}
-      <Textarea
-        label={t("finding.reason")}
-        withAsterisk
-        autosize
-        maxRows={6}
-        {...form.getInputProps("reason")}
-      />
+      <ReasonField label={t("finding.reason")} {...form.getInputProps("reason")} />
     </DialogForm>
   );
 }
@@ -136,13 +112,7 @@ export function AnswerForm({ gap, onClose }: { gap: UsageGap; onClose: () => voi
         changed_at: within(gap, fromLocalInput(changed_at)),
         reason: reason.trim(),
       },
-      {
-        onSuccess: () => {
-          notifyDone(t("finding.answer.done"));
-          onClose();
-        },
-        onError: (error) => showAtField(form, error),
-      },
+      answered(form, onClose, t("finding.answer.done")),
     ),
   );
   return (
@@ -164,13 +134,7 @@ export function AnswerForm({ gap, onClose }: { gap: UsageGap; onClose: () => voi
         {...form.getInputProps("changed_at")}
       />
       <TextInput label={t("finding.answer.state")} withAsterisk {...form.getInputProps("state")} />
-      <Textarea
-        label={t("finding.reason")}
-        withAsterisk
-        autosize
-        maxRows={6}
-        {...form.getInputProps("reason")}
-      />
+      <ReasonField label={t("finding.reason")} {...form.getInputProps("reason")} />
     </DialogForm>
   );
 }

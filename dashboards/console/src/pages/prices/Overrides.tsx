@@ -1,5 +1,5 @@
 // A tenant's own prices, before those of its book.
-import { Button, Checkbox, Stack, Text, Textarea, TextInput } from "@mantine/core";
+import { Button, Checkbox, Stack, Text, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPlus, IconTags } from "@tabler/icons-react";
@@ -13,10 +13,11 @@ import { DataTable, type Column } from "../../components/DataTable";
 import { CodeField } from "../../components/editor/CodeField";
 import { Empty } from "../../components/Empty";
 import { Dialog, DialogForm } from "../../components/FormDialog";
-import { showAtField } from "../../components/formErrors";
+import { answered, showAtField } from "../../components/formErrors";
 import { notifyDone } from "../../components/notify";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
+import { ReasonField } from "../../components/ReasonField";
 import { useNow } from "../../components/useNow";
 import { Instant, Nothing } from "../../components/When";
 import { fromText } from "./document";
@@ -239,13 +240,7 @@ function AddForm({ tenantId, onClose }: { tenantId: string; onClose: () => void 
         description={t("price.override.correctionHint")}
         {...form.getInputProps("correction", { type: "checkbox" })}
       />
-      <Textarea
-        label={t("price.override.reason")}
-        withAsterisk
-        autosize
-        maxRows={6}
-        {...form.getInputProps("reason")}
-      />
+      <ReasonField label={t("price.override.reason")} {...form.getInputProps("reason")} />
     </DialogForm>
   );
 }
@@ -268,13 +263,7 @@ function EndForm({ tenantId, number, onClose }: EndProps) {
   const submit = form.onSubmit(({ at, reason }) =>
     end.mutate(
       { at: instant(at), reason: reason.trim() },
-      {
-        onSuccess: () => {
-          notifyDone(t("price.override.ended", { number }));
-          onClose();
-        },
-        onError: (error) => showAtField(form, error),
-      },
+      answered(form, onClose, t("price.override.ended", { number })),
     ),
   );
   return (
@@ -294,13 +283,7 @@ function EndForm({ tenantId, number, onClose }: EndProps) {
         description={t("price.override.endHint")}
         {...form.getInputProps("at")}
       />
-      <Textarea
-        label={t("price.override.reason")}
-        withAsterisk
-        autosize
-        maxRows={6}
-        {...form.getInputProps("reason")}
-      />
+      <ReasonField label={t("price.override.reason")} {...form.getInputProps("reason")} />
     </DialogForm>
   );
 }

@@ -7,8 +7,8 @@ import { DataTable, type Column } from "../../components/DataTable";
 import { Empty } from "../../components/Empty";
 import { useFlavorName } from "../../components/useNames";
 import { Nothing } from "../../components/When";
+import { formatPrice } from "../../format/money";
 import { formatNumber } from "../../format/quantity";
-import { formatPrice } from "../billing/BillView";
 
 interface Props {
   label: string;

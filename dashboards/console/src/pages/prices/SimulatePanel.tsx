@@ -9,8 +9,7 @@ import { DataTable, type Column } from "../../components/DataTable";
 import { Panel } from "../../components/Panel";
 import { Problem } from "../../components/Problem";
 import { useTenantName } from "../../components/useNames";
-
-const LEDGER_DIGITS = 6;
+import { LEDGER_DIGITS } from "../../format/money";
 
 export function SimulatePanel({ draftId }: { draftId: string }) {
   const { t } = useTranslation();

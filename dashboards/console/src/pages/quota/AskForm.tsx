@@ -4,8 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useAskQuota } from "../../api/actions";
 import type { QuotaItem } from "../../api/types";
 import { DialogForm } from "../../components/FormDialog";
-import { showAtField } from "../../components/formErrors";
-import { notifyDone } from "../../components/notify";
+import { answered } from "../../components/formErrors";
 import { changed, LimitFields, toValues } from "../../components/QuotaLimits";
 
 interface Props {
@@ -28,13 +27,7 @@ export function AskForm({ items, onClose }: Props) {
   const submit = form.onSubmit(({ limits, reason }) =>
     ask.mutate(
       { items: changed(items, limits), reason: reason.trim() },
-      {
-        onSuccess: () => {
-          notifyDone(t("quota.ask.done"));
-          onClose();
-        },
-        onError: (error) => showAtField(form, error),
-      },
+      answered(form, onClose, t("quota.ask.done")),
     ),
   );
   return (

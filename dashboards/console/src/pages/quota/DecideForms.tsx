@@ -5,8 +5,7 @@ import { useTranslation } from "react-i18next";
 import { useApproveQuota, useRefuseQuota } from "../../api/actions";
 import type { QuotaRequest } from "../../api/types";
 import { DialogForm } from "../../components/FormDialog";
-import { showAtField } from "../../components/formErrors";
-import { notifyDone } from "../../components/notify";
+import { answered } from "../../components/formErrors";
 import { changed, LimitFields, LimitLines, toValues } from "../../components/QuotaLimits";
 
 interface Props {
@@ -21,13 +20,7 @@ export function ApproveForm({ request: { id, items, reason }, onClose }: Props) 
   const submit = form.onSubmit(({ limits, answer }) =>
     approve.mutate(
       { items: changed(items, limits), answer: answer.trim() || undefined },
-      {
-        onSuccess: () => {
-          notifyDone(t("quota.approve.done"));
-          onClose();
-        },
-        onError: (error) => showAtField(form, error),
-      },
+      answered(form, onClose, t("quota.approve.done")),
     ),
   );
   return (
@@ -69,13 +62,7 @@ export function RefuseForm({ request: { id, items, reason }, onClose }: Props) {
   const submit = form.onSubmit(({ answer }) =>
     refuse.mutate(
       { answer: answer.trim() },
-      {
-        onSuccess: () => {
-          notifyDone(t("quota.refuse.done"));
-          onClose();
-        },
-        onError: (error) => showAtField(form, error),
-      },
+      answered(form, onClose, t("quota.refuse.done")),
     ),
   );
   return (

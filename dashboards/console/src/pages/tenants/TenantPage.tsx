@@ -1,6 +1,6 @@
 import { Button, SimpleGrid, Stack } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { IconAdjustments, IconCoins, IconReceipt2 } from "@tabler/icons-react";
+import { IconAdjustments, IconCoins, IconPackage, IconReceipt2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
@@ -47,6 +47,14 @@ function Details({ tenant }: { tenant: Tenant }) {
               leftSection={<IconReceipt2 size={17} aria-hidden />}
             >
               {t("bill.title")}
+            </ButtonLink>
+            <ButtonLink
+              to="/tenants/$id/packages"
+              params={{ id: tenant.id }}
+              variant="default"
+              leftSection={<IconPackage size={17} aria-hidden />}
+            >
+              {t("package.title")}
             </ButtonLink>
             <Button leftSection={<IconCoins size={17} aria-hidden />} onClick={open}>
               {t("topup.submit")}
