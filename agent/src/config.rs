@@ -20,6 +20,8 @@ pub struct Config {
     /// Gives each guest a screen, from its next start on.
     pub screen: bool,
     pub collect_interval_ms: u64,
+    /// How often what guests' interfaces have counted is written down for billing.
+    pub traffic_interval_ms: u64,
 }
 
 impl Config {
@@ -39,6 +41,7 @@ impl Config {
             network: Network::Nat(hypervisor::NatNetwork::default()),
             screen: true,
             collect_interval_ms: 15_000,
+            traffic_interval_ms: 300_000,
         }
     }
 }

@@ -46,6 +46,9 @@ impl Layout {
     pub fn journal(&self) -> PathBuf {
         self.data_dir.join("journal.json")
     }
+    pub fn readings(&self) -> PathBuf {
+        self.data_dir.join("readings.json")
+    }
     pub fn alive(&self) -> PathBuf {
         self.data_dir.join("alive")
     }

@@ -16,6 +16,8 @@
 //! | `execute` | looking, and doing one step |
 //! | `image`, `disk`, `seed` | the files of an instance |
 //! | `journal` | confirmed states and unacknowledged events, on disk |
+//! | `ports` | looks at what guests' interfaces have counted |
+//! | `readings` | what of that the server is to bill by, on disk until it is acknowledged |
 //! | `board` | what is known right now |
 //! | `report` | tells the server, until it acknowledges |
 //! | `console` | the tail of a serial port |
@@ -36,6 +38,8 @@ mod image;
 mod journal;
 mod metrics;
 pub mod plan;
+mod ports;
+mod readings;
 mod report;
 mod seed;
 mod server;
@@ -63,6 +67,7 @@ use crate::{
     host::HostReconciler,
     image::ImageCache,
     journal::Journal,
+    ports::Ports,
     report::Reporter,
     server::Server,
     worker::{MAX_HEAVY_STEPS, Shared},
@@ -105,6 +110,7 @@ impl Agent {
             executor,
             board: Board::default(),
             journal: Journal::open(&layout, clock.now())?,
+            ports: Ports::open(&layout, config.traffic_interval_ms)?,
             clock,
             heavy: Semaphore::new(MAX_HEAVY_STEPS),
         });
@@ -126,6 +132,7 @@ impl Agent {
         let host = HostReconciler::new(self.shared.clone()).run(told);
         let reporter = Reporter::new(self.shared.clone(), self.server.clone()).run();
         let streams = streams::run(self.shared.clone(), self.server.clone());
+        let ports = ports::run(self.shared.clone());
         let follow = desired::follow(&self.server, &path, &tell);
         let samples =
             metrics::run(self.shared.clone(), &self.config, tell.subscribe(), stop.clone());
@@ -143,6 +150,7 @@ impl Agent {
                 _ = reporter => {}
                 _ = follow => {}
                 _ = streams => {}
+                _ = ports => {}
             }
         };
         // The collector is left to close its queue.

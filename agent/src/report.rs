@@ -26,6 +26,8 @@ pub const INTERVAL_MS: u64 = 10_000;
 const CONSOLE_INTERVAL_MS: u64 = 1_000;
 /// The rest goes with the next report.
 pub const MAX_EVENTS_PER_REPORT: usize = 1_000;
+/// Each costs the server more than an event does, and others wait for it.
+pub const MAX_READINGS_PER_REPORT: usize = 100;
 const MIN_RETRY_MS: u64 = 250;
 const MAX_RETRY_MS: u64 = 10_000;
 
@@ -56,7 +58,8 @@ impl Reporter {
     pub async fn run(mut self) -> std::convert::Infallible {
         loop {
             let report = self.build().await;
-            let more = report.events.len() == MAX_EVENTS_PER_REPORT;
+            let more = report.events.len() == MAX_EVENTS_PER_REPORT
+                || report.readings.len() == MAX_READINGS_PER_REPORT;
             if self.deliver(&report).await {
                 self.acknowledged(report);
             }
@@ -119,7 +122,12 @@ impl Reporter {
         self.sequence += 1;
         // The board first: the journal has the event of every state that stands on it.
         let snapshot = self.shared.board.snapshot();
+        // And readings before events: the journal has the first event of each guest that was read.
+        let mut readings = self.shared.ports.readings.waiting(MAX_READINGS_PER_REPORT);
         let events = self.shared.journal.events(MAX_EVENTS_PER_REPORT);
+        if events.len() == MAX_EVENTS_PER_REPORT {
+            readings.clear();
+        }
         let tails = self.tails(&snapshot).await;
         let instances = snapshot.instances.iter().map(|(id, status)| ObservedInstance {
             id: *id,
@@ -141,6 +149,7 @@ impl Reporter {
             instances: instances.collect(),
             host: facts(&self.shared, &snapshot),
             events,
+            readings,
         }
     }
 
@@ -169,6 +178,9 @@ impl Reporter {
             // They are sent again, and count once.
             tracing::error!(error = error_chain(&error), "acknowledged events stay");
         }
+        if let Err(error) = self.shared.ports.readings.acknowledge(&report.readings) {
+            tracing::error!(error = error_chain(&error), "acknowledged readings stay");
+        }
         let desired = self.shared.board.desired();
         let wanted: BTreeSet<_> =
             desired.iter().flat_map(|d| d.instances.iter().map(|i| i.id)).collect();
@@ -177,7 +189,10 @@ impl Reporter {
             if gone {
                 self.shared.board.forget(instance.id);
                 self.acked_tails.remove(&instance.id);
-                if let Err(error) = self.shared.journal.forget(instance.id) {
+                let shared = &self.shared;
+                let forgotten = shared.journal.forget(instance.id);
+                let forgotten = forgotten.and(shared.ports.readings.forget(instance.id));
+                if let Err(error) = forgotten {
                     tracing::error!(error = error_chain(&error), "a removed instance stays known");
                 }
             } else if let Some(tail) = instance.console_tail {

@@ -101,6 +101,11 @@ pub struct Report {
     /// Changes of state that no acknowledged report carried yet, in order. They are kept on the
     /// agent's disk until acknowledged, so that an outage of the server loses no fact.
     pub events: Vec<InstanceEvent>,
+    /// What guests' network interfaces had counted, in order, of what no acknowledged report carried
+    /// yet; kept as `events` are, and sent when no event is left to send. Agents that are older leave
+    /// it out.
+    #[serde(default)]
+    pub readings: Vec<PortReading>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,6 +187,21 @@ pub struct InstanceEvent {
     /// `Running`, `Paused`, `Stopped` or `Absent`.
     pub state: InstanceState,
     pub at: Timestamp,
+}
+
+/// What one network interface of a guest had counted at an instant, seen from the guest. There is one
+/// of an instance, port, epoch and instant, however often it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortReading {
+    pub instance_id: InstanceId,
+    /// The interface's MAC address.
+    pub port: String,
+    /// The counters' life: they begin at zero with each.
+    pub epoch: String,
+    /// A port's readings rise with time.
+    pub at: Timestamp,
+    pub received_bytes: i64,
+    pub sent_bytes: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

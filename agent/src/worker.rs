@@ -20,6 +20,7 @@ use crate::{
     failure::{Retry, StepError},
     journal::{Journal, Record},
     plan::{Memory, Next, Refusal, Seen, SeenDomain, Step, StopAsked, plan},
+    ports::{self, Ports},
     wire::{DesiredInstance, Failure, InstanceState, Power},
 };
 
@@ -33,9 +34,9 @@ const MAX_BACKOFF_MS: i64 = 60_000;
 const STABLE_MS: i64 = 60_000;
 /// How often an instance is looked at when nothing hints at a change,
 const LOOK_INTERVAL_MS: i64 = 5_000;
-/// and while it is about to get an address,
+/// while it is about to get an address or to go down,
 const LOOK_FOR_ADDRESS_INTERVAL_MS: i64 = 1_000;
-/// for so long after its start.
+/// and, for an address, so long after its start.
 const LOOK_FOR_ADDRESS_MS: i64 = 120_000;
 
 /// What the workers of a host share.
@@ -43,6 +44,7 @@ pub struct Shared {
     pub executor: Executor,
     pub board: Board,
     pub journal: Journal,
+    pub ports: Ports,
     pub clock: SharedClock,
     pub heavy: Semaphore,
 }
@@ -138,6 +140,9 @@ impl Worker {
         if gone && wanted.is_none() {
             return Ok(Pause::Gone);
         }
+        if self.memory.stop_asked.is_some() && is_up(&seen) {
+            ports::last_look(&self.shared, self.id, false).await;
+        }
         let record = self.shared.journal.record(self.id);
         self.memory.was_built = record.was_built;
         let next_look = self.next_look(&seen, now);
@@ -203,6 +208,12 @@ impl Worker {
             let now = self.now();
             let first = self.memory.stop_asked.map_or(now, |asked| asked.first);
             self.memory.stop_asked = Some(StopAsked { first, last: now });
+        }
+        match step {
+            Step::Start => shared.ports.readings.starting(id, self.now())?,
+            Step::PressPower => ports::last_look(&shared, id, false).await,
+            Step::Destroy => ports::last_look(&shared, id, true).await,
+            _ => {}
         }
         let progress = |pct| shared.board.update(id, |s| s.progress_pct = Some(pct));
         let result = {
@@ -339,6 +350,10 @@ impl Worker {
         let known = shared.board.instance(self.id);
         let (state, since) = match confirmed {
             Some(state) => {
+                // Before its event: what it counted last is told with its end.
+                if matches!(state, InstanceState::Stopped | InstanceState::Absent) {
+                    shared.ports.readings.ended(self.id)?;
+                }
                 let (changed, since) = shared.journal.confirm(self.id, state, now)?;
                 if changed {
                     tracing::info!(instance = %self.id, ?state, %since, "state");
@@ -380,6 +395,7 @@ impl Worker {
                 && now.since_ms(status.since) < LOOK_FOR_ADDRESS_MS
         });
         let stopping = matches!(seen.domain, SeenDomain::Ours { state: DomainState::Stopping, .. });
+        let stopping = stopping || (self.memory.stop_asked.is_some() && is_up(seen));
         now.saturating_add_ms(match waits_for_address || stopping {
             true => LOOK_FOR_ADDRESS_INTERVAL_MS,
             false => LOOK_INTERVAL_MS,
@@ -392,6 +408,14 @@ fn is_absent(wanted: Option<&DesiredInstance>, seen: &Seen) -> bool {
     wanted.is_none_or(|wanted| wanted.power == Power::Absent)
         && seen.domain == SeenDomain::Missing
         && !seen.directory
+}
+
+/// It runs, or could be let go on.
+fn is_up(seen: &Seen) -> bool {
+    let up = |state| {
+        matches!(state, DomainState::Running | DomainState::Stopping | DomainState::Paused { .. })
+    };
+    matches!(seen.domain, SeenDomain::Ours { state, .. } if up(state))
 }
 
 /// The state that a bill may rest on; none while it is being built, or in between.

@@ -5,6 +5,7 @@
 //! readings (as read, append-only) --delta--> what was counted between two of them
 //!                                 --split--> cut where the owner or his billing month changes
 //!                                            usage_deltas (projection) --> rating
+//!                                                ^-- rebuild proves it
 //! ```
 //!
 //! | Module | Holds |
@@ -12,6 +13,7 @@
 //! | [`delta`] | readings to deltas, with epochs, resets and drops; exact splits. Pure |
 //! | [`readings`] | taking readings; what rating reads |
 //! | `project` | the deltas as rows, made anew where readings or owners changed |
+//! | [`rebuild`] | all deltas made again, to compare or to write |
 //!
 //! An **epoch** is a counter's life: a guest's port counts from zero each time it is started. All is
 //! in integers, and the sum of a counter's deltas is what it counted, however it was read and
@@ -20,7 +22,8 @@
 pub mod delta;
 mod project;
 pub mod readings;
+pub mod rebuild;
 
 pub use delta::{Delta, Reading};
 pub(crate) use project::moved;
-pub use readings::{Series, Taken, read};
+pub use readings::{READINGS_MAX, Series, Taken, read, refused};

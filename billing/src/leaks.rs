@@ -3,11 +3,12 @@
 //!
 //! ```text
 //! inventory <--[`machines`]--> spans of use <--[`rated`]--> rated lines of the last posted hour
+//!                                        ^--[`unread`]--> readings of ports
 //! ```
 //!
 //! | Finding | Means | Subject |
 //! | --- | --- | --- |
-//! | `leak_unbilled` | a resource without a bill: it is there and not metered, or metered and not charged | `instance/ID`, `instance/ID/compute` |
+//! | `leak_unbilled` | a resource without a bill: it is there and not metered, or metered and not charged; its traffic has a price and is not read | `instance/ID`, `instance/ID/compute` |
 //! | `leak_unused` | a bill without a resource: it is metered or charged, and not there | the same |
 //! | `leak_state` | inventory and meter disagree about its state, flavor or disk | `instance/ID` |
 //! | `leak_price` | it is charged at another price than the one in force | `instance/ID/compute` |
@@ -34,6 +35,7 @@ use crate::{
 mod machines;
 mod rated;
 mod reconciler;
+mod unread;
 
 pub use reconciler::LeakReconciler;
 
@@ -77,6 +79,7 @@ pub async fn look(db: &Db, now: Timestamp, tenant: TenantId) -> Result<Looked> {
         let account = accounts::get(&mut snapshot, tenant).await?;
         let mut leaks = machines::leaks(&mut snapshot, tenant).await?;
         leaks.extend(rated::leaks(&mut snapshot, &account).await?);
+        leaks.extend(unread::leaks(&mut snapshot, &account).await?);
         snapshot.rollback().await?;
         leaks
     };

@@ -22,14 +22,14 @@ use inventory::{
 use crate::{
     Settings,
     accounts::{self, Balance},
-    explain,
+    counters, explain,
     ledger::{self, Recharge},
     meter,
     prices::{self, Price},
     rating::{self, Posted, RatingReconciler},
     replay::sound,
     standing::StandingReconciler,
-    usage::{self, Fact, Recorded, Resource, ResourceState},
+    usage::{self, Fact, Recorded, Resource, ResourceState, rebuild::Mode},
 };
 
 /// Lines that a check of a world explains.
@@ -330,6 +330,8 @@ impl World {
     pub async fn assert_sound(&self) {
         let faults = sound::faults(&self.db).await.unwrap();
         assert!(faults.is_empty(), "{faults:?}");
+        let proved = counters::rebuild::rebuild(&self.db, self.clock.now(), Mode::Check).await;
+        assert_eq!(proved.unwrap().differences, [], "deltas that follow from no reading");
         let mut snapshot = self.db.begin_snapshot().await.unwrap();
         let all = explain::Wanted::default();
         let lines = explain::list(&mut snapshot, self.tenant, &all).await.unwrap().items;

@@ -14,6 +14,7 @@ use crate::{
     connection::Hypervisor,
     domain::{self, DomainState},
     error::{Error, Result},
+    ports,
     xml::DomainSpec,
 };
 
@@ -106,6 +107,17 @@ impl Claim {
                 DomainState::Paused { .. } => Ok(domain.resume()?),
                 _ => Ok(()),
             }
+        })
+        .await
+    }
+
+    /// Names the guest's life, from its start to its end, unless it has a name already or does not
+    /// run. [`Hypervisor::ports`] tells it.
+    pub async fn name_life(&self, id: Uuid, name: impl Into<String>) -> Result<()> {
+        let name = name.into();
+        self.change("name the life of", id, move |_, domain| match domain {
+            Some(domain) => ports::name_life(&domain, &name),
+            None => Ok(()),
         })
         .await
     }

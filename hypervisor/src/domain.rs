@@ -106,14 +106,17 @@ pub(crate) fn mark(domain: &virt::domain::Domain) -> Result<Option<Mark>> {
 /// Reads our element; anything that isn't exactly it is nobody's mark.
 pub fn parse_mark(element: &str) -> Option<Mark> {
     let document = roxmltree::Document::parse(element).ok()?;
-    let root = document.root_element();
-    if root.tag_name().name() != xml::MARK_ELEMENT {
+    mark_of(document.root_element())
+}
+
+pub(crate) fn mark_of(node: roxmltree::Node<'_, '_>) -> Option<Mark> {
+    if node.tag_name().name() != xml::MARK_ELEMENT {
         return None;
     }
     Some(Mark {
-        instance_id: root.attribute("instance_id")?.parse().ok()?,
-        generation: root.attribute("generation")?.parse().ok()?,
-        owner: root.attribute("owner")?.to_owned(),
+        instance_id: node.attribute("instance_id")?.parse().ok()?,
+        generation: node.attribute("generation")?.parse().ok()?,
+        owner: node.attribute("owner")?.to_owned(),
     })
 }
 

@@ -15,6 +15,7 @@
 //! | [`host`] | facts about the host, and whether KVM truly works |
 //! | [`events`] | lifecycle events: a hint to look again, never the truth |
 //! | [`stats`] | bulk statistics as plain structs |
+//! | [`ports`] | what guests' interfaces have counted, by the guest's life |
 //! | [`addresses`] | which addresses a guest has |
 //! | `raw` | the few calls where the `virt` crate falls short |
 
@@ -27,6 +28,7 @@ pub mod error;
 pub mod events;
 pub mod host;
 pub mod network;
+pub mod ports;
 mod raw;
 pub mod stats;
 pub mod xml;
@@ -38,6 +40,7 @@ pub use error::{Error, Result};
 pub use events::Event;
 pub use host::{DomainType, HostInfo};
 pub use network::{NatNetwork, Network};
+pub use ports::{GuestPorts, Port};
 pub use stats::DomainStatistics;
 pub use xml::{Attach, Boot, DomainSpec, Nic};
 

@@ -118,6 +118,7 @@ impl Config {
         }
         for (key, value) in [
             ("agent.collect_interval_s", self.agent.collect_interval_s),
+            ("agent.traffic_interval_s", self.agent.traffic_interval_s),
             ("bmc.collect_interval_s", self.bmc.collect_interval_s),
         ] {
             if value == 0 {

@@ -5,6 +5,7 @@
 //! | [`instances`] | what a user asks of an instance: admitted, taken, written as wanted, in one transaction |
 //! | [`desired`] | what a host is to run, as its agent reads it |
 //! | [`reports`] | what an agent saw: taken once, with the usage events, in one transaction |
+//! | `readings` | the traffic that an agent read, as billing's counters |
 //! | [`liveness`] | hosts that fell silent are unknown |
 //! | [`servers`] | physical servers: wanted power is brought about through the BMC, sensors are read |
 //!
@@ -15,5 +16,6 @@
 pub mod desired;
 pub mod instances;
 pub mod liveness;
+mod readings;
 pub mod reports;
 pub mod servers;

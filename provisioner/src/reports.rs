@@ -1,5 +1,5 @@
 //! What an agent saw, taken once: the rows' observed state, the operations' steps, and the usage
-//! events that billing counts from land in one transaction.
+//! events and traffic that billing counts from land in one transaction.
 
 use std::collections::BTreeSet;
 
@@ -26,6 +26,8 @@ use inventory::{
     instances::{self, Instance, InstanceState, Observation},
 };
 
+use crate::readings;
+
 /// Under which agents' facts are known: their ids are unique among all agents'.
 const SOURCE: &str = "agent";
 
@@ -50,7 +52,7 @@ impl Reports {
         let now = self.clock.now();
         hosts::get(&mut tx, host).await?;
         let mut changes = Changes::default();
-        lock_accounts(&mut tx, host, &report.events).await?;
+        lock_accounts(&mut tx, host, report).await?;
         if hosts::take_sequence(&mut tx, host, report.boot_id, report.sequence).await? {
             let journal = match report.journal_since {
                 Some(since) => hosts::take_journal(&mut tx, host, since).await?,
@@ -61,7 +63,16 @@ impl Reports {
             if let Some(journal) = journal {
                 self.take_losses(&mut tx, now, journal, &facts).await?;
             }
-            take_facts(&mut tx, now, &facts, &mut changes).await?;
+            let touched = take_facts(&mut tx, now, &facts).await?;
+            // After the facts, by which billing knows the resource, and before what is posted, so that
+            // a guest's end is posted with what it counted last.
+            let counted = readings::take(&mut tx, now, host, &report.readings).await?;
+            for tenant in &touched {
+                rating::post_changed(&mut tx, now, *tenant).await?;
+            }
+            for tenant in touched.union(&counted) {
+                changes.add(Topic::Money, tenant, Some(*tenant));
+            }
             for seen in &report.instances {
                 take_instance(&mut tx, now, host, seen, &mut changes).await?;
             }
@@ -107,12 +118,15 @@ impl Reports {
     }
 }
 
-/// The accounts that the events will move, before the host's row: PostgreSQL would see a create,
-/// which locks them in that order, and a report wait for each other.
-async fn lock_accounts(conn: &mut Conn, host: HostId, events: &[InstanceEvent]) -> Result<()> {
+/// The accounts that events and readings will move, before the host's row: PostgreSQL would see a
+/// create, which locks them in that order, and a report wait for each other.
+async fn lock_accounts(conn: &mut Conn, host: HostId, report: &Report) -> Result<()> {
+    let of_events = report.events.iter().map(|event| event.instance_id);
+    let of_readings = report.readings.iter().map(|reading| reading.instance_id);
+    let ids: BTreeSet<_> = of_events.chain(of_readings).collect();
     let mut tenants = BTreeSet::new();
-    for event in events {
-        if let Some(instance) = own(&mut *conn, host, event.instance_id).await? {
+    for id in ids {
+        if let Some(instance) = own(&mut *conn, host, id).await? {
             tenants.insert(instance.tenant_id);
         }
     }
@@ -174,13 +188,8 @@ async fn facts(conn: &mut Conn, host: HostId, events: &[InstanceEvent]) -> Resul
     Ok(facts)
 }
 
-/// Whoever's money they move is posted and announced.
-async fn take_facts(
-    conn: &mut Conn,
-    now: Timestamp,
-    facts: &[Fact],
-    changes: &mut Changes,
-) -> Result<()> {
+/// Whose money they move.
+async fn take_facts(conn: &mut Conn, now: Timestamp, facts: &[Fact]) -> Result<BTreeSet<TenantId>> {
     let mut touched: BTreeSet<TenantId> = BTreeSet::new();
     for batch in facts.chunks(usage::FACTS_MAX) {
         for (fact, recorded) in batch.iter().zip(usage::record_all(&mut *conn, now, batch).await?) {
@@ -197,11 +206,7 @@ async fn take_facts(
             }
         }
     }
-    for tenant in touched {
-        rating::post_changed(&mut *conn, now, tenant).await?;
-        changes.add(Topic::Money, tenant, Some(tenant));
-    }
-    Ok(())
+    Ok(touched)
 }
 
 async fn take_instance(
@@ -242,7 +247,11 @@ async fn take_instance(
 }
 
 /// The instance if it is there and on this host: an agent speaks only for its own.
-async fn own(conn: &mut Conn, host: HostId, id: base::id::InstanceId) -> Result<Option<Instance>> {
+pub(crate) async fn own(
+    conn: &mut Conn,
+    host: HostId,
+    id: base::id::InstanceId,
+) -> Result<Option<Instance>> {
     match instances::get(conn, id).await {
         Ok(instance) if instance.host_id == host => Ok(Some(instance)),
         Ok(_) => Ok(None),

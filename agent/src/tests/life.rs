@@ -3,7 +3,7 @@
 use super::bench::{Host, eventually, lab};
 use crate::wire::{
     InstanceState::{self, Absent, Paused, Running, Stopped},
-    Power,
+    PortReading, Power,
 };
 
 fn states(host: &Host, id: base::id::InstanceId) -> Vec<InstanceState> {
@@ -67,6 +67,73 @@ async fn a_guest_lives_its_whole_life() {
     }
     assert_eq!(seen, [Running, Paused, Running, Stopped, Running]);
     host.stop().await;
+}
+
+/// What a guest sent and got, over two lives and an agent's death, as billing would count it.
+#[tokio::test]
+async fn traffic_is_read_from_a_guests_first_byte_to_its_last() {
+    let Some((uri, files)) = lab() else { return };
+    let mut host = Host::new(&uri).await;
+    host.config.traffic_interval_ms = 1_000;
+    let wanted = host.guest(&files);
+    let (id, mac) = (wanted.id, wanted.mac.clone());
+    host.server.want(|instances| instances.push(wanted));
+    host.start();
+    host.until(id, 1, Running).await;
+    eventually("its first bytes", || async { received(&host, id) > 0 }).await;
+    let all = host.server.readings(id);
+    assert!(all.iter().all(|reading| reading.port == mac), "{all:?}");
+    assert_eq!((all[0].received_bytes, all[0].sent_bytes), (0, 0), "it began at zero: {all:?}");
+    assert!(all[0].at <= host.server.events(id)[0].at);
+
+    // What is counted while the agent is dead is read by the next one, in the same life.
+    let before = all.last().unwrap().clone();
+    host.kill().await;
+    host.start();
+    eventually("the next reading", || async {
+        host.server.readings(id).last().is_some_and(|last| last.at > before.at)
+    })
+    .await;
+    assert_eq!(host.server.readings(id).last().unwrap().epoch, before.epoch);
+
+    // A life ends with a reading, and so does the one that is pulled.
+    eventually("an address", || async {
+        host.server.seen(id).is_some_and(|seen| !seen.addresses.is_empty())
+    })
+    .await;
+    let least = counted(&host, id).await;
+    let generation = host.power(id, Power::Stopped);
+    host.until(id, generation, Stopped).await;
+    eventually("the last of its first life", || async { received(&host, id) >= least }).await;
+    let first_life = host.server.readings(id).len();
+    let generation = host.power(id, Power::Running);
+    host.until(id, generation, Running).await;
+    eventually("its second life", || async { host.server.readings(id).len() > first_life }).await;
+    let least = counted(&host, id).await;
+    host.remove(id).await;
+    eventually("the last of all", || async { received(&host, id) >= least }).await;
+
+    let all = host.server.readings(id);
+    assert!(all.is_sorted_by(|a, b| a.at < b.at), "{all:?}");
+    let lives = all.chunk_by(|a, b| a.epoch == b.epoch).collect::<Vec<_>>();
+    assert_eq!(lives.len(), 2, "{all:?}");
+    for life in lives {
+        let bytes = |r: &PortReading| (r.received_bytes, r.sent_bytes);
+        assert!(life.is_sorted_by(|a, b| a.sent_bytes <= b.sent_bytes), "{life:?}");
+        assert!(life.is_sorted_by(|a, b| bytes(a) <= bytes(b)), "{life:?}");
+    }
+    host.stop().await;
+}
+
+/// By the last reading that the server was told.
+fn received(host: &Host, id: base::id::InstanceId) -> i64 {
+    host.server.readings(id).last().map_or(0, |last| last.received_bytes)
+}
+
+/// By libvirt, right now.
+async fn counted(host: &Host, id: base::id::InstanceId) -> i64 {
+    let ports = host.hypervisor().ports_of(id.0).await.unwrap();
+    ports.unwrap().ports[0].received_bytes
 }
 
 #[tokio::test]

@@ -19,8 +19,8 @@ use tokio_tungstenite::{
 };
 
 use crate::wire::{
-    Ack, Desired, DesiredInstance, InstanceEvent, ObservedInstance, Report, StreamWanted,
-    StreamsWanted,
+    Ack, Desired, DesiredInstance, InstanceEvent, ObservedInstance, PortReading, Report,
+    StreamWanted, StreamsWanted,
 };
 
 pub const TOKEN: &str = "host-token";
@@ -117,6 +117,18 @@ impl TestServer {
             })
             .cloned()
             .collect()
+    }
+
+    /// All readings of an instance in order; one that came twice stands once.
+    pub fn readings(&self, id: InstanceId) -> Vec<PortReading> {
+        let state = self.state();
+        let mut all: Vec<PortReading> = Vec::new();
+        for reading in state.reports.iter().flat_map(|report| &report.readings) {
+            if reading.instance_id == id && !all.contains(reading) {
+                all.push(reading.clone());
+            }
+        }
+        all
     }
 }
 

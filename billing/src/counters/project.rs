@@ -32,6 +32,26 @@ struct Owned {
     coverage_ppm: i64,
 }
 
+/// As it is kept, and as rating reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    pub from_ms: i64,
+    pub to_ms: i64,
+    pub tenant: String,
+    pub quantity: i64,
+    pub quality: Quality,
+    pub coverage_ppm: i64,
+}
+
+impl From<Owned> for Row {
+    fn from(Owned { tenant, delta, coverage_ppm }: Owned) -> Self {
+        let Delta { from_ms, to_ms, quantity, reset, .. } = delta;
+        let sure = coverage_ppm == WHOLE_PPM && !reset;
+        let quality = if sure { Quality::Observed } else { Quality::Estimated };
+        Self { from_ms, to_ms, tenant, quantity, quality, coverage_ppm }
+    }
+}
+
 /// Makes the deltas anew from the first reading that changed on.
 pub(super) async fn project(
     conn: &mut Conn,
@@ -45,8 +65,34 @@ pub(super) async fn project(
     // Behind this they are made; what was read at the first instant was counted just before it.
     let first = readings.first().map(|reading| reading.at_ms.saturating_sub(1));
     let Some(since) = before.at_ms.or(first) else { return Ok(()) };
-    let deltas = delta::deltas(before, &readings, series.has_epochs)?;
-    let owned = owned(&mut *conn, &series.resource, &deltas).await?;
+    replace(conn, now, id, series, since, (before, &readings)).await
+}
+
+/// Makes all of a series' deltas anew, whatever is there.
+pub(super) async fn anew(conn: &mut Conn, now: Timestamp, id: &str, series: &Series) -> Result<()> {
+    let kept: Option<i64> =
+        sqlx::query_scalar("SELECT MIN(from_ms) FROM usage_deltas WHERE series_id = $1")
+            .bind(id)
+            .fetch_one(&mut *conn)
+            .await?;
+    let readings = between(&mut *conn, id, i64::MIN, i64::MAX).await?;
+    let first = readings.first().map(|reading| reading.at_ms);
+    let Some(first) = kept.into_iter().chain(first).min() else { return Ok(()) };
+    let since = first.saturating_sub(1);
+    replace(conn, now, id, series, since, (Before::default(), &readings)).await
+}
+
+/// Puts the deltas of these readings in place of those that end after `since`, and has them rated.
+async fn replace(
+    conn: &mut Conn,
+    now: Timestamp,
+    id: &str,
+    series: &Series,
+    since: i64,
+    (before, readings): (Before, &[Reading]),
+) -> Result<()> {
+    let deltas = delta::deltas(before, readings, series.has_epochs)?;
+    let rows = rows(&mut *conn, &series.resource, &deltas).await?;
     let had: Vec<String> = sqlx::query_scalar(
         "SELECT DISTINCT tenant_id FROM usage_deltas WHERE series_id = $1 AND to_ms > $2",
     )
@@ -59,14 +105,14 @@ pub(super) async fn project(
         .bind(since)
         .execute(&mut *conn)
         .await?;
-    write(&mut *conn, id, &owned).await?;
+    write(&mut *conn, id, &rows).await?;
     if deltas.iter().any(|delta| delta.dropped) {
         let detail = "it read less than before without a new epoch: nothing is counted until it is \
                       past its highest";
         see(&mut *conn, now, "counter_drop", series, detail).await?;
     }
     let last = deltas.iter().map(|delta| delta.to_ms).max().unwrap_or(since);
-    let tenants: BTreeSet<&String> = owned.iter().map(|owned| &owned.tenant).chain(&had).collect();
+    let tenants: BTreeSet<&String> = rows.iter().map(|row| &row.tenant).chain(&had).collect();
     let tenants = tenants.into_iter().map(|tenant| parse(tenant)).collect::<Result<_>>()?;
     accounts::lock_all(&mut *conn, &tenants).await?;
     for tenant in tenants {
@@ -106,7 +152,12 @@ pub(crate) async fn moved(
 }
 
 /// What was known before `from`.
-async fn before(conn: &mut Conn, id: &str, has_epochs: bool, from: i64) -> Result<Before> {
+pub(super) async fn before(
+    conn: &mut Conn,
+    id: &str,
+    has_epochs: bool,
+    from: i64,
+) -> Result<Before> {
     let at_ms: Option<i64> = sqlx::query_scalar(
         "SELECT MAX(at_ms) FROM counter_readings WHERE series_id = $1 AND at_ms < $2",
     )
@@ -126,6 +177,16 @@ async fn before(conn: &mut Conn, id: &str, has_epochs: bool, from: i64) -> Resul
     .fetch_all(conn)
     .await?;
     Ok(Before { at_ms, high: rows.into_iter().collect() })
+}
+
+/// The deltas as rows, for whoever had the resource.
+pub(super) async fn rows(
+    conn: &mut Conn,
+    resource: &Resource,
+    deltas: &[Delta],
+) -> Result<Vec<Row>> {
+    let owned = owned(conn, resource, deltas).await?;
+    Ok(owned.into_iter().map(Row::from).collect())
 }
 
 /// Cuts where the owner changes, and at the ends of the owner's months.
@@ -180,22 +241,20 @@ async fn owned(conn: &mut Conn, resource: &Resource, deltas: &[Delta]) -> Result
     Ok(all)
 }
 
-async fn write(conn: &mut Conn, id: &str, owned: &[Owned]) -> Result<()> {
+async fn write(conn: &mut Conn, id: &str, rows: &[Row]) -> Result<()> {
     const INTO: &str =
         "usage_deltas (series_id, from_ms, to_ms, tenant_id, quantity, quality, coverage_ppm)";
-    let cells: Vec<Cell<'_>> = owned
+    let cells: Vec<Cell<'_>> = rows
         .iter()
-        .flat_map(|Owned { tenant, delta, coverage_ppm }| -> [Cell<'_>; 7] {
-            let sure = *coverage_ppm == WHOLE_PPM && !delta.reset;
-            let quality = if sure { Quality::Observed } else { Quality::Estimated };
+        .flat_map(|row| -> [Cell<'_>; 7] {
             [
                 id.into(),
-                delta.from_ms.into(),
-                delta.to_ms.into(),
-                tenant.into(),
-                delta.quantity.into(),
-                quality.as_str().into(),
-                (*coverage_ppm).into(),
+                row.from_ms.into(),
+                row.to_ms.into(),
+                (&row.tenant).into(),
+                row.quantity.into(),
+                row.quality.as_str().into(),
+                row.coverage_ppm.into(),
             ]
         })
         .collect();

@@ -189,6 +189,20 @@ async fn insert(
     Ok(())
 }
 
+/// Readings of a source that nobody watches could not be taken. The operators are told; what was
+/// counted comes with the next that can be.
+pub async fn refused(
+    conn: &mut Conn,
+    now: Timestamp,
+    series: &Series,
+    error: &Error,
+) -> Result<()> {
+    // A name that came from outside may hold what text in SQL can't.
+    let port = series.port.replace('\0', "\u{fffd}");
+    let series = Series { port, ..series.clone() };
+    see(conn, now, "counter_refused", &series, &error.to_string()).await
+}
+
 pub(super) async fn see(
     conn: &mut Conn,
     now: Timestamp,

@@ -10,13 +10,17 @@ use base::{
 
 use super::*;
 use crate::{
+    counters::{self, Reading, Series},
     meter,
     prices::{
         self, Price,
         publish::{Terms, publish},
     },
     testing::{Guest, World, at},
-    usage::ResourceState::{Absent, Running, Stopped},
+    usage::{
+        Resource,
+        ResourceState::{Absent, Running, Stopped},
+    },
 };
 
 async fn look_at(w: &World, time: Timestamp) -> Looked {
@@ -220,5 +224,50 @@ async fn the_reconciler_looks_daily_and_again_an_hour_after_a_first_sight() {
         assert_eq!(listed(&w).await, [(UNBILLED.to_owned(), format!("instance/{id}"))]);
         let open = w.read(async |conn| findings::count_open(conn).await).await;
         assert_eq!(open, [(UNBILLED.to_owned(), 1)]);
+    }
+}
+
+#[tokio::test]
+async fn priced_traffic_that_nobody_reads_leaks() {
+    for w in World::each().await {
+        let rate = |component: &str, price: &str| {
+            format!(
+                r#"{{"id":"{component}","component":"instance.{component}","price":"{price}"}}"#
+            )
+        };
+        let rates = [rate("compute", "1"), rate("net_tx", "0.1"), rate("net_rx", "0")];
+        w.publish_rates(Terms::default(), &rates.join(",")).await;
+        let image = w.with_host().await;
+        let (unread, first) = machine(&w, image, "unread").await;
+        let (read, second) = machine(&w, image, "read").await;
+        let (silent, third) = machine(&w, image, "silent").await;
+        for guest in [&first, &second, &third] {
+            w.seen(guest, Running, at("09:05")).await;
+        }
+        observed(&w, silent, "unknown").await;
+        let next_day = |time: &str| at(time).saturating_add_ms(unread::UNREAD_MAX_MS);
+        let reads = async |id: InstanceId, at: Timestamp| {
+            let series = Series {
+                resource: Resource { kind: "instance".to_owned(), id: id.to_string() },
+                component: "net_tx".to_owned(),
+                port: "p0".to_owned(),
+                has_epochs: true,
+            };
+            let one = [Reading { at_ms: at.ms(), epoch: "1".to_owned(), value: 0 }];
+            w.write(async |tx| counters::read(tx, at, &series, &one).await).await.unwrap();
+        };
+        reads(read, next_day("09:00")).await;
+        // It has not run for a day yet.
+        w.rate(next_day("09:02")).await;
+        assert_eq!(look_at(&w, next_day("09:03")).await.seen, 0);
+        w.rate(next_day("10:02")).await;
+        for time in ["10:03", "11:03"] {
+            assert_eq!(look_at(&w, next_day(time)).await.seen, 1);
+        }
+        let subject = format!("instance/{unread}/net_tx");
+        assert_eq!(listed(&w).await, [(UNBILLED.to_owned(), subject)]);
+        reads(unread, next_day("11:10")).await;
+        let over = look_at(&w, next_day("12:03")).await;
+        assert_eq!(over, Looked { resolved: 1, ..Looked::default() });
     }
 }

@@ -55,7 +55,7 @@ impl World {
         self.read_at(now, &port(guest, "p0"), &[reading(now, gib * GIB)]).await.unwrap();
     }
 
-    pub(super) async fn publish_rates(&self, terms: Terms<'_>, rates: &str) {
+    pub(crate) async fn publish_rates(&self, terms: Terms<'_>, rates: &str) {
         let document: Document =
             serde_json::from_str(&format!(r#"{{"rates":[{rates}]}}"#)).unwrap();
         let now = self.clock.now();

@@ -108,6 +108,18 @@ async fn a_guest_lives_its_whole_life() {
     assert!(one.nics[0].transmit_packets.unwrap() > 0);
     assert_eq!(one.mark, seen.mark);
 
+    let ports = async || hypervisor.ports_of(id).await.unwrap();
+    let born = ports().await.unwrap();
+    assert_eq!((&born.life, born.mark.as_ref()), (&None, seen.mark.as_ref()));
+    assert_eq!(born.ports[0].mac, spec.nic.as_ref().unwrap().mac);
+    assert!(born.ports[0].sent_bytes > 0, "it asked for an address: {born:?}");
+    assert!(born.ports[0].received_bytes > 0, "and got one: {born:?}");
+    claim.name_life(id, "first").await.unwrap();
+    claim.name_life(id, "again").await.unwrap();
+    assert_eq!(ports().await.unwrap().life.as_deref(), Some("first"));
+    let all = hypervisor.ports().await.unwrap();
+    assert_eq!(all.iter().filter(|guest| guest.id == id).count(), 1);
+
     claim.suspend(id).await.unwrap();
     claim.suspend(id).await.unwrap();
     assert_eq!(state(&hypervisor, id).await, Some(DomainState::Paused { by_user: true }));
@@ -116,6 +128,7 @@ async fn a_guest_lives_its_whole_life() {
 
     // A definition may be renewed while the guest runs.
     claim.define(DomainSpec { generation: 4, ..spec.clone() }).await.unwrap();
+    assert_eq!(ports().await.unwrap().life.as_deref(), Some("first"));
     claim.shutdown(id).await.unwrap();
     eventually("down by ACPI", || async {
         state(&hypervisor, id).await == Some(DomainState::Stopped)
@@ -124,7 +137,12 @@ async fn a_guest_lives_its_whole_life() {
     assert_eq!(hypervisor.domain(id).await.unwrap().unwrap().reason, "shut_down");
     claim.shutdown(id).await.unwrap();
     claim.destroy(id).await.unwrap();
+    assert_eq!(ports().await, None, "what does not run counts nothing");
+    claim.name_life(id, "none").await.unwrap();
     claim.start(id).await.unwrap();
+    let next = ports().await.unwrap();
+    assert_eq!(next.life, None, "a life's name ends with it");
+    assert_ne!((next.number, &next.ports[0].device), (born.number, &born.ports[0].device));
     claim.destroy(id).await.unwrap();
     claim.undefine(id).await.unwrap();
     claim.undefine(id).await.unwrap();
@@ -166,6 +184,7 @@ async fn a_domain_of_somebody_else_is_left_alone() {
             ours.shutdown(id).await,
             ours.suspend(id).await,
             ours.resume(id).await,
+            ours.name_life(id, "ours").await,
             ours.destroy(id).await,
             ours.undefine(id).await,
         ];

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::{
     Attach, Boot, DomainSpec, DomainType, Mark, NatNetwork, Nic,
     domain::{NAMESPACE, parse_mark},
+    ports::describe,
     xml::escape,
 };
 
@@ -133,4 +134,27 @@ fn the_network_is_written_as_it_always_was() {
     golden("network.xml", &NatNetwork::default().to_xml().unwrap());
     let long = NatNetwork { bridge: "a-name-too-long-for-linux".to_owned(), ..Default::default() };
     assert!(long.to_xml().is_err());
+}
+
+#[test]
+fn a_running_domain_describes_its_life_and_its_interfaces() {
+    let xml = spec(fixed_id()).to_xml().unwrap();
+    assert_eq!(describe(&xml), None, "it does not run");
+    let life = "<x:life xmlns:x='urn:opshawk:libvirt:life:1' name='1800000000000'/>";
+    let running = xml
+        .replace("<domain type='qemu'>", "<domain type='qemu' id='7'>")
+        .replace("</metadata>", &format!("{life}</metadata>"))
+        .replace("</interface>", "<target dev='vnet3'/></interface>");
+    let described = describe(&running).unwrap();
+    assert_eq!(described.life.as_deref(), Some("1800000000000"));
+    assert_eq!(described.number, 7);
+    assert_eq!(described.mark.map(|mark| mark.instance_id), Some(fixed_id()));
+    assert_eq!(described.interfaces, [("52:54:00:12:34:56".to_owned(), "vnet3".to_owned())]);
+    // Neither another namespace nor another place names a life.
+    for other in [
+        running.replace("urn:opshawk:libvirt:life:1", "urn:else"),
+        running.replace(life, "").replace("</devices>", &format!("{life}</devices>")),
+    ] {
+        assert_eq!(describe(&other).unwrap().life, None, "{other}");
+    }
 }

@@ -25,4 +25,5 @@ mod settings;
 mod standing;
 mod story;
 mod system;
+mod traffic;
 pub(crate) mod world;

@@ -259,6 +259,9 @@ pub struct AgentArgs {
     pub libvirt_uri: String,
     #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
     pub collect_interval_s: u32,
+    /// How often guests' traffic is told to billing
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub traffic_interval_s: u32,
     /// Give guests no screen
     #[arg(long)]
     pub no_screens: bool,

@@ -6,6 +6,7 @@ use base::{
     time::{Clock, SystemClock},
 };
 use billing::{
+    counters,
     explain::{self, Explanation, LineId},
     findings,
     kinds::Attributes,
@@ -28,22 +29,44 @@ use super::{
 /// As the trail and the rulings name whoever acts here.
 const ACTOR: &str = "command line";
 
-/// Makes the spans of usage again.
+/// Makes the spans of usage again, and the deltas of counters.
 pub async fn rebuild(args: RebuildArgs) -> Result<(), Failure> {
     let db = local::open(&args.local).await?;
     let mode = if args.write { Mode::Write } else { Mode::Check };
-    let done = rebuild::rebuild(&db, SystemClock.now(), mode).await;
+    let done = rebuilt(&db, mode).await;
     db.close().await;
-    let done = done?;
-    for difference in &done.differences {
+    let (spans, deltas) = done?;
+    for difference in &spans.differences {
         eprintln!("opshawk: {difference}");
     }
-    let of = format!("{} resources, {} facts, {} spans", done.resources, done.facts, done.spans);
-    match (mode, done.differing) {
-        (_, 0) => output::print(&format!("{of}: all spans follow from the facts\n")),
-        (Mode::Write, n) => output::print(&format!("{of}: written anew for {n} resources\n")),
-        (Mode::Check, n) => Err(Failure::failed(format!("{of}: {n} resources differ"))),
+    for difference in &deltas.differences {
+        eprintln!("opshawk: {difference}");
     }
+    let of = format!(
+        "{} resources, {} facts, {} spans; {} counters, {} readings, {} deltas",
+        spans.resources, spans.facts, spans.spans, deltas.series, deltas.readings, deltas.deltas
+    );
+    match (mode, spans.differing, deltas.differing) {
+        (_, 0, 0) => output::print(&format!(
+            "{of}: all spans follow from the facts, all deltas from the readings\n"
+        )),
+        (Mode::Write, n, m) => {
+            output::print(&format!("{of}: written anew for {n} resources and {m} counters\n"))
+        }
+        (Mode::Check, n, m) => {
+            Err(Failure::failed(format!("{of}: {n} resources and {m} counters differ")))
+        }
+    }
+}
+
+/// Spans first: deltas are cut where they say that the owner changes.
+async fn rebuilt(
+    db: &Db,
+    mode: Mode,
+) -> base::Result<(rebuild::Rebuilt, counters::rebuild::Rebuilt)> {
+    let now = SystemClock.now();
+    let spans = rebuild::rebuild(db, now, mode).await?;
+    Ok((spans, counters::rebuild::rebuild(db, now, mode).await?))
 }
 
 /// As JSON.

@@ -21,6 +21,8 @@ pub struct Agent {
     /// The host's name; the machine's where not set.
     pub name: Option<String>,
     pub collect_interval_s: u32,
+    /// How often what guests' interfaces have counted is told to billing.
+    pub traffic_interval_s: u32,
     /// Gives each guest a screen, from its next start on.
     pub screens: bool,
     /// Where instances' disks are; in the data directory where not set.
@@ -34,6 +36,7 @@ impl Default for Agent {
             libvirt_uri: "qemu:///system".to_owned(),
             name: None,
             collect_interval_s: 15,
+            traffic_interval_s: 300,
             screens: true,
             instances_dir: None,
         }

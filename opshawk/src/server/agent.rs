@@ -26,6 +26,7 @@ pub async fn run(args: AgentArgs, connection: &Connection) -> Result<(), Failure
     }
     config.libvirt_uri = args.libvirt_uri;
     config.collect_interval_ms = u64::from(args.collect_interval_s) * 1000;
+    config.traffic_interval_ms = u64::from(args.traffic_interval_s) * 1000;
     config.screen = !args.no_screens;
     let agent = Agent::new(config, SystemClock::shared())?;
     let stop = CancellationToken::new();

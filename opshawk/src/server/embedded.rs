@@ -30,6 +30,7 @@ impl Embedded {
         config.instances_dir = section.instances_dir.clone().unwrap_or_else(|| dir.instances());
         config.libvirt_uri = section.libvirt_uri.clone();
         config.collect_interval_ms = u64::from(section.collect_interval_s) * 1000;
+        config.traffic_interval_ms = u64::from(section.traffic_interval_s) * 1000;
         config.screen = section.screens;
         let agent = Agent::new(config, app.clock.clone())?;
         let stop = CancellationToken::new();

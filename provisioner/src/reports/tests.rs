@@ -23,6 +23,8 @@ use crate::{
     instances::{Ask, Context, Create, ask, create},
 };
 
+mod traffic;
+
 struct Story {
     db: Db,
     clock: ManualClock,
@@ -154,6 +156,7 @@ impl Story {
             },
             instances,
             events,
+            readings: vec![],
         }
     }
 

@@ -1,7 +1,7 @@
 //! What an operator and a tenant do in a day, and an agent that a test plays over its own wire.
 
 use agent::wire::{
-    Ack, Desired, HostFacts, InstanceEvent, InstanceState, ObservedInstance, Report,
+    Ack, Desired, HostFacts, InstanceEvent, InstanceState, ObservedInstance, PortReading, Report,
 };
 use base::{id::BootId, time::Timestamp};
 use futures::StreamExt;
@@ -15,11 +15,13 @@ pub struct Played {
     pub caller: Caller,
     boot: BootId,
     sequence: i64,
+    /// For the next report.
+    pub readings: Vec<PortReading>,
 }
 
 impl Played {
     pub fn new(caller: Caller) -> Self {
-        Self { caller, boot: BootId::new(), sequence: 0 }
+        Self { caller, boot: BootId::new(), sequence: 0, readings: vec![] }
     }
 
     async fn desired(&self) -> Desired {
@@ -54,6 +56,7 @@ impl Played {
             },
             instances,
             events,
+            readings: std::mem::take(&mut self.readings),
         };
         let ack = self.caller.post("/v1/agent/reports", &json!(report)).await.expect(200);
         let ack: Ack = serde_json::from_value(ack).unwrap();

@@ -16,7 +16,8 @@ pub enum BillingCommand {
     /// Make the spans of usage again from the facts, and compare or write them
     ///
     /// Works on the database, without a server (which may run). Exit code 1 with --check: some spans
-    /// are not those that follow from the facts. docs/metering.md says what both are.
+    /// are not those that follow from the facts, or some deltas of counters not those that follow from
+    /// the readings. docs/metering.md says what they are.
     Rebuild(super::RebuildArgs),
     /// The rated lines of a tenant's charges, with their ids
     Lines(super::LinesArgs),
