@@ -10,7 +10,7 @@ use base::{
 };
 use chrono_tz::Tz;
 
-pub use crate::balance::{Balance, balance};
+pub use crate::balance::{Balance, balance, post_accrued};
 use crate::{
     agenda,
     ledger::Wallet,

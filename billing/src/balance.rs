@@ -98,16 +98,21 @@ pub async fn balance(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result
     })
 }
 
+/// Posts all that is accrued at `now`: what was used, and the packages' months that have begun. In a
+/// write transaction, before whatever must not give away or end what is used already. After the
+/// commit the caller publishes `Topic::Money`.
+pub async fn post_accrued(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<()> {
+    rating::catch_up(conn, now, tenant).await?;
+    renew::renew(conn, now, tenant).await.map(|_| ())
+}
+
 /// Of an account that is locked: nobody posts meanwhile.
 pub(crate) async fn snapshot_locked(
     conn: &mut Conn,
     at: Timestamp,
     locked: &Locked,
 ) -> Result<Snapshot> {
-    let account = Account::clone(locked);
-    let mut usage = load::load(conn, &account).await?;
-    let (accrued, position) = assess(&account, &mut usage, at)?;
-    with_packages(conn, Snapshot { account, usage, accrued, position }).await
+    Read::of(conn, Account::clone(locked), at).await?.assess(at)
 }
 
 /// Reads until nobody posted meanwhile: outside of the account's lock the statements see different
@@ -115,26 +120,37 @@ pub(crate) async fn snapshot_locked(
 pub(crate) async fn snapshot(conn: &mut Conn, at: Timestamp, tenant: TenantId) -> Result<Snapshot> {
     let mut account = accounts::get(conn, tenant).await?;
     for _ in 0..READS_MAX {
-        let mut usage = load::load(conn, &account).await?;
-        let after = accounts::get(conn, tenant).await?;
-        if after.version == account.version {
-            let (accrued, position) = assess(&account, &mut usage, at)?;
-            let snapshot = Snapshot { account, usage, accrued, position };
-            return with_packages(conn, snapshot).await;
+        let read = Read::of(conn, account, at).await?;
+        account = accounts::get(conn, tenant).await?;
+        if account.version == read.account.version {
+            return read.assess(at);
         }
-        account = after;
     }
     Err(Error::unavailable("the account is changing too fast to be read").remedy("try again"))
 }
 
-/// Packages are charged whole when their months begin.
-async fn with_packages(conn: &mut Conn, mut snapshot: Snapshot) -> Result<Snapshot> {
-    let Snapshot { account, usage, accrued, position } = &mut snapshot;
-    let ahead = renew::ahead(conn, account, usage, position.at).await?;
-    *accrued = accrued.checked_add(ahead.accrued)?;
-    position.charge(ahead.accrued);
-    position.renew(ahead.renewals);
-    Ok(snapshot)
+/// All that a balance is made of.
+struct Read {
+    account: Account,
+    usage: Usage,
+    packages: renew::Ahead,
+}
+
+impl Read {
+    async fn of(conn: &mut Conn, account: Account, at: Timestamp) -> Result<Self> {
+        let mut usage = load::load(conn, &account).await?;
+        let packages = renew::ahead(conn, &account, &mut usage, at).await?;
+        Ok(Self { account, usage, packages })
+    }
+
+    fn assess(mut self, at: Timestamp) -> Result<Snapshot> {
+        let (used, mut position) = assess(&self.account, &mut self.usage, at)?;
+        // Packages are charged whole when their months begin.
+        let accrued = used.checked_add(self.packages.accrued)?;
+        position.charge(self.packages.accrued);
+        position.renew(self.packages.renewals);
+        Ok(Snapshot { account: self.account, usage: self.usage, accrued, position })
+    }
 }
 
 /// What is accrued, and the account's position: what a posting now would post, and what goes on.

@@ -106,7 +106,7 @@ pub async fn post_and_bill(
     to: Timestamp,
     now: Timestamp,
 ) -> Result<Bill> {
-    crate::rating::catch_up(conn, now, tenant).await?;
+    crate::balance::post_accrued(conn, now, tenant).await?;
     let bill = bill(conn, tenant, from, to, now).await?;
     let ledger = charged(conn, tenant, from, to).await?;
     if ledger != bill.subtotal {

@@ -22,7 +22,7 @@ use super::{
     holds::{self, End},
     verify::{self, Finding},
 };
-use crate::rating;
+use crate::balance;
 
 const HOUR_MS: i64 = 3_600_000;
 /// After a failure, and where one run does not end all that is over.
@@ -111,7 +111,7 @@ impl LedgerReconciler {
 
 /// What was used before its time was over is still the bonus's.
 async fn expire(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<()> {
-    rating::catch_up(conn, now, tenant).await?;
+    balance::post_accrued(conn, now, tenant).await?;
     bonus::expire(conn, now, tenant).await.map(|_| ())
 }
 

@@ -68,24 +68,40 @@ async fn open(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Open>> {
 }
 
 impl Open {
-    /// The months from its due instant on that have begun at `now`.
-    fn begun(&self, now: Timestamp, zone: Tz) -> Vec<months::PaidMonth> {
+    /// What the months from its due instant on that have begun at `now` are to cost, and from when on the
+    /// package has no price any more: the order ends there, and what was charged for later months goes
+    /// back.
+    fn begun(
+        &self,
+        now: Timestamp,
+        zone: Tz,
+        prices: &Timeline,
+    ) -> (Vec<Purchase>, Option<Timestamp>) {
         let first = months::next(self.starts, self.due, zone).number;
         let all = (first..MONTHS_MAX).map(|number| months::month(self.starts, number, zone));
-        all.take_while(|month| month.from <= now && month.from < self.ends).collect()
+        let mut lapsed = None;
+        let purchases = all
+            .take_while(|month| month.from <= now && month.from < self.ends)
+            .map(|month| {
+                if prices.named(COMPONENT, &self.rate, month.from).is_none() {
+                    lapsed = lapsed.or(Some(month.from));
+                }
+                self.purchase(month, lapsed.is_none())
+            })
+            .collect();
+        (purchases, lapsed)
     }
 
     fn resource(&self) -> ResourceId {
         ResourceId { kind: KIND.to_owned(), id: self.id.to_string() }
     }
 
-    fn purchase(&self, month: months::PaidMonth, prices: &Timeline) -> Purchase {
-        let priced = prices.named(COMPONENT, &self.rate, month.from).is_some();
+    fn purchase(&self, month: months::PaidMonth, is_sold: bool) -> Purchase {
         Purchase {
             resource: self.resource(),
             name: self.name.clone(),
             component: COMPONENT,
-            rate: priced.then(|| self.rate.clone()),
+            rate: is_sold.then(|| self.rate.clone()),
             from: month.from,
             to: month.to,
         }
@@ -106,18 +122,12 @@ pub async fn renew(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<
     let prices = prices::load::timeline(conn, tenant).await?;
     let mut all: Vec<Purchase> = Vec::new();
     for order in due {
-        let mut ends = order.ends;
-        for month in order.begun(now, zone) {
-            let mut purchase = order.purchase(month, &prices);
-            if month.from >= ends {
-                // Charged before it was corrected that it ends.
-                purchase.rate = None;
-            } else if purchase.rate.is_none() {
-                lapse(conn, now, &account, &order, month.from).await?;
-                ends = month.from;
-            }
-            all.push(purchase);
+        let (begun, lapsed) = order.begun(now, zone, &prices);
+        all.extend(begun);
+        if let Some(at) = lapsed {
+            lapse(conn, now, &account, &order, at).await?;
         }
+        let ends = lapsed.unwrap_or(order.ends);
         let next = months::next(order.starts, now.saturating_add_ms(1), zone);
         let left = next.from < ends && next.number < MONTHS_MAX;
         set_due(conn, order.id, if left { next.from.ms() } else { NEVER_MS }).await?;
@@ -190,8 +200,10 @@ pub(crate) async fn ahead(
     let zone = account.timezone;
     let mut begun: Vec<Purchase> = Vec::new();
     for order in open(conn, account.tenant_id).await? {
-        if order.due <= at {
-            begun.extend(order.begun(at, zone).into_iter().map(|m| order.purchase(m, prices)));
+        let (due, lapsed) = order.begun(at, zone, prices);
+        begun.extend(due);
+        if lapsed.is_some() {
+            continue;
         }
         let first = months::next(order.starts, at.saturating_add_ms(1), zone).number;
         for number in (first..MONTHS_MAX).take(AHEAD_MAX as usize) {

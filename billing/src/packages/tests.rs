@@ -69,10 +69,20 @@ proptest! {
 }
 
 async fn priced(world: &World, packages: &[(&str, &str)], from: &str) {
+    published(world, packages, from, (from, None)).await;
+}
+
+/// At an instant, effective from another on.
+async fn published(
+    world: &World,
+    packages: &[(&str, &str)],
+    at: &str,
+    (from, correction): (&str, Option<&str>),
+) {
     let rate = |(id, price): &(&str, &str)| Rate::standard(*id, super::COMPONENT, nanos(price));
     let document = Document { rates: packages.iter().map(rate).collect(), ..Document::default() };
-    let at = shanghai(from);
-    let terms = Terms { effective_at: Some(at), correction: None };
+    let (at, from) = (shanghai(at), shanghai(from));
+    let terms = Terms { effective_at: Some(from), correction };
     world.write(async |tx| publish(tx, at, world.book, terms, &document).await).await.unwrap();
 }
 
@@ -190,5 +200,43 @@ async fn what_is_not_sold_any_more_ends_when_its_month_does() {
         assert!(all[0].reason.contains("no package vpn"), "{all:?}");
         assert_eq!(world.subjects().await, ["package vpn was not renewed"]);
         assert_eq!(world.balance(now).await.posted, micros("70"));
+    }
+}
+
+/// What was charged for later months goes back with the month in which it was not sold any more.
+#[tokio::test]
+async fn a_correction_that_drops_a_package_gives_all_its_later_months_back() {
+    for world in World::each_from(shanghai("2026-10-01T00:00")).await {
+        priced(&world, &[("vpn", "30"), ("backup", "12")], "2026-10-01T00:00").await;
+        world.topup(shanghai("2026-10-01T00:00"), "100").await;
+        ordered(&world, "2026-10-10T10:00", "vpn").await.unwrap();
+        run(&world, "2026-12-10T10:00").await;
+        assert_eq!(world.balance(shanghai("2026-12-20T09:00")).await.balance, micros("10"));
+
+        let dropped = ("2026-11-01T00:00", Some("it was withdrawn in October"));
+        published(&world, &[("backup", "12")], "2026-12-20T09:00", dropped).await;
+        let sold_again = ("2026-12-01T00:00", Some("and is back since December"));
+        published(&world, &[("vpn", "30")], "2026-12-20T09:30", sold_again).await;
+        let now = shanghai("2026-12-20T10:00");
+        assert_eq!(world.balance(now).await.balance, micros("70"), "before it is posted");
+        assert_eq!(run(&world, "2026-12-20T10:00").await, (2.into(), None));
+        assert_eq!(world.balance(now).await.posted, micros("70"));
+        let all = world.read(async |c| list(c, now, world.tenant).await).await;
+        assert_eq!(all[0].ends_at, Some(shanghai("2026-11-10T10:00")));
+    }
+}
+
+/// A tenant with nothing but a package is warned as one whose instances burn.
+#[tokio::test]
+async fn standing_foresees_a_renewal_that_can_not_be_paid() {
+    for world in World::each_from(shanghai("2026-10-01T00:00")).await {
+        priced(&world, &[("vpn", "30")], "2026-10-01T00:00").await;
+        world.topup(shanghai("2026-10-01T00:00"), "40").await;
+        ordered(&world, "2026-10-10T10:00", "vpn").await.unwrap();
+        world.stand(shanghai("2026-11-02T10:00")).await;
+        assert_eq!(world.subjects().await, Vec::<String>::new());
+        world.stand(shanghai("2026-11-09T11:00")).await;
+        let subjects = world.subjects().await;
+        assert!(subjects[0].contains("is expected to run out"), "{subjects:?}");
     }
 }

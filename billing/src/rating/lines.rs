@@ -205,6 +205,10 @@ macro_rules! select {
     };
 }
 
+/// A line is charged when its time is over, or, of a package, when its month begins: by this bound the
+/// index by charging finds what rates a time, however long the tenant's history is.
+const CHARGED_AHEAD_MAX_MS: i64 = 32 * 24 * 3_600_000;
+
 /// The lines by resource, component and time, at most `limit`.
 pub async fn lines(
     conn: &mut Conn,
@@ -243,16 +247,27 @@ pub async fn lines(
                 .bind(charge)
                 .bind(position)
         }
-        Which::Rating { resource, component, from, to } => sqlx::query(select!(
-            "c.from_ms < $4 AND c.to_ms > $3 AND ($5 = '' OR k.resource_id = $5) \
-             AND ($6 = '' OR k.component = $6)"
-        ))
-        .bind(tenant.to_string())
-        .bind(limit)
-        .bind(from.ms())
-        .bind(to.ms())
-        .bind(resource.to_owned())
-        .bind(component.to_owned()),
+        Which::Rating { resource, component, from, to } => {
+            let statement = if resource.is_empty() {
+                select!(
+                    "c.at_ms > $5 AND c.from_ms < $4 AND c.to_ms > $3 \
+                     AND ($6 = '' OR k.component = $6) AND $7 = ''"
+                )
+            } else {
+                select!(
+                    "c.at_ms > $5 AND c.from_ms < $4 AND c.to_ms > $3 \
+                     AND ($6 = '' OR k.component = $6) AND k.resource_id = $7"
+                )
+            };
+            sqlx::query(statement)
+                .bind(tenant.to_string())
+                .bind(limit)
+                .bind(from.ms())
+                .bind(to.ms())
+                .bind(from.saturating_add_ms(-CHARGED_AHEAD_MAX_MS).ms())
+                .bind(component.to_owned())
+                .bind(resource.to_owned())
+        }
     };
     query.fetch_all(conn).await?.iter().map(line).collect()
 }

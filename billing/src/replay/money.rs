@@ -16,7 +16,7 @@ use super::{
     world::{ACTOR, World},
 };
 use crate::{
-    admission,
+    admission, balance,
     ledger::{
         self, Bonus, Correction, Refund,
         holds::{self, End, NewHold},
@@ -24,7 +24,6 @@ use crate::{
         vouchers::{self, NewVoucher},
     },
     meter::{self, Component, ResourceState},
-    rating,
 };
 
 /// What the file's names stand for.
@@ -101,7 +100,7 @@ impl World<'_> {
                 let key = key(id.as_ref());
                 let refund = Refund { recharge, amount: *amount, reason, key: &key, actor: ACTOR };
                 let tenant = refunds::tenant_of(&mut tx, recharge).await?;
-                rating::catch_up(&mut tx, now, tenant).await?;
+                balance::post_accrued(&mut tx, now, tenant).await?;
                 ledger::refund(&mut tx, now, &refund).await?;
             }
             Money::Hold { tenant, amount, id, expires } => {
@@ -142,7 +141,7 @@ impl World<'_> {
         expires: Timestamp,
     ) -> Result<(String, LedgerTransactionId)> {
         let tenant = self.tenants[tenant];
-        rating::catch_up(conn, now, tenant).await?;
+        balance::post_accrued(conn, now, tenant).await?;
         let hold = NewHold { tenant, amount, purpose: id, expires, key: id, actor: ACTOR };
         Ok((id.to_owned(), holds::hold(conn, now, &hold).await?.id()))
     }

@@ -18,7 +18,6 @@ use billing::{
         refunds::{self, Paid},
         verify::{self, Verified},
     },
-    rating,
 };
 use http::StatusCode;
 use identity::tenants;
@@ -141,7 +140,7 @@ pub(super) async fn post_accrued(
     now: Timestamp,
     id: TenantId,
 ) -> base::Result<()> {
-    rating::catch_up(conn, now, id).await
+    accounts::post_accrued(conn, now, id).await
 }
 
 /// Puts money on the account that a provider took, once for each of its ids.
