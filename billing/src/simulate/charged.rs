@@ -140,7 +140,7 @@ async fn counted(
             from: read.from_ms,
             to: read.to_ms,
             quantity: read.quantity,
-            quality: read.quality.into(),
+            quality: read.quality,
             coverage_ppm: read.coverage_ppm,
         });
     }
