@@ -350,7 +350,7 @@ async fn a_line_of_a_long_month_or_of_many_readings_is_explained() {
         let volume = find(&|line| line.kind == "volume").await;
         assert!(volume.equal && !volume.more, "{volume:#?}");
         assert_eq!(volume.line.net, micros("6.894"));
-        assert_eq!(volume.same_time, [volume.line.clone()]);
+        assert_eq!(volume.same_time, std::slice::from_ref(&volume.line));
         assert!(volume.readings.is_empty() && volume.counted.is_empty());
         assert_eq!(volume.usage.facts.len(), 1);
         let slow = find(&|line| (line.from, line.to) == (hours(0), hours(4))).await;
