@@ -2842,14 +2842,22 @@ export interface components {
             /** @description Every step comes to what was posted. */
             equal: boolean;
             line: components["schemas"]["RatedLine"];
+            /**
+             * @description There are more readings, or more lines of its time, than are shown, at most 1000 of each. The
+             *     step `usage` is left out then: it would need all of them.
+             */
+            more: boolean;
             /** @description Facts or prices of the resource changed since: the next posting adjusts what differs. */
             pending: boolean;
             price: components["schemas"]["ExplainedPrice"];
-            /** @description Of a counted component: what was read, and what was counted between. */
+            /**
+             * @description Of a counted component: what was read, and what was counted between. Empty for what is of a
+             *     month, and for what settles a rounding.
+             */
             readings: components["schemas"]["CounterReading"][];
             /**
              * @description Those that rate the same thing in the line's time, itself among them: with an adjustment there
-             *     are more than one. The first 1000; all of them were computed with.
+             *     are more than one. What is of a month, and what settles a rounding, stands for itself.
              */
             same_time: components["schemas"]["RatedLine"][];
             steps: components["schemas"]["ExplainedStep"][];
