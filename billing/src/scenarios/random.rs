@@ -22,11 +22,7 @@ const PRICE: &str = "0.123456789";
 const DISK_PRICE: &str = "0.000000777";
 
 pub(super) fn seeds() -> u64 {
-    seeds_or(SEEDS)
-}
-
-pub(super) fn seeds_or(sample: u64) -> u64 {
-    std::env::var("OPSHAWK_SOAK_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(sample)
+    std::env::var("OPSHAWK_SOAK_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS)
 }
 
 #[tokio::test]

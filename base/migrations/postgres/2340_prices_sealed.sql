@@ -1,2 +1,0 @@
--- Of the trigger that went with its table (2013).
-DROP FUNCTION prices_sealed();
