@@ -128,8 +128,15 @@ impl Reporter {
         if events.len() == MAX_EVENTS_PER_REPORT {
             readings.clear();
         }
+        // What is seen gone is forgotten by the server: not before all that it counted is told.
+        let all_told =
+            events.len() < MAX_EVENTS_PER_REPORT && readings.len() < MAX_READINGS_PER_REPORT;
         let tails = self.tails(&snapshot).await;
-        let instances = snapshot.instances.iter().map(|(id, status)| ObservedInstance {
+        let told = snapshot
+            .instances
+            .iter()
+            .filter(|(_, status)| all_told || status.state != InstanceState::Absent);
+        let instances = told.map(|(id, status)| ObservedInstance {
             id: *id,
             generation: status.generation,
             state: status.state,

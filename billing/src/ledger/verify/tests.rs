@@ -189,7 +189,8 @@ async fn what_is_earned_by_none_that_may_and_entries_of_nobody_are_found() {
         of_nobody(&mut tx, &mut looked).await.unwrap();
         let found = looked.findings.iter().map(|f| (f.invariant, f.tenant_id.clone()));
         let nobodys = ("known_transaction", "nobody".to_owned());
-        assert_eq!(found.collect::<Vec<_>>(), [("earned", t.to_string()), nobodys]);
+        let expected = [("earned", t.to_string()), nobodys];
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{:?}", looked.findings);
         assert_eq!(looked.findings[0].detail, "a rounding earned 5 and taxed 0 micro-units");
     }
 }

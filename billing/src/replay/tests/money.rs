@@ -81,7 +81,8 @@ steps:
 - {at: "10:00", admit: {tenant: acme, count: 2}, refused: payment_required}
 - {at: "10:00", admit: {tenant: acme, attributes: {flavor: large}}, refused: payment_required}
 - {at: "10:00", admit: {resource: web-1, attributes: {flavor: large}}}
-- {at: "10:00:00.001", admit: {resource: web-1, attributes: {flavor: large}}, refused: payment_required}
+- {at: "10:00:00.004", admit: {resource: web-1, attributes: {flavor: large}}}
+- {at: "10:00:00.010", admit: {resource: web-1, attributes: {flavor: large}}, refused: payment_required}
 expect: {transactions: {acme: 1}}
 "#;
     let large = "      - {id: large, component: instance.compute, where: {flavor: large}, \

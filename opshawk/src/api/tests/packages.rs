@@ -81,8 +81,11 @@ async fn a_package_is_ordered_by_its_tenant_and_invoiced_with_tax() {
         let place = |name: &str| headers.iter().position(|header| *header == name).unwrap();
         let columns = ["ChargeCategory", "ChargeFrequency", "PricingUnit", "BilledCost"].map(place);
         let rows: Vec<[&str; 4]> = rows.map(|row| columns.map(|column| row[column])).collect();
-        let wanted =
-            [["Purchase", "Recurring", "Months", "193.33"], ["Tax", "One-Time", "", "48.33"]];
+        let wanted = [
+            ["Purchase", "Recurring", "Months", "193.33"],
+            ["Tax", "One-Time", "", "48.3325"],
+            ["Adjustment", "One-Time", "", "-0.0025"],
+        ];
         assert_eq!(rows, wanted, "they sum to 241.66");
 
         // What is taken back says so, with its share of tax, and is its tenant's alone.

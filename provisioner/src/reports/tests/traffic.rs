@@ -76,13 +76,15 @@ async fn traffic_is_charged_once_however_often_it_is_told() {
         let said = |of: &str, gib: &[i64]| gib.iter().map(|n| (of.to_owned(), *n)).collect();
         let expected: Vec<Vec<_>> = vec![said("net_rx", &[6, 2]), said("net_tx", &[3, 1])];
         assert_eq!(counted, expected.concat());
-        // What it counted before its end may be told after it.
+        // What it counted before its end may be told after its end, and before it is seen gone.
         let last = story.read(id, "2", 2);
         story.clock.advance(Duration::from_secs(1));
         story.ask(&story.actor.clone(), id, Ask::Delete).await.unwrap();
         let (seen, event) = (story.seen(id, 2, Seen::Absent), story.event(id, Seen::Absent));
-        story.report(vec![seen], vec![event]).await;
+        story.report(vec![], vec![event]).await;
         story.tell(vec![PortReading { at: last.at.saturating_add_ms(1), ..last }]).await;
+        assert_eq!(story.balance().await, "7.500000");
+        story.report(vec![seen], vec![]).await;
         assert_eq!(story.balance().await, "7.500000");
     }
 }

@@ -112,22 +112,21 @@ async fn the_newest_samples_alone_are_those_of_a_whole_selection() {
     assert!(!in_memory("late", 50).await.0);
 }
 
-/// Old samples that are sent beside new ones leave many blocks whose times overlap with now.
+/// Each day has a block of its own.
 #[tokio::test]
 async fn some_blocks_are_few_and_many_are_not() {
+    const DAY_MS: i64 = 86_400_000;
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path(), Options::default()).await;
-    let one = || request(vec![Matcher::equal("__name__", "one")], 0, 100);
-    for block in 1..=13 {
-        store.append(vec![series("one", &[(block, block as f64)])]).await.unwrap();
-        store.flush().await.unwrap();
-        let expected = store.select(one()).await.unwrap();
-        match store.inner.find_few(&one()) {
-            Some(found) => {
-                assert!(block <= 12, "{block} blocks");
-                assert_eq!(read(&found.unwrap()), expected);
-            }
-            None => assert_eq!(block, 13),
-        }
+    let days: Vec<_> = (-12..=0).map(|day| (day * DAY_MS, day as f64)).collect();
+    store.append(vec![series("one", &days)]).await.unwrap();
+    store.flush().await.unwrap();
+    let since = |day: i64| request(vec![Matcher::equal("__name__", "one")], -day * DAY_MS, 0);
+    // The indexes are in memory then.
+    assert_eq!(store.select(since(12)).await.unwrap()[0].samples.len(), 13);
+    for day in 0..12 {
+        let found = store.inner.find_few(&since(day)).expect("few").unwrap();
+        assert_eq!(read(&found), store.select(since(day)).await.unwrap());
     }
+    assert!(store.inner.find_few(&since(12)).is_none());
 }
