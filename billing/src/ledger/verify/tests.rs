@@ -174,7 +174,7 @@ async fn what_is_earned_by_none_that_may_and_entries_of_nobody_are_found() {
         for sql in [
             format!(
                 "INSERT INTO journal_entries VALUES ('x', 1, '{t}', 'revenue', 'credit', 5, 2, \
-                 700005), ('x', 2, '{t}', 'rounding', 'debit', 5, 1, -5)"
+                 1000005), ('x', 2, '{t}', 'rounding', 'debit', 5, 1, -5)"
             ),
             format!(
                 "INSERT INTO journal VALUES ('x', '{t}', 4, 'x', '', 'rounding', 'CNY', 0, '', \
