@@ -32,7 +32,7 @@ export default defineConfig({
             {
               name: "ui",
               test: /node_modules\/(@mantine|@floating-ui|@tabler)\//,
-              minShareCount: 6,
+              minShareCount: 10,
             },
           ],
         },
