@@ -10,7 +10,7 @@
 //! it. That costs no byte, only the knowledge of when it was counted.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Mutex, MutexGuard},
 };
@@ -150,6 +150,11 @@ impl Readings {
     /// The oldest that wait for an acknowledgement.
     pub fn waiting(&self, limit: usize) -> Vec<PortReading> {
         self.lock().content.waiting.iter().take(limit).cloned().collect()
+    }
+
+    /// Of which instances more waits than the oldest `told`.
+    pub fn behind(&self, told: usize) -> BTreeSet<InstanceId> {
+        self.lock().content.waiting.iter().skip(told).map(|reading| reading.instance_id).collect()
     }
 
     /// The server has these.

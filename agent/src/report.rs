@@ -129,13 +129,12 @@ impl Reporter {
             readings.clear();
         }
         // What is seen gone is forgotten by the server: not before all that it counted is told.
-        let all_told =
-            events.len() < MAX_EVENTS_PER_REPORT && readings.len() < MAX_READINGS_PER_REPORT;
+        let untold = self.shared.ports.readings.behind(readings.len());
         let tails = self.tails(&snapshot).await;
         let told = snapshot
             .instances
             .iter()
-            .filter(|(_, status)| all_told || status.state != InstanceState::Absent);
+            .filter(|(id, status)| status.state != InstanceState::Absent || !untold.contains(id));
         let instances = told.map(|(id, status)| ObservedInstance {
             id: *id,
             generation: status.generation,

@@ -115,6 +115,19 @@ fn what_waits_outlives_the_agent_until_it_is_acknowledged() {
 }
 
 #[test]
+fn who_has_more_to_tell_than_fits_is_known() {
+    let host = Host::new();
+    let readings = host.open();
+    let other = InstanceId::new();
+    host.saw(&readings, 0, "1", 1);
+    readings.saw(other, vec![counted("b", "1", 1)], at(1)).unwrap();
+    let behind = |told| readings.behind(told).into_iter().collect::<Vec<_>>();
+    assert_eq!(readings.behind(0).len(), 2);
+    assert_eq!(behind(1), [other]);
+    assert_eq!(behind(2), []);
+}
+
+#[test]
 fn a_clock_that_is_set_back_turns_no_order() {
     let host = Host::new();
     let readings = host.open();
