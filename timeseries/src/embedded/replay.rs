@@ -1,6 +1,12 @@
 //! Replay: what the log holds, back into the head.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+};
+
+use base::sample::Sample;
 
 use super::{
     head::{Head, Verdict},
@@ -9,7 +15,7 @@ use super::{
         replay::{Record, Replayed},
     },
 };
-use crate::error::Result;
+use crate::{error::Result, parallel};
 
 /// Names of one segment in a list; further ones are looked up.
 const LISTED_MAX: u64 = 4 << 20;
@@ -53,8 +59,82 @@ impl Names {
     }
 }
 
-/// Puts what the log holds into the head.
+/// Samples that are put into a shard under one lock.
+const BATCH_MAX: usize = 1024;
+/// Batches that wait for a thread.
+const WAITING_MAX: usize = 16;
+/// More threads than this find nothing more to do: one reads the log for all of them.
+const THREADS_MAX: usize = 4;
+
+/// Samples of one shard in the log's order, by the places of their series.
+struct Batch {
+    shard: u32,
+    samples: Vec<(u32, Sample)>,
+}
+
+/// Hands samples to the threads that put them into the head. A shard has one thread, so that its
+/// samples arrive in the order in which they were taken.
+struct Filler {
+    threads: Vec<SyncSender<Batch>>,
+    /// What is gathered of each shard, however small the appends were.
+    gathered: Vec<Vec<(u32, Sample)>>,
+}
+
+impl Filler {
+    fn new(threads: Vec<SyncSender<Batch>>) -> Self {
+        Self { threads, gathered: vec![Vec::new(); Head::shards()] }
+    }
+    fn push(&mut self, shard: u32, at: u32, sample: Sample) {
+        let samples = &mut self.gathered[shard as usize];
+        samples.push((at, sample));
+        if samples.len() == BATCH_MAX {
+            let samples = std::mem::replace(samples, Vec::with_capacity(BATCH_MAX));
+            self.send(Batch { shard, samples });
+        }
+    }
+    fn send(&self, batch: Batch) {
+        let thread = batch.shard as usize % self.threads.len();
+        self.threads[thread].send(batch).expect("the thread ends after its last batch");
+    }
+    /// What is left of each.
+    fn finish(mut self) {
+        for (shard, samples) in (0u32..).zip(std::mem::take(&mut self.gathered)) {
+            self.send(Batch { shard, samples });
+        }
+    }
+}
+
+fn fill(head: &Head, batches: &Receiver<Batch>) {
+    for Batch { shard, samples } in batches {
+        let mut shard = head.write(shard as usize);
+        let (mut taken, mut newest_ms) = (0, i64::MIN);
+        for (at, sample) in samples {
+            // The log holds only what was judged; a second copy of it changes nothing.
+            let verdict = shard.judge(at, sample, i64::MAX);
+            if matches!(verdict, Verdict::Write | Verdict::Late) {
+                shard.insert(at, sample);
+                taken += 1;
+                newest_ms = newest_ms.max(sample.at_ms);
+            }
+        }
+        head.count(taken, newest_ms);
+    }
+}
+
+/// Puts what the log holds into the head. One thread reads and decodes, others put in.
 pub(super) fn replay(log_dir: &Path, first_segment: u64, head: &Head) -> Result<Replayed> {
+    std::thread::scope(|scope| {
+        let start = |_| {
+            let (sender, batches) = sync_channel(WAITING_MAX);
+            scope.spawn(move || fill(head, &batches));
+            sender
+        };
+        let threads = (0..parallel::threads().min(THREADS_MAX)).map(start).collect();
+        read(log_dir, first_segment, head, Filler::new(threads))
+    })
+}
+
+fn read(log_dir: &Path, first_segment: u64, head: &Head, mut filler: Filler) -> Result<Replayed> {
     let mut names = Names::default();
     let mut current = 0;
     let mut unnamed = 0;
@@ -64,37 +144,30 @@ pub(super) fn replay(log_dir: &Path, first_segment: u64, head: &Head) -> Result<
             names = Names::default();
         }
         match record {
-            Record::Series { id, key } => {
-                let hash = head.hash(key);
-                let number = Head::shard_of(hash);
-                let mut shard = head.write(number);
-                let at = match shard.find_key(hash, key) {
-                    Some(at) => at,
-                    // What was taken in once is not refused now.
-                    None => head
-                        .create(&mut shard, hash, key, |_| usize::MAX)
-                        .expect("there is no limit"),
-                };
-                names.insert(id, (number as u32, at));
-            }
-            Record::Sample { id, sample } => {
+            Record::Series { id, key } => names.insert(id, series(head, key)),
+            Record::Sample { id, sample } => match names.get(id) {
+                Some((shard, at)) => filler.push(shard, at, sample),
                 // Where the name was in a damaged part, nobody knows whose sample it is.
-                let Some((number, at)) = names.get(id) else {
-                    unnamed += 1;
-                    return;
-                };
-                let mut shard = head.write(number as usize);
-                // The log holds only what was judged; a second copy of it changes nothing.
-                let verdict = shard.judge(at, sample, i64::MAX);
-                if matches!(verdict, Verdict::Write | Verdict::Late) {
-                    shard.insert(at, sample);
-                    head.count(1, sample.at_ms);
-                }
-            }
+                None => unnamed += 1,
+            },
         }
     })?;
+    filler.finish();
     done.unnamed_samples = unnamed;
     Ok(done)
+}
+
+/// The series of a key, by shard and place; made where it is new.
+fn series(head: &Head, key: &[u8]) -> (u32, u32) {
+    let hash = head.hash(key);
+    let number = Head::shard_of(hash);
+    let mut shard = head.write(number);
+    let at = match shard.find_key(hash, key) {
+        Some(at) => at,
+        // What was taken in once is not refused now.
+        None => head.create(&mut shard, hash, key, |_| usize::MAX).expect("there is no limit"),
+    };
+    (number as u32, at)
 }
 
 #[cfg(test)]
