@@ -88,12 +88,13 @@ impl Db {
         // A pool tries again until its timeout; one plain connection tells at once.
         let mut first = sqlx::AnyConnection::connect(url).await.map_err(refused)?;
         prepare(&mut first, backend, false).await.map_err(refused)?;
-        first.close().await.map_err(refused)?;
         let pool = options(Self::MAX_CONNECTIONS, false).connect(url).await.map_err(refused)?;
         let writers = match backend {
             Backend::Sqlite => options(1, true).connect(url).await.map_err(refused)?,
             Backend::Postgres => pool.clone(),
         };
+        // Not before the others are there: SQLite's last one that closes takes the log away.
+        first.close().await.map_err(refused)?;
         Ok(Self {
             pool,
             writers,
@@ -188,6 +189,14 @@ async fn prepare(conn: &mut Conn, backend: Backend, writer: bool) -> Result<(), 
 /// `$first, $first+1, …`: `count` placeholders for an `IN` list or a row of values.
 pub fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+}
+
+/// `($same, $first), ($same, $first+1), …`: the rows of an `(a, b) IN (VALUES …)` with one `a` in all.
+///
+/// Of `a = $1 AND b IN (…)` PostgreSQL believes, for as long as it has no statistics of the table, that
+/// `a` alone selects a few, and reads all that have it; of rows it looks each one up by both.
+pub fn pairs(same: usize, first: usize, count: usize) -> String {
+    (first..first + count).map(|n| format!("(${same}, ${n})")).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether the statement failed because a unique constraint forbids the row.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{
     Result,
     db::{
-        Backend, Conn, Db, placeholders,
+        Backend, Conn, Db, pairs,
         rows::{Cell, insert_rows, lists},
     },
     id::TenantId,
@@ -85,8 +85,8 @@ pub async fn tenants(conn: &mut Conn, resources: &[&Resource]) -> Result<BTreeSe
         for list in lists(&ids) {
             let sql = format!(
                 "SELECT DISTINCT tenant_id FROM usage_heads \
-                 WHERE kind = $1 AND tenant_id <> '' AND resource_id IN ({})",
-                placeholders(2, list.len())
+                 WHERE tenant_id <> '' AND (kind, resource_id) IN (VALUES {})",
+                pairs(1, 2, list.len())
             );
             let mut query =
                 sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(sql)).bind(kind.to_owned());
@@ -129,10 +129,10 @@ pub async fn lock(conn: &mut Conn, resources: &[&Resource]) -> Result<Heads> {
             let sql = format!(
                 concat!(
                     "UPDATE usage_heads SET sequence = sequence \
-                     WHERE kind = $1 AND resource_id IN ({}) RETURNING ",
+                     WHERE (kind, resource_id) IN (VALUES {}) RETURNING ",
                     columns!()
                 ),
-                placeholders(2, list.len())
+                pairs(1, 2, list.len())
             );
             let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(kind.to_owned());
             for id in list {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use base::{
     Error, ErrorKind, Result,
     db::{
-        Conn, placeholders,
+        Conn, pairs,
         rows::{Cell, insert_rows, lists},
     },
     id::{TenantId, UsageEventId},
@@ -98,8 +98,8 @@ async fn known(conn: &mut Conn, facts: &[Fact]) -> Result<Known> {
             let sql = format!(
                 "SELECT source_id, payload_sha256, tenant_id, kind, resource_id, state, \
                  attributes, at_ms, ordinal FROM usage_facts \
-                 WHERE source = $1 AND source_id IN ({})",
-                placeholders(2, list.len())
+                 WHERE (source, source_id) IN (VALUES {})",
+                pairs(1, 2, list.len())
             );
             let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(source.to_owned());
             for id in list {

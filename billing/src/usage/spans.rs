@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{
     Error, Result,
     db::{
-        Conn, placeholders,
+        Conn, pairs,
         rows::{Cell, insert_rows, lists},
     },
     id::TenantId,
@@ -167,9 +167,9 @@ pub(super) async fn open_of(
             concat!(
                 "SELECT ",
                 columns!(),
-                " FROM usage_spans WHERE kind = $1 AND to_ms = $2 AND resource_id IN ({})"
+                " FROM usage_spans WHERE to_ms = $2 AND (kind, resource_id) IN (VALUES {})"
             ),
-            placeholders(3, list.len())
+            pairs(1, 3, list.len())
         );
         let mut query =
             sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(kind.to_owned()).bind(FOREVER_MS);
@@ -189,8 +189,8 @@ pub(super) async fn open_of(
 pub(super) async fn delete_open(conn: &mut Conn, kind: &str, ids: &[String]) -> Result<()> {
     for list in lists(ids) {
         let sql = format!(
-            "DELETE FROM usage_spans WHERE kind = $1 AND to_ms = $2 AND resource_id IN ({})",
-            placeholders(3, list.len())
+            "DELETE FROM usage_spans WHERE to_ms = $2 AND (kind, resource_id) IN (VALUES {})",
+            pairs(1, 3, list.len())
         );
         let mut query =
             sqlx::query(sqlx::AssertSqlSafe(sql)).bind(kind.to_owned()).bind(FOREVER_MS);
@@ -243,11 +243,11 @@ pub async fn counted_owners(conn: &mut Conn, resources: &[&Resource]) -> Result<
     for (kind, ids) in by_kind(resources.iter().copied()) {
         for list in lists(&ids) {
             let sql = format!(
-                "SELECT DISTINCT s.tenant_id FROM usage_spans s WHERE s.kind = $1 \
+                "SELECT DISTINCT s.tenant_id FROM usage_spans s \
+                 WHERE (s.kind, s.resource_id) IN (VALUES {}) \
                  AND EXISTS (SELECT 1 FROM counter_series c \
-                   WHERE c.kind = s.kind AND c.resource_id = s.resource_id) \
-                 AND s.resource_id IN ({})",
-                placeholders(2, list.len())
+                   WHERE c.kind = s.kind AND c.resource_id = s.resource_id)",
+                pairs(1, 2, list.len())
             );
             let mut query =
                 sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(sql)).bind(kind.to_owned());
