@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use base::{
     Error, Result,
     bus::{Bus, Topic},
-    db::{Conn, Db},
+    db::{Backend, Conn, Db},
     id::TenantId,
     reconcile::{Outcome, Reconciler, error_chain},
     time::{SharedClock, Timestamp},
@@ -26,8 +26,13 @@ use crate::{
 pub const SETTLE_MS: i64 = 60_000;
 /// Ticks that one run posts for a tenant; the next run goes on.
 pub const TICKS_MAX: usize = 1_000;
-/// Tenants that are rated at the same time; SQLite lets one write after the other.
+/// Transactions at the same time; SQLite lets one write after the other.
 const AT_ONCE: usize = 4;
+/// Tenants whose next tick is one transaction where only one writes at a time anyway: of a small
+/// tenant's tick its commit is a third.
+const TOGETHER: usize = 16;
+/// After so many lines the others wait for the next transaction: whoever else writes waits as long.
+const LINES_TOGETHER: usize = 500;
 
 pub struct RatingReconciler {
     db: Db,
@@ -40,34 +45,93 @@ impl RatingReconciler {
         Self { db, clock, bus }
     }
 
-    async fn run_tenant(&self, tenant: TenantId) -> Result<TenantRun> {
+    /// A step of each in one transaction, or of the first of them where those have many lines.
+    async fn step(&self, tenants: &[TenantId]) -> Result<Vec<Step>> {
+        let mut tx = self.db.begin_write().await?;
+        let (mut steps, mut lines) = (Vec::with_capacity(tenants.len()), 0);
+        for tenant in tenants {
+            let step = step(&mut tx, &self.clock, *tenant).await?;
+            lines += step.posted().lines;
+            steps.push(step);
+            if lines >= LINES_TOGETHER {
+                break;
+            }
+        }
+        tx.commit().await?;
+        Ok(steps)
+    }
+
+    /// The same, where each is for itself if one fails.
+    async fn step_together(&self, tenants: &[TenantId]) -> Vec<Step> {
+        match self.step(tenants).await {
+            Ok(steps) => steps,
+            Err(error) => {
+                let (error, tenants) = (error_chain(&error), tenants.len());
+                tracing::warn!(error, tenants, "tenants are rated one by one");
+                Vec::new()
+            }
+        }
+    }
+
+    fn publish(&self, tenant: TenantId) {
+        self.bus.publish(Topic::Money, tenant, Some(tenant));
+    }
+
+    /// `begun` is a step that was taken with others, and told.
+    async fn run_tenant(&self, tenant: TenantId, mut begun: Option<Step>) -> Result<TenantRun> {
+        let told = begun.as_ref().map_or(0, |step| step.posted().lines);
         let mut run = TenantRun::default();
         for _ in 0..TICKS_MAX {
-            let mut tx = self.db.begin_write().await?;
-            let step = step(&mut tx, &self.clock, tenant).await?;
-            tx.commit().await?;
+            let step = match begun.take() {
+                Some(step) => Some(step),
+                None => self.step(&[tenant]).await?.pop(),
+            };
             match step {
-                Step::Ticked(posted) => run.add(posted),
-                Step::Done(posted) => {
+                Some(Step::Ticked(posted)) => run.add(posted),
+                Some(Step::Done(posted)) => {
                     run.add(posted);
                     run.done = true;
                     break;
                 }
+                None => break,
             }
         }
-        if run.lines > 0 {
-            self.bus.publish(Topic::Money, tenant, Some(tenant));
+        if run.lines > told {
+            self.publish(tenant);
         }
         Ok(run)
     }
 
-    /// The outer error is that of saying when it is tried again.
-    async fn rate(&self, tenant: TenantId) -> Result<Result<TenantRun>> {
-        let rated = self.run_tenant(tenant).await;
-        if !rated.as_ref().is_ok_and(|rated| rated.done) {
-            self.try_again(tenant).await?;
+    /// The outer error is that of saying when one is tried again.
+    async fn rate(&self, tenants: Vec<TenantId>) -> Result<Vec<(TenantId, Result<TenantRun>)>> {
+        let begun = match tenants.len() {
+            1 => Vec::new(),
+            _ => self.step_together(&tenants).await,
+        };
+        for (tenant, step) in tenants.iter().zip(&begun) {
+            if step.posted().lines > 0 {
+                self.publish(*tenant);
+            }
         }
-        Ok(rated)
+        let mut begun = begun.into_iter();
+        let mut all = Vec::with_capacity(tenants.len());
+        for tenant in tenants {
+            let rated = self.run_tenant(tenant, begun.next()).await;
+            if !rated.as_ref().is_ok_and(|rated| rated.done) {
+                self.try_again(tenant).await?;
+            }
+            all.push((tenant, rated));
+        }
+        Ok(all)
+    }
+
+    /// Who share a transaction. PostgreSQL's would wait for each other's accounts.
+    fn together(&self, turn: &[TenantId]) -> Vec<Vec<TenantId>> {
+        let most = match self.db.backend() {
+            Backend::Sqlite => TOGETHER,
+            Backend::Postgres => 1,
+        };
+        turn.chunks(most).map(<[_]>::to_vec).collect()
     }
 
     /// Whom to rate next: those whose tick has come, then those that were touched. Who is to be
@@ -114,11 +178,32 @@ struct Run {
     failed: Vec<String>,
 }
 
+impl Run {
+    fn add(&mut self, tenant: TenantId, rated: Result<TenantRun>) {
+        self.tenants += 1;
+        match rated {
+            Ok(rated) => {
+                self.lines += rated.lines;
+                self.parked += rated.parked;
+            }
+            Err(error) => self.failed.push(format!("{tenant}: {}", error_chain(&error))),
+        }
+    }
+}
+
 enum Step {
     /// A tick was posted; there may be more.
     Ticked(Posted),
     /// All is posted that is due.
     Done(Posted),
+}
+
+impl Step {
+    fn posted(&self) -> &Posted {
+        match self {
+            Self::Ticked(posted) | Self::Done(posted) => posted,
+        }
+    }
 }
 
 /// One transaction's worth: the next due tick, or else what changed.
@@ -221,21 +306,15 @@ impl Reconciler for RatingReconciler {
             if turn.is_empty() {
                 break;
             }
-            let mut rated = stream::iter(turn)
-                .map(|tenant| async move { (tenant, self.rate(tenant).await) })
+            let mut rated = stream::iter(self.together(&turn))
+                .map(|tenants| self.rate(tenants))
                 .buffer_unordered(AT_ONCE);
-            while let Some((tenant, done)) = rated.next().await {
-                run.tenants += 1;
-                let rated = done?;
-                if !rated.as_ref().is_ok_and(|rated| rated.done) {
-                    again.insert(tenant);
-                }
-                match rated {
-                    Ok(rated) => {
-                        run.lines += rated.lines;
-                        run.parked += rated.parked;
+            while let Some(rated) = rated.next().await {
+                for (tenant, rated) in rated? {
+                    if !rated.as_ref().is_ok_and(|rated| rated.done) {
+                        again.insert(tenant);
                     }
-                    Err(error) => run.failed.push(format!("{tenant}: {}", error_chain(&error))),
+                    run.add(tenant, rated);
                 }
             }
         }

@@ -1,6 +1,10 @@
+use base::{Result, db::Conn, reconcile::Reconciler, time::Clock};
+
+use super::RatingReconciler;
 use crate::{
+    accounts,
     meter::ResourceState::{Absent, Running},
-    testing::{World, at, micros},
+    testing::{Guest, World, at, micros},
 };
 
 /// An hour in which nothing changed: the lock is taken once, and the next look is the next hour's.
@@ -37,5 +41,51 @@ async fn a_change_behind_the_hour_is_posted_after_it() {
         assert!(lines.contains(&(at("10:30"), at("11:00"), 1, half)), "{lines:?}");
         assert!(lines.contains(&(at("11:00"), at("11:00:30"), 1, micros("0.003"))), "{lines:?}");
         assert_eq!(w.scalar("SELECT rate_due_ms FROM agenda").await, at("12:01").ms());
+    }
+}
+
+async fn set_attributes(conn: &mut Conn, guest: &Guest, attributes: &str) -> Result<()> {
+    sqlx::query("UPDATE usage_spans SET attributes = $1 WHERE resource_id = $2")
+        .bind(attributes.to_owned())
+        .bind(&guest.id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// SQLite's share a transaction; where one fails, the others are posted all the same, and it loses nothing.
+#[tokio::test]
+async fn who_fails_takes_nobody_along() {
+    for w in World::each().await {
+        w.price_small("0.36").await;
+        let mut guests = Vec::new();
+        for n in 0..5 {
+            let (name, now) = (format!("t{n}"), w.clock.now());
+            let tenant = w.write(async |tx| {
+                let tenant = identity::tenants::create(tx, now, &name).await?.id;
+                let book = Some(w.book);
+                accounts::open_account(tx, now, &w.settings, tenant, "CNY", book).await?;
+                Ok(tenant)
+            });
+            guests.push(Guest { tenant: tenant.await.unwrap(), ..w.guest("web") });
+        }
+        for guest in &guests {
+            w.seen(guest, Running, at("10:00")).await;
+        }
+        w.rate(at("10:01")).await;
+        let broken = &guests[2];
+        let sound = w.event(broken, Running, at("10:00")).attributes.to_string();
+        w.write(async |tx| set_attributes(tx, broken, "{").await).await.unwrap();
+        w.clock.set(at("11:01"));
+        let rating = RatingReconciler::new(w.db.clone(), w.clock.shared(), w.bus.clone());
+        let status = rating.run().await.unwrap().status;
+        let failed = status["failed"].as_array().unwrap();
+        assert_eq!(failed.len(), 1, "{status}");
+        assert!(failed[0].as_str().unwrap().starts_with(&broken.tenant.to_string()), "{status}");
+        let hour = (at("10:00"), at("11:00"), 1, micros("0.36"));
+        assert_eq!(w.lines().await, [hour; 4]);
+        w.write(async |tx| set_attributes(tx, broken, &sound).await).await.unwrap();
+        w.rate(at("11:10")).await;
+        assert_eq!(w.lines().await, [hour; 5]);
     }
 }

@@ -93,8 +93,8 @@ fn markdown(all: &[Measured; 2], rates: &Rates, theirs: &Result<f64, String>) ->
     let mut text = format!(
         "## {TITLE}\n\n{TENANTS} tenants with {RESOURCES} resources each, {LINES} lines a tenant and hour: instances with disks,\n\
          volumes, snapshots, images, addresses, routers, bandwidth. Facts come in transactions of 100, each of\n\
-         another tenant, four at a time. An hour is posted to the ledger, a transaction a tenant, and its sum is\n\
-         checked. Both databases sync each commit to the disk. The month is simulated under a draft of other prices:\n\
+         another tenant, four at a time. An hour is posted to the ledger, a transaction a tenant (on SQLite up to\n\
+         sixteen share a commit), and its sum is checked. Both databases sync each commit to the disk. The month is simulated under a draft of other prices:\n\
          all of its use is rated twice, and nothing is posted. {date}, load {:.1} at the end.\n\n\
          | | {} | {} | goal |\n| --- | ---: | ---: | --- |\n",
         load(),
