@@ -114,6 +114,11 @@ impl Journal {
         self.lock().events.iter().take(limit).cloned().collect()
     }
 
+    /// Of which instances more waits than the oldest `told`.
+    pub fn behind(&self, told: usize) -> BTreeSet<InstanceId> {
+        self.lock().events.iter().skip(told).map(|event| event.instance_id).collect()
+    }
+
     /// Takes down what was seen. A change of state makes an event, on disk when this returns.
     /// Returns whether it changed, and since when it is so.
     pub fn confirm(

@@ -128,8 +128,9 @@ impl Reporter {
         if events.len() == MAX_EVENTS_PER_REPORT {
             readings.clear();
         }
-        // What is seen gone is forgotten by the server: not before all that it counted is told.
-        let untold = self.shared.ports.readings.behind(readings.len());
+        // What is seen gone is forgotten by the server: not before all of its life is told.
+        let mut untold = self.shared.ports.readings.behind(readings.len());
+        untold.extend(self.shared.journal.behind(events.len()));
         let tails = self.tails(&snapshot).await;
         let told = snapshot
             .instances

@@ -100,6 +100,19 @@ fn a_failure_stays_until_it_is_cleared_and_a_forgotten_instance_leaves_its_event
 }
 
 #[test]
+fn who_has_more_to_tell_than_fits_is_known() {
+    let host = Host::new();
+    let journal = host.open();
+    let other = InstanceId::new();
+    journal.confirm(host.id, Running, at(1)).unwrap();
+    journal.confirm(other, Running, at(2)).unwrap();
+    let behind = |told| journal.behind(told).into_iter().collect::<Vec<_>>();
+    assert_eq!(journal.behind(0).len(), 2);
+    assert_eq!(behind(1), [other]);
+    assert_eq!(behind(2), []);
+}
+
+#[test]
 fn a_damaged_journal_is_refused_with_a_remedy() {
     let host = Host::new();
     drop(host.open());
