@@ -28,6 +28,10 @@ use anyhow::{Context, Result, bail};
 use base::time::{Clock, SystemClock};
 use engine::{Engine, Product};
 
+/// The program's own, for the parts of it that are linked here.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> Result<()> {
     if cfg!(debug_assertions) {
