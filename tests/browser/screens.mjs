@@ -8,12 +8,21 @@ const LOOKS = [
   { look: "360", scheme: "light", language: "en", width: 360, height: 740 },
 ];
 
+/** Above and below a dialog, with room to spare. */
+const DIALOG_MARGIN_PX = 160;
+
 /** The live consoles of an instance's page, by the buttons that open them. */
 const CONSOLES = {
   en: { terminal: "Open terminal", screen: "Open screen" },
   "zh-CN": { terminal: "打开终端", screen: "打开屏幕" },
 };
 const CLOSE = { en: "Close", "zh-CN": "关闭" };
+
+/** What opens as a dialog on a page, by the button that opens it: the pictures' names with their own. */
+const DIALOGS = {
+  bill: { line: { en: /^Why /, "zh-CN": /为何是这个价钱$/ } },
+  packages: { order: { en: "Order package", "zh-CN": "订购套餐" } },
+};
 
 /** As one who is logged in already (or nobody): each page in each look; what overflows. */
 export async function pictures(desk, { as, pages }) {
@@ -29,12 +38,16 @@ export async function pictures(desk, { as, pages }) {
       (language) => localStorage.setItem("opshawk-language", language),
       language,
     );
-    for (const { name, path } of pages) {
+    for (const { name, path, tab } of pages) {
       const take = async (name) => {
         const body = await page.evaluate(() => document.documentElement.scrollWidth);
         if (body > width) wide.push(`${name} at ${width} px is ${body} px wide`);
         // As high as the page: what is fixed to the window's edges then reaches its end.
-        const tall = await page.evaluate(() => document.documentElement.scrollHeight);
+        const tall = await page.evaluate((margin) => {
+          const dialogs = [...document.querySelectorAll("[role=dialog]")];
+          const heights = dialogs.map(({ scrollHeight }) => scrollHeight + margin);
+          return Math.max(document.documentElement.scrollHeight, ...heights);
+        }, DIALOG_MARGIN_PX);
         await page.setViewportSize({ width, height: Math.max(height, tall) });
         await page.screenshot({
           path: join(desk.screensDir, `${as ?? "nobody"}-${name}-${look}.png`),
@@ -44,7 +57,22 @@ export async function pictures(desk, { as, pages }) {
       };
       await page.goto(path);
       await settled(page);
+      if (tab > 0) {
+        await page.getByRole("tab").nth(tab).click();
+        await settled(page);
+      }
       await take(name);
+      for (const [dialog, words] of Object.entries(DIALOGS[name] ?? {})) {
+        await page.getByRole("button", { name: words[language] }).first().click();
+        await page.getByRole("dialog").waitFor();
+        await settled(page);
+        // Of what can be opened in it, the first.
+        const inside = page.getByRole("dialog").locator("button[aria-pressed=false]");
+        if ((await inside.count()) > 0) await inside.first().click();
+        await settled(page);
+        await take(dialog);
+        await page.getByRole("button", { name: CLOSE[language], exact: true }).click();
+      }
       if (name !== "instance") continue;
       for (const [kind, words] of Object.entries(CONSOLES[language])) {
         await page.getByRole("button", { name: words }).click();

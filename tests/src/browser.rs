@@ -34,6 +34,16 @@ pub struct Browser {
     _dir: LabDir,
 }
 
+/// What is to be seen of the console.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Of its picture's file.
+    pub name: &'static str,
+    pub path: String,
+    /// Which of its tabs, from 0; of one without tabs 0.
+    pub tab: usize,
+}
+
 /// Where pictures go; of a failed step, too.
 pub fn screens_dir() -> PathBuf {
     workspace().join("target/screens")
@@ -67,15 +77,12 @@ impl Browser {
         self.ask(name, arguments, STEP_LIMIT).await
     }
 
-    /// Pictures of `pages` ({name, path}) as this person sees them (None: nobody), in all looks,
-    /// into [`screens_dir`]. Fails where a page is wider than its window.
-    pub async fn pictures(
-        &mut self,
-        person: Option<&str>,
-        pages: &[(String, String)],
-    ) -> Result<()> {
-        let pages: Vec<Value> =
-            pages.iter().map(|(name, path)| json!({"name": name, "path": path})).collect();
+    /// Pictures of `pages` as this person sees them (None: nobody), in all looks, into
+    /// [`screens_dir`]. Fails where a page is wider than its window.
+    pub async fn pictures(&mut self, person: Option<&str>, pages: &[Page]) -> Result<()> {
+        let page =
+            |Page { name, path, tab }: &Page| json!({"name": name, "path": path, "tab": tab});
+        let pages: Vec<Value> = pages.iter().map(page).collect();
         let wide =
             self.ask("pictures", json!({"as": person, "pages": pages}), PICTURES_LIMIT).await?;
         ensure!(wide.as_array().is_some_and(Vec::is_empty), "pages that overflow: {wide}");

@@ -35,6 +35,7 @@ use crate::{
 pub mod console;
 pub mod machines;
 pub mod money;
+pub mod pictures;
 pub mod tenancy;
 pub mod watching;
 

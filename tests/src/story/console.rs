@@ -11,8 +11,8 @@ use super::{
 use crate::{bmc::BmcSimulator, browser::Browser, wait};
 
 /// The windows.
-const TENANT: &str = "tenant";
-const OPERATOR_SEAT: &str = "operator";
+pub(super) const TENANT: &str = "tenant";
+pub(super) const OPERATOR_SEAT: &str = "operator";
 /// What the tenant makes and deletes with its mouse.
 const NAME: &str = "by-hand";
 /// A page that was open before shows what is new.
@@ -249,53 +249,6 @@ impl Story {
             text(&page, "csv_name")?,
             csv.text.len(),
         ));
-        Ok(())
-    }
-
-    /// Pictures of every page, as each person sees it. Kept out of the act: they take a while.
-    pub async fn pictures(&self) -> Result<()> {
-        let mut browser = Browser::start(&self.world.server.url()).await?;
-        for (seat, login, password) in
-            [(TENANT, MEMBER, MEMBER_PASSWORD), (OPERATOR_SEAT, OPERATOR, OPERATOR_PASSWORD)]
-        {
-            let who = json!({"as": seat, "login": login, "password": password});
-            browser.step("login", who).await?;
-        }
-        let pages = |paths: &[(&str, String)]| -> Vec<(String, String)> {
-            paths.iter().map(|(name, path)| ((*name).to_owned(), path.clone())).collect()
-        };
-        let hosts = self.operator.list("/v1/hosts").await?;
-        let host = text(hosts.first().context("no host")?, "id")?;
-        let shared = [
-            ("overview", "/".to_owned()),
-            ("instances", "/instances".into()),
-            ("instance", format!("/instances/{}", self.instance)),
-            ("alerts", "/alerts".into()),
-            ("query", "/query?expr=libvirt_domain_info_memory_usage_bytes".into()),
-            ("query-table", "/query?expr=libvirt_domain_info_state&view=table".into()),
-            ("operations", "/operations".into()),
-        ];
-        let operators = [
-            ("hosts", "/hosts".to_owned()),
-            ("host", format!("/hosts/{host}")),
-            ("servers", "/servers".into()),
-            ("server", format!("/servers/{}", self.server)),
-            ("topology", "/topology".into()),
-            ("tenants", "/tenants".into()),
-            ("tenant", format!("/tenants/{}", self.tenant)),
-            ("bill", format!("/tenants/{}/bill", self.tenant)),
-            ("audit", "/audit".into()),
-            ("system", "/system".into()),
-        ];
-        let strangers = [("login", "/login".to_owned()), ("setup", "/setup?token=none".into())];
-        let mut tenants = pages(&shared);
-        tenants.push(("billing".into(), "/billing".into()));
-        tenants.push(("packages".into(), "/packages".into()));
-        browser.pictures(Some(TENANT), &tenants).await?;
-        let all = [pages(&shared), pages(&operators)].concat();
-        browser.pictures(Some(OPERATOR_SEAT), &all).await?;
-        browser.pictures(None, &pages(&strangers)).await?;
-        browser.step("faultless", json!({})).await?;
         Ok(())
     }
 }

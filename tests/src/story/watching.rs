@@ -80,7 +80,7 @@ impl Story {
              \x20   for: 2s\n\
              \x20   labels: {{ severity: warning }}\n\
              \x20   annotations:\n\
-             \x20     summary: '{{{{ $labels.domain }}}} uses {{{{ $value }}}} processors'\n",
+             \x20     summary: '{{{{ $labels.domain }}}} uses {{{{ $value | humanizePercentage }}}} of a processor'\n",
             self.cpu_rate("5s")
         );
         let file = self.world.server.dir().join("guests.yaml");
