@@ -57,11 +57,24 @@ impl fmt::Debug for Timestamp {
     }
 }
 impl std::str::FromStr for Timestamp {
-    type Err = chrono::ParseError;
+    type Err = NoInstant;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        DateTime::parse_from_rfc3339(s).map(|t| Self(t.timestamp_millis()))
+        let instant = DateTime::parse_from_rfc3339(s).map_err(|_| NoInstant(s.to_owned()))?;
+        Ok(Self(instant.timestamp_millis()))
     }
 }
+
+/// A text that is not an instant, and how one is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoInstant(String);
+
+impl std::fmt::Display for NoInstant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(text) = self;
+        write!(f, "'{text}' is not an RFC 3339 instant, such as 2026-11-01T00:00:00+08:00")
+    }
+}
+impl std::error::Error for NoInstant {}
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.collect_str(self)
@@ -70,8 +83,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        text.parse()
-            .map_err(|_| serde::de::Error::custom(format!("'{text}' is not an RFC 3339 instant")))
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 impl utoipa::PartialSchema for Timestamp {

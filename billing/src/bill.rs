@@ -18,6 +18,9 @@ use utoipa::ToSchema;
 use crate::{
     accounts,
     balance::snapshot,
+    close::charges::KnownTerms,
+    explain::LineId,
+    prices::components::{self, Per},
     rating::lines::{self, Which, goes_on},
 };
 
@@ -37,9 +40,20 @@ pub struct BillLine {
     pub resource_id: String,
     pub resource_name: String,
     pub meter: String,
+    /// `instance.compute`.
+    pub component: String,
+    /// The first of the rated lines that it joins; `/v1/lines` has them behind one another.
+    #[schema(value_type = String, example = "0193c5f0-…-8a51.42.0")]
+    pub first_line: LineId,
     pub from: Timestamp,
     pub to: Timestamp,
-    /// Per unit and hour.
+    /// `standard`, `graduated`, `volume`, `package`.
+    pub model: String,
+    /// How much the price is for: 1073741824, where bytes have a price by the GiB.
+    pub unit: i64,
+    /// Whether that is for an hour of it, for itself, or for a month.
+    pub per: Per,
+    /// Of a standard price; zero of the others.
     pub unit_price: Nanos,
     /// Units at once, or, of what is counted, all of them; below zero in an adjustment that takes
     /// back.
@@ -152,22 +166,30 @@ async fn lines(
             .remedy("ask for a shorter period"));
     }
     let flavors = lines::flavor_names(conn, &rated).await?;
-    Ok(rated
-        .into_iter()
-        .map(|line| BillLine {
+    let mut known = KnownTerms::default();
+    let mut all = Vec::with_capacity(rated.len());
+    for line in rated {
+        let terms = known.of(conn, &line).await?;
+        all.push(BillLine {
             what: line.what(&flavors),
             meter: line.meter(),
+            first_line: LineId { tenant, charge: line.charge, position: line.position },
             from: line.from,
             to: line.to,
+            model: terms.model.to_owned(),
+            unit: terms.unit,
+            per: components::component(&line.component).map_or(Per::Hour, |known| known.per),
             unit_price: line.unit_price,
             quantity: line.quantity,
             amount: line.gross(),
             adjustment: line.is_adjustment(),
+            component: line.component,
             resource_kind: line.resource_kind,
             resource_id: line.resource_id,
             resource_name: line.resource_name,
-        })
-        .collect())
+        });
+    }
+    Ok(all)
 }
 
 /// Hourly lines of the same thing at the same price become one, then all in order of time.
@@ -180,6 +202,7 @@ fn joined(lines: Vec<BillLine>) -> Vec<BillLine> {
                 && last.resource_id == line.resource_id
                 && last.meter == line.meter
                 && last.unit_price == line.unit_price
+                && (&last.model, last.unit) == (&line.model, line.unit)
                 && goes_on(&last.meter, last.quantity, line.quantity).is_some()
                 && last.adjustment == line.adjustment
                 && last.amount.checked_add(line.amount).is_ok()

@@ -98,8 +98,8 @@ pub struct Explanation {
 /// Explains one line, with the facts after the sequence `facts_after` (0: from the first). Read it in a
 /// snapshot, so that a posting in between tells nothing apart.
 pub async fn explain(conn: &mut Conn, id: LineId, facts_after: i64) -> Result<Explanation> {
-    let account = accounts::get(conn, id.tenant).await?;
     let line = line::get(conn, id).await?;
+    let account = accounts::get(conn, id.tenant).await?;
     let price = price::of(conn, &line).await?;
     let mut steps = Vec::new();
     let mut evidence_of = Evidence::default();

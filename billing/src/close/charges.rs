@@ -119,21 +119,29 @@ pub async fn charges(
 #[derive(Default)]
 struct Known {
     flavors: HashMap<String, String>,
-    terms: HashMap<(PriceVersionId, String), Terms>,
+    terms: KnownTerms,
 }
 
 impl Known {
     async fn charge(&mut self, conn: &mut Conn, line: Line) -> Result<Charge> {
-        let id = (line.version, line.rate.clone());
-        let terms = match self.terms.get(&id) {
-            Some(terms) => *terms,
-            None => {
-                let terms = terms(conn, line.version, &line.rate).await?;
-                self.terms.insert(id, terms);
-                terms
-            }
-        };
+        let terms = self.terms.of(conn, &line).await?;
         Ok(charge(line, terms, &self.flavors))
+    }
+}
+
+/// By the version and its rate.
+#[derive(Default)]
+pub(crate) struct KnownTerms(HashMap<(PriceVersionId, String), Terms>);
+
+impl KnownTerms {
+    pub(crate) async fn of(&mut self, conn: &mut Conn, line: &Line) -> Result<Terms> {
+        let id = (line.version, line.rate.clone());
+        if let Some(terms) = self.0.get(&id) {
+            return Ok(*terms);
+        }
+        let terms = terms(conn, line.version, &line.rate).await?;
+        self.0.insert(id, terms);
+        Ok(terms)
     }
 }
 

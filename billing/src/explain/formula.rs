@@ -1,19 +1,22 @@
 //! Prices and their arithmetic in words: pure, exact, no floats.
 
-use base::money::Nanos;
+use base::money::{Micros, Nanos};
 
-use crate::prices::{
-    components::Per,
-    document::{Rate, Scope},
-    model::{Model, Tier},
-    tax::{Tax, TaxMode},
+use crate::{
+    invoice::measure,
+    prices::{
+        components::Per,
+        document::{Rate, Scope},
+        model::{Model, Tier},
+        tax::{Tax, TaxMode},
+    },
 };
 
 /// Digits that an exact figure is shown with; where there are more, it ends in "…".
 const DIGITS_MAX: usize = 15;
 
-/// "0.36 per unit and hour", "each part of the month at its tier: 0 up to 10, 0.8 up to 100, 0.5
-/// beyond, per 1073741824 units; the first 5 free; for all of the tenant's; tax of 6 % on top".
+/// "0.36 per unit and hour", "each part of the month's use at its tier: 0.8 up to 100, 0.5 beyond, per
+/// GiB; the first 5 of a month cost nothing; tax of 6 % on top".
 pub fn price(rate: &Rate, tax: Tax) -> String {
     let per = per(rate);
     let mut text = match &rate.model {
@@ -33,15 +36,17 @@ pub fn price(rate: &Rate, tax: Tax) -> String {
     }
     if let Some(minimum) = &rate.minimum {
         let whose = whose(minimum.per);
-        text.push_str(&format!("; at least {} a month for {whose}", minimum.amount));
+        let least = trimmed(&minimum.amount.to_string());
+        text.push_str(&format!("; at least {least} a month for {whose}"));
     }
     if rate.scope == Scope::Tenant {
         text.push_str(&format!("; over {}", whose(rate.scope)));
     }
+    let percent = trimmed(&Micros(tax.rate.0.saturating_mul(100)).to_string());
     match (tax.ppm(), tax.mode) {
         (0, _) => {}
-        (_, TaxMode::Included) => text.push_str(&format!("; tax of {} included", tax.rate)),
-        (_, TaxMode::OnTop) => text.push_str(&format!("; tax of {} on top", tax.rate)),
+        (_, TaxMode::Included) => text.push_str(&format!("; tax of {percent} % included")),
+        (_, TaxMode::OnTop) => text.push_str(&format!("; tax of {percent} % on top")),
     }
     text
 }
@@ -53,13 +58,16 @@ fn whose(scope: Scope) -> &'static str {
     }
 }
 
-/// What the price is for: "per unit and hour", "per 1073741824 units", "per month".
+/// What the price is for: "per unit and hour", "per 100 units and hour", "per GiB", "per month".
 fn per(rate: &Rate) -> String {
-    let units = match rate.unit {
-        1 => "unit".to_owned(),
-        unit => format!("{unit} units"),
+    let per = rate.component().map(|component| component.per);
+    let units = match (rate.unit, per) {
+        (1, _) => "unit".to_owned(),
+        // What is counted is counted in bytes.
+        (unit, Some(Per::Unit)) => measure::bytes(unit),
+        (unit, _) => format!("{unit} units"),
     };
-    match rate.component().map(|component| component.per) {
+    match per {
         Some(Per::Hour) => format!("per {units} and hour"),
         Some(Per::Month) => format!("per {units} and month"),
         Some(Per::Unit) | None => format!("per {units}"),

@@ -9,7 +9,7 @@ use base::{
     money::{Micros, Nanos},
     time::Timestamp,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::rating::lines::{self, Line, Which};
@@ -107,13 +107,15 @@ impl RatedLine {
 }
 
 /// Which lines.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct Wanted {
     pub resource_id: Option<String>,
     /// `instance.compute`.
     pub component: Option<String>,
     pub from: Option<Timestamp>,
     pub to: Option<Timestamp>,
+    /// Those behind this one: the last of the listing before.
+    pub after: Option<LineId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -121,7 +123,7 @@ pub struct Wanted {
 pub struct Lines {
     /// By resource, component and time; at most 1000.
     pub items: Vec<RatedLine>,
-    /// There are more: ask for one resource, or a shorter time.
+    /// There are more: ask for those after the last one.
     pub more: bool,
 }
 
@@ -134,7 +136,11 @@ pub async fn list(conn: &mut Conn, tenant: TenantId, wanted: &Wanted) -> Result<
     }
     let resource = wanted.resource_id.as_deref().unwrap_or_default();
     let component = wanted.component.as_deref().unwrap_or_default();
-    let which = Which::Rating { resource, component, from, to };
+    let behind = match wanted.after {
+        Some(after) => Some(rated(conn, tenant, after).await?),
+        None => None,
+    };
+    let which = Which::Rating { resource, component, from, to, behind: behind.as_ref() };
     let mut rated = lines::lines(conn, tenant, which, LINES_MAX + 1).await?;
     let more = rated.len() > LINES_MAX;
     rated.truncate(LINES_MAX);
@@ -142,10 +148,20 @@ pub async fn list(conn: &mut Conn, tenant: TenantId, wanted: &Wanted) -> Result<
 }
 
 pub(super) async fn get(conn: &mut Conn, id: LineId) -> Result<RatedLine> {
-    let which = Which::One(id.charge, id.position);
-    let rated = lines::lines(conn, id.tenant, which, 1).await?;
-    let line = listed(conn, id.tenant, rated).await?.pop();
+    let line = rated(conn, id.tenant, id).await?;
+    let line = listed(conn, id.tenant, vec![line]).await?.pop();
     found(line, format_args!("line {id}"))
+}
+
+/// Another tenant's is as unknown as one that never was.
+async fn rated(conn: &mut Conn, tenant: TenantId, id: LineId) -> Result<Line> {
+    let which = Which::One(id.charge, id.position);
+    let line = match id.tenant == tenant {
+        true => lines::lines(conn, tenant, which, 1).await?.pop(),
+        false => None,
+    };
+    let listed = "list a tenant's lines with opshawk billing lines";
+    found(line, format_args!("line {id}")).map_err(|error| error.remedy(listed))
 }
 
 #[derive(Debug)]
@@ -162,7 +178,8 @@ pub(super) async fn same_time(
     line: &RatedLine,
 ) -> Result<SameTime> {
     let (resource, component) = (line.resource_id.as_str(), line.component.as_str());
-    let which = Which::Rating { resource, component, from: line.from, to: line.to };
+    let (from, to) = (line.from, line.to);
+    let which = Which::Rating { resource, component, from, to, behind: None };
     let mut rated = lines::lines(conn, tenant, which, LINES_MAX + 1).await?;
     let more = rated.len() > LINES_MAX;
     rated.truncate(LINES_MAX);

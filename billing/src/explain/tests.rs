@@ -228,6 +228,16 @@ async fn lines_are_listed_by_what_they_rate_and_unknown_ones_are_not_found() {
         let none = LineId { tenant: w.tenant, charge: 99, position: 0 };
         assert_eq!(explain(&mut conn, none, 0).await.unwrap_err().kind, base::ErrorKind::NotFound);
         let nobody = LineId { tenant: TenantId::new(), ..none };
+        // Another tenant's, of a charge that this one has, too.
+        let others = LineId { tenant: TenantId::new(), charge: 1, position: 0 };
+        let own =
+            Wanted { after: Some(LineId { tenant: w.tenant, ..others }), ..Wanted::default() };
+        assert!(list(&mut conn, w.tenant, &own).await.is_ok());
+        for after in [none, nobody, others] {
+            let behind = Wanted { after: Some(after), ..Wanted::default() };
+            let refused = list(&mut conn, w.tenant, &behind).await.unwrap_err();
+            assert_eq!(refused.kind, base::ErrorKind::NotFound);
+        }
         assert_eq!(
             explain(&mut conn, nobody, 0).await.unwrap_err().kind,
             base::ErrorKind::NotFound
@@ -297,6 +307,18 @@ fn reading(at: Timestamp, value: i64) -> counters::Reading {
     counters::Reading { at_ms: at.ms(), epoch: "1".to_owned(), value }
 }
 
+async fn assert_listed_in_pages(w: &World, all: &[rated::Line]) {
+    let first = w.read(async |conn| list(conn, w.tenant, &Wanted::default()).await).await;
+    assert!(first.more && first.items.len() == LINES_MAX);
+    let after = Wanted { after: Some(first.items[LINES_MAX - 1].id), ..Wanted::default() };
+    let rest = w.read(async |conn| list(conn, w.tenant, &after).await).await;
+    assert!(!rest.more);
+    let listed = first.items.iter().chain(&rest.items);
+    let listed: Vec<_> = listed.map(|line| (line.id.charge, line.id.position)).collect();
+    let wanted: Vec<_> = all.iter().map(|line| (line.charge, line.position)).collect();
+    assert_eq!(listed, wanted);
+}
+
 /// A volume price by the resource; one port is read twice, another 1,100 times in between.
 #[tokio::test]
 async fn a_line_of_a_long_month_or_of_many_readings_is_explained() {
@@ -347,6 +369,7 @@ async fn a_line_of_a_long_month_or_of_many_readings_is_explained() {
             explained(&w, id).await
         };
         assert!(all.len() > LINES_MAX, "{}", all.len());
+        assert_listed_in_pages(&w, &all).await;
         let volume = find(&|line| line.kind == "volume").await;
         assert!(volume.equal && !volume.more, "{volume:#?}");
         assert_eq!(volume.line.net, micros("6.894"));

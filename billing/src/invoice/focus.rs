@@ -98,6 +98,8 @@ pub fn csv(content: &Content) -> Result<String> {
     String::from_utf8(bytes).map_err(|e| Error::internal("the CSV is not UTF-8").source(e))
 }
 
+const USAGE: &str = "Usage";
+
 /// What differs between rows; the rest is the invoice's.
 struct Row<'a> {
     content: &'a Content,
@@ -123,7 +125,7 @@ impl<'a> Row<'a> {
                 "minimum" => "Adjustment",
                 "adjustment" if line.quantity == 0 => "Adjustment",
                 _ if measure::is_bought(line) => "Purchase",
-                _ => "Usage",
+                _ => USAGE,
             },
             description: line.what.clone(),
             from: line.from,
@@ -156,8 +158,9 @@ impl<'a> Row<'a> {
         let (content, line) = (self.content, self.line);
         let of_line = |f: &dyn Fn(&Line) -> String| line.map(f).unwrap_or_default();
         let billed = plain(self.billed.to_string());
-        // What a month's end makes due is of use that stands on other lines.
-        let used = line.filter(|line| line.quantity != 0).map(|line| measure::of(line, DIGITS));
+        // Only use is consumed. What a month's end makes due is of use that stands on other lines: none
+        // of its own.
+        let used = line.filter(|_| self.category == USAGE).map(|line| measure::of(line, DIGITS));
         let of_used =
             |f: &dyn Fn(&measure::Measure) -> String| used.as_ref().map(f).unwrap_or_default();
         let of_price =

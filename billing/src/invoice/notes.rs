@@ -174,12 +174,15 @@ fn parts(invoice: &Invoice, notes: &[CreditNote], amount: Amount) -> Result<(Mic
     if net > left.0 || tax > left.1 {
         let (has_net, has_tax) = (currency.show(left.0), currency.show(left.1));
         return Err(Error::conflict(format!(
-            "of invoice {} {has_net} net and {has_tax} tax are left, not {} and {}",
-            invoice.number,
+            "the note would take back {} (net {}, tax {}); of invoice {} {} is left (net {has_net}, \
+             tax {has_tax})",
+            currency.show(total),
             currency.show(net),
-            currency.show(tax)
+            currency.show(tax),
+            invoice.number,
+            currency.show(left.0.checked_add(left.1)?),
         ))
-        .remedy("take back no more than that"));
+        .remedy("take back no more than what is left"));
     }
     Ok((net, tax))
 }

@@ -208,6 +208,9 @@ fn each_kind_of_charge_is_worded_as_what_it_is() {
     assert_eq!(of(1, columns), ["Purchase", "Recurring", "1", "Months", "30"]);
     assert_eq!(of(2, columns), ["Usage", "Usage-Based", "", "", "7.2"]);
     assert_eq!(of(3, columns), ["Adjustment", "Usage-Based", "", "", "4.28"]);
+    // Null but of usage, says the specification.
+    let consumed = |row: usize| [&rows[row]["ConsumedQuantity"], &rows[row]["ConsumedUnit"]];
+    assert_eq!([0, 1, 2, 3].map(consumed), [["1.5", "GiB"], ["", ""], ["0", "Hours"], ["", ""]]);
     assert_eq!(billed(&content), micros("42.68"));
 }
 
@@ -321,7 +324,7 @@ fn every_form_states_what_multiplies_to_the_amount() {
     );
     let consumed: Vec<String> =
         csv_rows(&content).iter().map(|row| row["ConsumedQuantity"].clone()).collect();
-    assert_eq!(consumed, ["120", "1.2", "120", "120", "120", "120", ""]);
+    assert_eq!(consumed, ["120", "1.2", "120", "120", "120", "120", "0"]);
     let models: Vec<String> =
         csv_rows(&content).iter().map(|row| row["x_PricingModel"].clone()).collect();
     assert_eq!(models[2..5], ["graduated", "standard", "package"]);

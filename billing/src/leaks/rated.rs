@@ -121,7 +121,7 @@ async fn charged(
     hours: &mut BTreeMap<What, Hour>,
     found: &mut Vec<Leak>,
 ) -> Result<()> {
-    let which = Which::Rating { resource: "", component: "", from, to };
+    let which = Which::Rating { resource: "", component: "", from, to, behind: None };
     let lines = lines::lines(conn, account.tenant_id, which, LINES_MAX + 1).await?;
     if lines.len() > LINES_MAX {
         let message =

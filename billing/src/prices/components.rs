@@ -15,12 +15,16 @@
 //! | `package.package` | month | free |
 
 use base::money::MS_PER_HOUR;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use crate::kinds::Component;
 use crate::kinds::{self, KINDS};
 
 /// What a price buys `unit` of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = PricePer)]
 pub enum Per {
     /// A unit for an hour; the measure is in unit·milliseconds.
     Hour,

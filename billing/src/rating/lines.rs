@@ -123,8 +123,15 @@ pub enum Which<'a> {
     Of(&'a Series, i64, Place),
     /// One, by its charge and its place in it.
     One(i64, i64),
-    /// What rates something between two instants; of one resource or component, where it is named.
-    Rating { resource: &'a str, component: &'a str, from: Timestamp, to: Timestamp },
+    /// What rates something between two instants; of one resource or component, where it is named;
+    /// behind a line, where one is given.
+    Rating {
+        resource: &'a str,
+        component: &'a str,
+        from: Timestamp,
+        to: Timestamp,
+        behind: Option<&'a Line>,
+    },
 }
 
 /// What lines stand together of in their order: a component of a resource in a month.
@@ -247,16 +254,22 @@ pub async fn lines(
                 .bind(charge)
                 .bind(position)
         }
-        Which::Rating { resource, component, from, to } => {
+        Which::Rating { resource, component, from, to, behind } => {
+            let place = behind.map_or(Place::FIRST, Place::of);
+            let text = |of: fn(&Line) -> &String| behind.map(of).cloned().unwrap_or_default();
             let statement = if resource.is_empty() {
                 select!(
                     "c.at_ms > $5 AND c.from_ms < $4 AND c.to_ms > $3 \
-                     AND ($6 = '' OR k.component = $6) AND $7 = ''"
+                     AND ($6 = '' OR k.component = $6) AND $7 = '' \
+                     AND (k.kind, k.resource_id, k.component, k.flavor, c.from_ms, c.to_ms, \
+                       c.charge_no, c.position) > ($8, $9, $10, $11, $12, $13, $14, $15)"
                 )
             } else {
                 select!(
                     "c.at_ms > $5 AND c.from_ms < $4 AND c.to_ms > $3 \
-                     AND ($6 = '' OR k.component = $6) AND k.resource_id = $7"
+                     AND ($6 = '' OR k.component = $6) AND k.resource_id = $7 \
+                     AND (k.kind, k.resource_id, k.component, k.flavor, c.from_ms, c.to_ms, \
+                       c.charge_no, c.position) > ($8, $9, $10, $11, $12, $13, $14, $15)"
                 )
             };
             sqlx::query(statement)
@@ -267,6 +280,15 @@ pub async fn lines(
                 .bind(from.saturating_add_ms(-CHARGED_AHEAD_MAX_MS).ms())
                 .bind(component.to_owned())
                 .bind(resource.to_owned())
+                // No kind's name is empty: all stand behind that.
+                .bind(text(|line| &line.resource_kind))
+                .bind(text(|line| &line.resource_id))
+                .bind(text(|line| &line.component))
+                .bind(text(|line| &line.flavor))
+                .bind(place.from.ms())
+                .bind(place.to.ms())
+                .bind(place.charge)
+                .bind(place.position)
         }
     };
     query.fetch_all(conn).await?.iter().map(line).collect()

@@ -11,7 +11,9 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use crate::{
     accounts, bill,
     counters::{self, Reading, Series, Taken},
+    explain,
     prices::{
+        components::Per,
         document::Document,
         publish::{self, Terms},
     },
@@ -194,6 +196,13 @@ async fn a_move_told_late_takes_back_what_it_was_charged() {
         let line = &bill.lines[0];
         assert_eq!((line.quantity, line.from, line.to), (14 * GIB, at("10:00"), at("13:00")));
         assert_eq!(line.what, "instance web-1, net_tx");
+        assert_eq!(
+            (line.component.as_str(), line.per, line.unit),
+            ("instance.net_tx", Per::Unit, GIB)
+        );
+        let joined = explain::Wanted { resource_id: Some(guest.id.clone()), ..Default::default() };
+        let joined = w.read(async |conn| explain::list(conn, tenant, &joined).await).await.items;
+        assert_eq!((joined.len(), joined[0].id), (3, line.first_line));
         let period = reports::Period { from: Some(at("10:30")), to: Some(at("12:00")) };
         let group = reports::Group::Resource;
         let cost =

@@ -31,6 +31,8 @@ pub struct LineQuery {
     /// Those that rate something before this instant.
     #[param(value_type = Option<Timestamp>)]
     pub to: Option<Timestamp>,
+    /// Those behind this line: the last one of the answer before.
+    pub after: Option<String>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -54,8 +56,9 @@ pub async fn list_lines(
     let tenant = tenant.ok_or_else(|| {
         Error::invalid("tenant_id", "whose lines? name a tenant").remedy("give tenant_id")
     })?;
-    let LineQuery { resource_id, component, from, to, .. } = query;
-    let wanted = Wanted { resource_id, component, from, to };
+    let LineQuery { resource_id, component, from, to, after, .. } = query;
+    let after = after.map(|id| id.parse()).transpose()?;
+    let wanted = Wanted { resource_id, component, from, to, after };
     Ok(Json(explain::list(&mut *app.read().await?, tenant, &wanted).await?))
 }
 

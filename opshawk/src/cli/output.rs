@@ -83,16 +83,37 @@ fn table<'a>(columns: impl Iterator<Item = &'a Column>, items: &[Value]) -> Stri
     let widths: Vec<usize> = (0..columns.len())
         .map(|n| rows.iter().map(|row| row[n].chars().count()).max().unwrap_or(0))
         .collect();
+    // Figures line up at their last digit.
+    let figures: Vec<bool> = (0..columns.len())
+        .map(|n| {
+            let mut said =
+                rows[1..].iter().map(|row| &row[n]).filter(|cell| *cell != "-").peekable();
+            said.peek().is_some() && said.all(|cell| is_figure(cell))
+        })
+        .collect();
     let mut text = String::new();
     for row in &rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(&format!("{cell:<width$}  "));
+        for ((cell, width), figures) in row.iter().zip(&widths).zip(&figures) {
+            line.push_str(&match figures {
+                true => format!("{cell:>width$}  "),
+                false => format!("{cell:<width$}  "),
+            });
         }
         text.push_str(line.trim_end());
         text.push('\n');
     }
     text
+}
+
+/// A decimal number, as amounts and counts are written.
+fn is_figure(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let mut parts = digits.split('.');
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    parts.next().is_some_and(are_digits)
+        && parts.next().is_none_or(are_digits)
+        && parts.next().is_none()
 }
 
 fn csv(columns: &[Column], items: &[Value]) -> String {
@@ -175,6 +196,20 @@ mod tests {
         insta::assert_snapshot!(text, @r"
         NAME   web-1
         STATE  -
+        ");
+    }
+
+    #[test]
+    fn figures_line_up_at_their_last_digit() {
+        let columns = &[col("MONTH", "/month"), col("NET", "/net"), col("N", "/n")];
+        let items = [
+            json!({"month": "2026-10", "net": "-0.250000", "n": 12}),
+            json!({"month": "2026-11", "net": "1280.000000", "n": null}),
+        ];
+        insta::assert_snapshot!(render(Format::Table, columns, &items, &Value::Null), @r"
+        MONTH            NET   N
+        2026-10    -0.250000  12
+        2026-11  1280.000000   -
         ");
     }
 

@@ -15,14 +15,13 @@ fn every_model_is_said_in_words() {
     let standard = Rate::standard("small", "instance.compute", "0.36".parse().unwrap());
     assert_eq!(price(&standard, none), "0.36 per unit and hour");
     let tax = Tax { mode: TaxMode::OnTop, rate: "0.06".parse().unwrap() };
-    assert_eq!(price(&standard, tax), "0.36 per unit and hour; tax of 0.060000 on top");
+    assert_eq!(price(&standard, tax), "0.36 per unit and hour; tax of 6 % on top");
     let tax = Tax { mode: TaxMode::Included, ..tax };
     let least = Minimum { amount: Micros(5_000_000), per: Scope::Resource };
     let minimum = Rate { minimum: Some(least), ..standard };
     assert_eq!(
         price(&minimum, tax),
-        "0.36 per unit and hour; at least 5.000000 a month for each resource; tax of 0.060000 \
-         included"
+        "0.36 per unit and hour; at least 5 a month for each resource; tax of 6 % included"
     );
     let tiers = serde_json::json!([{"up_to": 10, "price": "0"}, {"price": "0.5"}]);
     let graduated = rate(serde_json::json!({
@@ -30,8 +29,8 @@ fn every_model_is_said_in_words() {
     }));
     assert_eq!(
         price(&graduated, none),
-        "each part of the month's use at its tier: 0 up to 10, 0.5 beyond, per 1024 units; the \
-         first 3 of a month cost nothing; over all that the tenant has of it"
+        "each part of the month's use at its tier: 0 up to 10, 0.5 beyond, per KiB; the first 3 \
+         of a month cost nothing; over all that the tenant has of it"
     );
     let volume = rate(serde_json::json!({
         "id": "out", "component": "instance.disk", "volume": tiers, "scope": "resource",

@@ -113,20 +113,31 @@ export const packagesQuery = (tenantId: string) =>
   list(keys.packages(tenantId), () =>
     unwrap(client.GET("/v1/tenants/{id}/packages", byId(tenantId))),
   );
-/** The rated lines of a resource between two instants. */
+/**
+ * The rated lines of a resource between two instants, a thousand at a time; the last of them says where
+ * the next begin.
+ */
 export const linesQuery = (
   tenantId: string,
-  of: { resource_id: string; from: string; to: string },
+  of: { resource_id: string; component: string; from: string; to: string },
 ) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: keys.lines(tenantId, of),
-    queryFn: () =>
-      unwrap(client.GET("/v1/lines", { params: { query: { tenant_id: tenantId, ...of } } })),
+    queryFn: ({ pageParam: after }) =>
+      unwrap(client.GET("/v1/lines", { params: { query: { tenant_id: tenantId, ...of, after } } })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: ({ items, more }) => (more ? items.at(-1)?.id : undefined),
   });
+/** With a thousand of its facts at a time. */
 export const explanationQuery = (line: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: keys.explanation(line),
-    queryFn: () => unwrap(client.GET("/v1/lines/{line}", { params: { path: { line } } })),
+    queryFn: ({ pageParam: facts_after }) =>
+      unwrap(
+        client.GET("/v1/lines/{line}", { params: { path: { line }, query: { facts_after } } }),
+      ),
+    initialPageParam: undefined as number | undefined,
+    getNextPageParam: ({ usage }) => usage.next_facts ?? undefined,
   });
 export const findingsQuery = queryOptions({
   queryKey: keys.findings,

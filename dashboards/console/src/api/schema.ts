@@ -2304,8 +2304,19 @@ export interface components {
             /** @description It corrects what was charged for a time that had passed already. */
             adjustment: boolean;
             amount: components["schemas"]["Micros"];
+            /** @description `instance.compute`. */
+            component: string;
+            /**
+             * @description The first of the rated lines that it joins; `/v1/lines` has them behind one another.
+             * @example 0193c5f0-…-8a51.42.0
+             */
+            first_line: string;
             from: components["schemas"]["Timestamp"];
             meter: string;
+            /** @description `standard`, `graduated`, `volume`, `package`. */
+            model: string;
+            /** @description Whether that is for an hour of it, for itself, or for a month. */
+            per: components["schemas"]["PricePer"];
             /**
              * Format: int64
              * @description Units at once, or, of what is counted, all of them; below zero in an adjustment that takes
@@ -2316,7 +2327,12 @@ export interface components {
             resource_kind: string;
             resource_name: string;
             to: components["schemas"]["Timestamp"];
-            /** @description Per unit and hour. */
+            /**
+             * Format: int64
+             * @description How much the price is for: 1073741824, where bytes have a price by the GiB.
+             */
+            unit: number;
+            /** @description Of a standard price; zero of the others. */
             unit_price: components["schemas"]["Nanos"];
             /** @description "instance web-1, flavor small", "disk of web-1, 1 GiB". */
             what: string;
@@ -3935,6 +3951,11 @@ export interface components {
             tenant_id: components["schemas"]["TenantId"];
             to?: components["schemas"]["Timestamp"] | null;
         };
+        /**
+         * @description What a price buys `unit` of.
+         * @enum {string}
+         */
+        PricePer: "hour" | "unit" | "month";
         /** @description As it is written. */
         PriceRate: {
             /** @description What it prices, such as `instance.compute`. */
@@ -4173,7 +4194,7 @@ export interface components {
         RatedLines: {
             /** @description By resource, component and time; at most 1000. */
             items: components["schemas"]["RatedLine"][];
-            /** @description There are more: ask for one resource, or a shorter time. */
+            /** @description There are more: ask for those after the last one. */
             more: boolean;
         };
         /** @description How one reconciler stands. */
@@ -6836,6 +6857,8 @@ export interface operations {
                 from?: components["schemas"]["Timestamp"];
                 /** @description Those that rate something before this instant. */
                 to?: components["schemas"]["Timestamp"];
+                /** @description Those behind this line: the last one of the answer before. */
+                after?: string;
             };
             header?: never;
             path?: never;

@@ -1,6 +1,5 @@
 // A list of things: a sortable table, or one card a thing where the screen is narrow.
 import { Box, Button, Card, Group, Stack, Table, Text, UnstyledButton } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
 import { IconArrowDown, IconArrowUp, IconArrowsSort } from "@tabler/icons-react";
 import {
   createSortedRowModel,
@@ -12,6 +11,7 @@ import {
 } from "@tanstack/react-table";
 import { useMemo, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { useNarrow } from "./useNarrow";
 
 export interface Column<T> {
   /** Unique; also the column's name in tests. */
@@ -23,6 +23,8 @@ export interface Column<T> {
   align?: "right";
   /** The first thing of a card. */
   isTitle?: boolean;
+  /** More than a card's line holds: it stands below its header. */
+  isLong?: boolean;
   /** Buttons: at the end, without a header to see. */
   isActions?: boolean;
 }
@@ -34,10 +36,10 @@ interface Props<T> {
   rows: readonly T[];
   rowId: (row: T) => string;
   empty: ReactNode;
+  /** Rows below the table; cards go without. */
+  foot?: ReactNode;
   more?: { hasMore: boolean; loading: boolean; load: () => void };
 }
-
-const NARROW = "(max-width: 48em)";
 
 const features = tableFeatures({
   rowSortingFeature,
@@ -46,7 +48,7 @@ const features = tableFeatures({
 });
 
 export function DataTable<T extends object>(props: Props<T>) {
-  const narrow = useMediaQuery(NARROW, undefined, { getInitialValueInEffect: false });
+  const narrow = useNarrow();
   if (props.rows.length === 0) return props.empty;
   return (
     <>
@@ -109,6 +111,7 @@ function Rows<T extends object>(props: Props<T>) {
             </Table.Tr>
           ))}
         </Table.Tbody>
+        {props.foot && <Table.Tfoot className="total">{props.foot}</Table.Tfoot>}
       </Table>
     </Table.ScrollContainer>
   );
@@ -161,15 +164,21 @@ function Cards<T extends object>({ label, columns, rows, rowId }: Props<T>) {
             {facts.map((column) => (
               <Group
                 key={column.id}
-                gap="sm"
-                wrap="nowrap"
+                gap={column.isLong ? 0 : "sm"}
+                wrap={column.isLong ? "wrap" : "nowrap"}
                 align="flex-start"
                 justify="space-between"
               >
                 <Text size="xs" c="dimmed" style={{ flex: "none" }}>
                   {column.header}
                 </Text>
-                <Box fz="sm" ta="right" miw={0} style={{ overflowWrap: "anywhere" }}>
+                <Box
+                  fz="sm"
+                  ta={column.isLong ? "left" : "right"}
+                  w={column.isLong ? "100%" : undefined}
+                  miw={0}
+                  style={{ overflowWrap: "anywhere" }}
+                >
                   {column.cell(row)}
                 </Box>
               </Group>

@@ -11,14 +11,28 @@ export function formatMib(mib: number, language: string): string {
   return `${number(mib, language)} MiB`;
 }
 
-export function formatBytes(bytes: number, language: string): string {
+export function formatBytes(bytes: number, language: string, digits = 1): string {
   let value = bytes;
   let step = 0;
   while (Math.abs(value) >= 1024 && step < BYTE_UNITS.length - 1) {
     value /= 1024;
     step += 1;
   }
-  return `${number(value, language)} ${BYTE_UNITS[step] ?? "B"}`;
+  return `${number(value, language, digits)} ${BYTE_UNITS[step] ?? "B"}`;
+}
+
+const DECIMAL_UNITS = ["B", "kB", "MB", "GB", "TB"] as const;
+
+/** What so many bytes are called: "GiB", "MB", "500 B". */
+export function bytesName(bytes: number): string {
+  for (const [names, base] of [
+    [BYTE_UNITS, 1024],
+    [DECIMAL_UNITS, 1000],
+  ] as const) {
+    const name = names.find((_, power) => base ** power === bytes);
+    if (name) return name;
+  }
+  return `${bytes} B`;
 }
 
 export function formatNumber(value: number, language: string, digits = 2): string {

@@ -1,8 +1,8 @@
-// Two languages from the first string. English is the source: its keys are the type of `t`.
-import i18next from "i18next";
+// Two languages from the first string. English is the source: its keys are the type of `t`. The other
+// one is loaded when somebody reads it.
+import i18next, { type BackendModule } from "i18next";
 import { initReactI18next } from "react-i18next";
 import en from "./en.json";
-import zhCN from "./zh-CN.json";
 
 export const LANGUAGES = { en: "English", "zh-CN": "简体中文" } as const;
 export type Language = keyof typeof LANGUAGES;
@@ -44,10 +44,25 @@ export function setLanguage(language: Language) {
 
 i18next.on("languageChanged", (language) => (document.documentElement.lang = language));
 
-void i18next.use(initReactI18next).init({
+const loaded: BackendModule = {
+  type: "backend",
+  init() {},
+  read(_language, _namespace, done) {
+    import("./zh-CN.json").then(
+      ({ default: words }) => done(null, words),
+      (error: unknown) => done(error instanceof Error ? error : String(error), null),
+    );
+  },
+};
+
+/** The first language is there; English where it can't be had. */
+export const ready = i18next.use(loaded).use(initReactI18next).init({
   lng: firstLanguage(),
   fallbackLng: "en",
-  resources: { en: { translation: en }, "zh-CN": { translation: zhCN } },
+  resources: { en: { translation: en } },
+  partialBundledLanguages: true,
+  load: "currentOnly",
+  initAsync: false,
   interpolation: { escapeValue: false }, // React escapes.
   returnNull: false,
   showSupportNotice: false, // It advertises in the console.

@@ -297,8 +297,8 @@ export const systemInfo: SystemInfo = {
 export const bill: Bill = {
   tenant_id: id(10), tenant_name: "acme", currency: "CNY", from: ago(90_000), to: ago(0), subtotal: "0.187655", accrued: "0.001000", accrued_at: ago(0),
   lines: [
-    { what: "instance web-1, flavor m1.tiny", resource_name: "web-1", adjustment: false, resource_kind: "instance", resource_id: id(101), meter: `instance:${id(20)}`, from: ago(4000), to: ago(2200), unit_price: "0.360000000", quantity: 1, amount: "0.180000" },
-    { what: "disk of web-1, 10 GiB", resource_name: "web-1", adjustment: false, resource_kind: "instance", resource_id: id(101), meter: "disk_gib", from: ago(4000), to: ago(2200), unit_price: "0.001531000", quantity: 10, amount: "0.007655" },
+    { what: "instance web-1, flavor m1.tiny", resource_name: "web-1", adjustment: false, resource_kind: "instance", resource_id: id(101), meter: `instance:${id(20)}`, component: "instance.compute", first_line: `${id(10)}.7.0`, from: ago(4000), to: ago(2200), model: "standard", unit: 1, per: "hour", unit_price: "0.360000000", quantity: 1, amount: "0.180000" },
+    { what: "disk of web-1, 10 GiB", resource_name: "web-1", adjustment: false, resource_kind: "instance", resource_id: id(101), meter: "disk_gib", component: "instance.disk", first_line: `${id(10)}.7.1`, from: ago(4000), to: ago(2200), model: "standard", unit: 1, per: "hour", unit_price: "0.001531000", quantity: 10, amount: "0.007655" },
   ],
 };
 

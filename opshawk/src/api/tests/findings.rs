@@ -52,6 +52,11 @@ async fn a_tenant_opens_its_own_lines_and_no_others() {
         }
         let all = op.get(&format!("/v1/lines?tenant_id={acme}")).await.expect(200);
         assert_eq!(all, lines);
+        let behind = format!("/v1/lines?after={}", text(&items[0]["id"]));
+        let rest = member.get(&behind).await.expect(200);
+        assert_eq!(rest["items"].as_array().unwrap(), &items[1..]);
+        stranger.get(&behind).await.problem(404, "not-found", None);
+        member.get("/v1/lines?after=1.2").await.problem(400, "invalid", Some("line"));
         op.get("/v1/lines").await.problem(400, "invalid", Some("tenant_id"));
         member.get("/v1/lines/1.2").await.problem(400, "invalid", Some("line"));
         let none = format!("/v1/lines/{acme}.999.0");

@@ -37,7 +37,7 @@ pub enum InvoiceCommand {
     },
     /// Write a credit note as a file
     Note {
-        /// Its id, as `opshawk invoice credit` shows it with -o wide
+        /// Its id, as `opshawk invoice show` lists it
         note: String,
         /// HTML fit for print, or PDF
         #[arg(long, value_enum, default_value_t = InvoiceFormat::Html)]

@@ -9,6 +9,23 @@ use clap::{Args, ValueEnum};
 
 use super::LocalArgs;
 
+fn finding(text: &str) -> Result<FindingId, String> {
+    text.parse()
+        .map_err(|_| "it is no finding's id; opshawk billing findings lists them".to_owned())
+}
+
+/// A finding's subject is `fact/ID`, and may be given as it stands there.
+fn fact(text: &str) -> Result<UsageEventId, String> {
+    let id = text.strip_prefix("fact/").unwrap_or(text);
+    id.parse()
+        .map_err(|_| "it is no fact's id; opshawk billing findings names it as fact/ID".to_owned())
+}
+
+fn gap(text: &str) -> Result<UsageGapId, String> {
+    let id = text.strip_prefix("gap/").unwrap_or(text);
+    id.parse().map_err(|_| "it is no gap's id; opshawk billing gaps lists them".to_owned())
+}
+
 #[derive(Debug, Args)]
 #[group(id = "mode", required = true, multiple = false, args = ["check", "write"])]
 pub struct RebuildArgs {
@@ -48,6 +65,9 @@ pub struct LinesArgs {
     /// Those that rate something before this instant
     #[arg(long, value_name = "RFC3339")]
     pub to: Option<Timestamp>,
+    /// Those behind this line, where there are more than 1000
+    #[arg(long, value_name = "LINE")]
+    pub after: Option<LineId>,
 }
 
 #[derive(Debug, Args)]
@@ -63,7 +83,8 @@ pub struct ExplainArgs {
 
 #[derive(Debug, Args)]
 pub struct ResolveArgs {
-    /// The finding's id
+    /// Its id, as `opshawk billing findings` lists it
+    #[arg(value_parser = finding)]
     pub finding: FindingId,
     /// Why, for those who ask later
     #[arg(long)]
@@ -73,6 +94,7 @@ pub struct ResolveArgs {
 #[derive(Debug, Args)]
 pub struct RuleArgs {
     /// The fact's id, as its finding names it
+    #[arg(value_parser = fact)]
     pub fact: UsageEventId,
     pub ruling: Ruling,
     /// As of when it counts [default: the instant that it tells]
@@ -113,7 +135,8 @@ pub struct GapsArgs {
 
 #[derive(Debug, Args)]
 pub struct AnswerArgs {
-    /// The gap's id
+    /// Its id, as `opshawk billing gaps` lists it
+    #[arg(value_parser = gap)]
     pub gap: UsageGapId,
     /// The instant of the gap at which it changed; until then it was as before
     #[arg(long, value_name = "RFC3339")]

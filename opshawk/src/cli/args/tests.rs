@@ -90,3 +90,20 @@ fn what_is_wrong_is_refused() {
     );
     assert_eq!(kind("opshawk frobnicate"), ErrorKind::InvalidSubcommand);
 }
+
+#[test]
+fn what_an_operator_mistypes_is_named_with_the_way_out() {
+    let said = |line: &str| parse(line).unwrap_err().to_string();
+    let simulate = said("opshawk price simulate D --from 2026-11-01");
+    assert!(simulate.contains("'2026-11-01' is not an RFC 3339 instant, such as"), "{simulate}");
+    let resolve = said("opshawk billing resolve 7 --reason r");
+    assert!(resolve.contains("'7'") && resolve.contains("opshawk billing findings"), "{resolve}");
+    let answer =
+        said("opshawk billing answer 7 --changed 2026-11-01T00:00:00Z --state s --reason r");
+    assert!(answer.contains("opshawk billing gaps lists them"), "{answer}");
+    // As findings name their subjects.
+    let id = "01a200b2-0f11-7180-aebb-c45a8e904e50";
+    command(&format!("opshawk billing rule fact/{id} take --reason r"));
+    command(&format!("opshawk billing rule {id} drop --reason r"));
+    assert!(said("opshawk billing rule 7 take --reason r").contains("names it as fact/ID"));
+}

@@ -14,8 +14,12 @@ const LINE: &[Column] = &[
     col("FROM", "/from"),
     col("TO", "/to"),
     col("UNIT PRICE", "/unit_price"),
+    col("MODEL", "/model"),
+    col("PER", "/per"),
+    col("UNIT", "/unit"),
     col("QUANTITY", "/quantity"),
     col("AMOUNT", "/amount"),
+    wide("FIRST LINE", "/first_line"),
     wide("METER", "/meter"),
     wide("RESOURCE", "/resource_id"),
 ];

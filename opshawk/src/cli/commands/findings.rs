@@ -49,7 +49,16 @@ const READING: &[Column] = &[
     wide("EPOCH", "/epoch"),
     wide("RECORDED", "/recorded_at"),
 ];
+const COUNTED: &[Column] = &[
+    col("PORT", "/port"),
+    col("FROM", "/from"),
+    col("TO", "/to"),
+    col("COUNTED", "/quantity"),
+    wide("QUALITY", "/quality"),
+    wide("COVERAGE PPM", "/coverage_ppm"),
+];
 const FINDING: &[Column] = &[
+    col("ID", "/id"),
     col("KIND", "/kind"),
     col("SUBJECT", "/subject"),
     col("SEVERITY", "/severity"),
@@ -59,7 +68,6 @@ const FINDING: &[Column] = &[
     wide("LAST SEEN", "/last_seen_at"),
     wide("RESOLVED", "/resolved_at"),
     wide("TENANT", "/tenant_id"),
-    wide("ID", "/id"),
 ];
 const RULING: &[Column] = &[
     col("FACT", "/fact_id"),
@@ -122,11 +130,15 @@ async fn lines(cx: &Context, args: LinesArgs) -> Result<(), Failure> {
     query.extend(args.component.map(|name| ("component", name)));
     query.extend(args.from.map(|at| ("from", at.to_string())));
     query.extend(args.to.map(|at| ("to", at.to_string())));
+    query.extend(args.after.map(|line| ("after", line.to_string())));
     let answer = cx.client.get_with("/v1/lines", &query).await?;
-    if answer["more"] == true {
-        eprintln!("opshawk: there are more; ask for one resource, or a shorter time");
+    let more = answer["more"] == true;
+    let lines = items(answer);
+    cx.list(LINE, &lines)?;
+    if let Some(last) = lines.last().and_then(|line| line["id"].as_str()).filter(|_| more) {
+        eprintln!("opshawk: there are more lines: give --after {last}");
     }
-    cx.list(LINE, &items(answer))
+    Ok(())
 }
 
 async fn explain(cx: &Context, args: ExplainArgs) -> Result<(), Failure> {
@@ -148,9 +160,12 @@ async fn explain(cx: &Context, args: ExplainArgs) -> Result<(), Failure> {
                 explained["price"]["number"],
                 text("/price/formula"),
             ))?;
-            for (columns, pointer) in
-                [(STEP, "/steps"), (FACT, "/usage/facts"), (READING, "/readings")]
-            {
+            for (columns, pointer) in [
+                (STEP, "/steps"),
+                (FACT, "/usage/facts"),
+                (READING, "/readings"),
+                (COUNTED, "/counted"),
+            ] {
                 let rows = explained.pointer(pointer).and_then(Value::as_array);
                 if let Some(rows) = rows.filter(|rows| !rows.is_empty()) {
                     cx.list(columns, rows)?;

@@ -34,10 +34,14 @@ const LINE: &[Column] = &[
     col("MONTH", "/month"),
     col("FROM", "/from"),
     col("TO", "/to"),
-    col("UNIT PRICE", "/unit_price"),
-    col("QUANTITY", "/quantity"),
+    // What multiplies to the net amount; of tiers and blocks the effective price.
+    col("QUANTITY", "/priced/quantity"),
+    col("UNIT", "/priced/unit"),
+    col("PRICE", "/priced/price"),
     col("NET", "/net"),
     wide("TAX", "/tax"),
+    wide("MODEL", "/model"),
+    wide("UNIT PRICE", "/unit_price"),
     wide("COMPONENT", "/component"),
     wide("RESOURCE", "/resource_id"),
 ];
@@ -48,8 +52,8 @@ const NOTE: &[Column] = &[
     col("TAX", "/tax"),
     col("TOTAL", "/total"),
     col("REASON", "/reason"),
+    col("ID", "/id"),
     wide("TRANSACTION", "/ledger_transaction_id"),
-    wide("ID", "/id"),
 ];
 
 const MONTH: &[Column] = &[
@@ -74,7 +78,7 @@ pub async fn run(cx: &Context, command: InvoiceCommand) -> Result<(), Failure> {
             download(cx, &invoice, format, language.as_deref(), file.as_deref()).await
         }
         InvoiceCommand::Note { note, format, language, file } => {
-            let id: CreditNoteId = id_of("credit note", &note, "its invoice lists it")?;
+            let id: CreditNoteId = id_of("credit note", &note, "opshawk invoice show lists them")?;
             let path = format!("/v1/credit-notes/{id}/files/{}", format.as_str());
             let bytes = bytes(cx, &path, language.as_deref()).await?;
             let name = format!("{id}.{}", format.as_str());
@@ -102,7 +106,14 @@ async fn show(cx: &Context, invoice: &str) -> Result<(), Failure> {
     cx.list(LINE, content["lines"].as_array().map_or(&[], Vec::as_slice))?;
     let (total, tax) = (text("/sums/total"), text("/sums/tax"));
     let (rounding, currency) = (text("/sums/rounding"), text("/currency"));
-    output::print(&format!("total {total} {currency} (tax {tax}, rounding {rounding})\n"))
+    output::print(&format!("total {total} {currency} (tax {tax}, rounding {rounding})\n"))?;
+    match all["credit_notes"].as_array().filter(|notes| !notes.is_empty()) {
+        Some(notes) => {
+            output::print("\n")?;
+            cx.list(NOTE, notes)
+        }
+        None => Ok(()),
+    }
 }
 
 async fn download(
@@ -134,16 +145,29 @@ async fn bytes(cx: &Context, path: &str, language: Option<&str>) -> Result<Vec<u
 
 /// Where it is said, or under the name here, which is told then.
 fn write(bytes: &[u8], file: Option<&Path>, name: &str) -> Result<(), Failure> {
-    let written = match file {
-        Some(file) if file == Path::new("-") => std::io::stdout().write_all(bytes),
+    match file {
+        Some(file) if file == Path::new("-") => std::io::stdout()
+            .write_all(bytes)
+            .map_err(|e| Failure::failed(format!("stdout can't be written: {e}"))),
         Some(file) => create(file, bytes),
-        None => create(Path::new(name), bytes).and_then(|()| writeln!(std::io::stdout(), "{name}")),
-    };
-    written.map_err(|e| Failure::failed(format!("the file can't be written: {e}")))
+        None => {
+            create(Path::new(name), bytes)?;
+            output::print(&format!("{name}\n"))
+        }
+    }
 }
 
-fn create(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    std::fs::OpenOptions::new().write(true).create_new(true).open(file)?.write_all(bytes)
+fn create(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let opened = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
+    opened.and_then(|mut opened| opened.write_all(bytes)).map_err(|e| {
+        let name = file.display();
+        match e.kind() {
+            std::io::ErrorKind::AlreadyExists => Failure::failed(format!(
+                "{name} exists, and is not replaced (give another name with --file, or - for stdout)"
+            )),
+            _ => Failure::failed(format!("{name} can't be written: {e}")),
+        }
+    })
 }
 
 /// An id as it is, and a number looked up.

@@ -7,7 +7,7 @@ use super::{Column, Context, Failure, col, id_of, tenant::PATH, wide};
 use crate::cli::{
     args::{LedgerCommand, VoucherCommand},
     exit::Code,
-    output::Format,
+    output::{self, Format},
 };
 
 const TRANSACTIONS: &[Column] = &[
@@ -189,10 +189,10 @@ async fn verify(cx: &Context) -> Result<(), Failure> {
     if matches!(cx.connection.output, Format::Json | Format::Yaml) {
         cx.one(FINDINGS, &verified)?;
     } else if verified["found"] == 0 {
-        println!(
-            "the ledger is sound: {} transactions with {} entries of {} tenants",
+        output::print(&format!(
+            "the ledger is sound: {} transactions with {} entries of {} tenants\n",
             verified["transactions"], verified["entries"], verified["tenants"]
-        );
+        ))?;
     } else {
         cx.list(FINDINGS, verified["findings"].as_array().map_or(&[], Vec::as_slice))?;
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Column, Context, Failure, col, flavor, id_of, price_book, tenant, wide};
 use crate::cli::{
     args::{DraftCommand, OverrideCommand, PriceCommand},
-    output::Format,
+    output::{self, Format},
 };
 
 const DRAFTS: &str = "/v1/price-drafts";
@@ -149,8 +149,7 @@ async fn draft(cx: &Context, command: DraftCommand) -> Result<(), Failure> {
             name_by_names(&mut document, &flavors);
             let text = serde_yaml_ng::to_string(&document)
                 .map_err(|e| Failure::failed(format!("the draft can't be shown: {e}")))?;
-            print!("{text}");
-            Ok(())
+            output::print(&text)
         }
         DraftCommand::Create { price_book, file } => {
             let id = client.id("price-book", price_book::PATH, &price_book).await?;
@@ -249,8 +248,7 @@ async fn simulate(
     }
     cx.list(SIMULATED, items(&found, "tenants"))?;
     let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
-    println!("all together: {} {}", text("difference"), text("currency"));
-    Ok(())
+    output::print(&format!("all together: {} {}\n", text("difference"), text("currency")))
 }
 
 fn draft_id(draft: &str) -> Result<PriceDraftId, Failure> {

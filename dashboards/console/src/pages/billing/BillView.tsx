@@ -7,17 +7,21 @@ import { useTranslation } from "react-i18next";
 import { billQuery } from "../../api/queries";
 import type { Bill, BillLine } from "../../api/types";
 import { Amount } from "../../components/Amount";
+import { DataTable, type Column } from "../../components/DataTable";
 import { Empty } from "../../components/Empty";
 import { Dialog } from "../../components/FormDialog";
-import { HeadRow } from "../../components/HeadRow";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
+import { useNarrow } from "../../components/useNarrow";
 import { Instant } from "../../components/When";
-import { formatAmount, formatPrice, isPositive, LEDGER_DIGITS } from "../../format/money";
-import { formatNumber } from "../../format/quantity";
+import { formatAmount, isPositive, LEDGER_DIGITS } from "../../format/money";
 import { fromLocalInput, toLocalInput } from "../../format/time";
 import { LineDialog } from "./LineDialog";
 import { PRESETS, presetPeriod, toPeriod, type Period, type PeriodSearch } from "./period";
+import { quantityOf, unitPriceOf } from "./words";
+
+/** Rated lines have eight columns. */
+const DIALOG_WIDTH = "60rem";
 
 interface Props {
   tenantId: string;
@@ -127,6 +131,8 @@ export function BillTable({ bill }: { bill: Bill }) {
   const { t } = useTranslation();
   const [opened, setOpened] = useState<BillLine | null>(null);
   const { currency, lines, subtotal } = bill;
+  const columns = useLineColumns(currency, setOpened);
+  const narrow = useNarrow();
   return (
     <>
       <Group px="md" pb="sm" gap="xs">
@@ -136,50 +142,34 @@ export function BillTable({ bill }: { bill: Bill }) {
         <Text size="sm" c="dimmed" component="div">
           <Instant at={bill.from} /> {"\u2013"} <Instant at={bill.to} />
         </Text>
-        {/* On a phone the last column is out of sight. */}
-        <Text size="sm" component="div" w="100%" hiddenFrom="sm" className="no-print">
-          {t("bill.subtotal")}{" "}
-          <Amount value={subtotal} currency={currency} digits={LEDGER_DIGITS} fw={680} />
-        </Text>
+        {/* Cards have no foot. */}
+        {narrow && (
+          <Text size="sm" component="div" w="100%">
+            {t("bill.subtotal")}{" "}
+            <Amount value={subtotal} currency={currency} digits={LEDGER_DIGITS} fw={680} />
+          </Text>
+        )}
       </Group>
       {lines.length === 0 ? (
         <Empty icon={IconReceiptOff} title={t("bill.empty")} hint={t("bill.emptyHint")} />
       ) : (
-        <Table.ScrollContainer minWidth={720} type="native">
-          <Table aria-label={t("bill.title")}>
-            <Table.Thead>
-              <HeadRow
-                heads={[
-                  t("bill.column.what"),
-                  t("bill.column.from"),
-                  t("bill.column.to"),
-                  { figures: t("bill.column.quantity") },
-                  { figures: t("bill.column.unitPrice") },
-                  { figures: t("bill.column.amount") },
-                ]}
-              />
-            </Table.Thead>
-            <Table.Tbody>
-              {lines.map((line, i) => (
-                <Line
-                  key={`${i} ${line.resource_id} ${line.meter}`}
-                  {...{ line, currency }}
-                  onOpen={() => setOpened(line)}
-                />
-              ))}
-            </Table.Tbody>
-            <Table.Tfoot className="total">
-              <Table.Tr>
-                <Table.Th colSpan={5} ta="right" scope="row">
-                  {t("bill.subtotal")}
-                </Table.Th>
-                <Table.Td ta="right">
-                  <Amount value={subtotal} currency={currency} digits={LEDGER_DIGITS} fw={680} />
-                </Table.Td>
-              </Table.Tr>
-            </Table.Tfoot>
-          </Table>
-        </Table.ScrollContainer>
+        <DataTable
+          label={t("bill.title")}
+          columns={columns}
+          rows={lines}
+          rowId={({ first_line }) => first_line}
+          empty={null}
+          foot={
+            <Table.Tr>
+              <Table.Th colSpan={5} ta="right" scope="row">
+                {t("bill.subtotal")}
+              </Table.Th>
+              <Table.Td ta="right">
+                <Amount value={subtotal} currency={currency} digits={LEDGER_DIGITS} fw={680} />
+              </Table.Td>
+            </Table.Tr>
+          }
+        />
       )}
       {isPositive(bill.accrued) && (
         <Text size="xs" c="dimmed" px="md" py="sm">
@@ -190,55 +180,68 @@ export function BillTable({ bill }: { bill: Bill }) {
         title={t("explain.title")}
         opened={opened !== null}
         onClose={() => setOpened(null)}
-        size="xl"
+        size={DIALOG_WIDTH}
       >
-        {opened && <LineDialog tenantId={bill.tenant_id} line={opened} currency={currency} />}
+        {opened && <LineDialog bill={bill} line={opened} />}
       </Dialog>
     </>
   );
 }
 
-interface LineProps {
-  line: BillLine;
-  currency: string;
-  onOpen: () => void;
+function useLineColumns(currency: string, open: (line: BillLine) => void): Column<BillLine>[] {
+  const { t, i18n } = useTranslation();
+  return [
+    {
+      id: "what",
+      header: t("bill.column.what"),
+      isTitle: true,
+      cell: (line) => (
+        <Text span size="sm">
+          {line.what}
+          {"\u00a0"}
+          <ActionIcon
+            className="no-print"
+            variant="subtle"
+            size="sm"
+            aria-label={t("explain.open", { what: line.what })}
+            onClick={() => open(line)}
+          >
+            <IconInfoCircle size={15} aria-hidden />
+          </ActionIcon>
+          {line.adjustment && (
+            <Badge size="sm" color="gray" ml={6}>
+              {t("bill.adjustment")}
+            </Badge>
+          )}
+        </Text>
+      ),
+    },
+    { id: "from", header: t("bill.column.from"), cell: ({ from }) => <Instant at={from} /> },
+    { id: "to", header: t("bill.column.to"), cell: ({ to }) => <Instant at={to} /> },
+    {
+      id: "quantity",
+      header: t("bill.column.quantity"),
+      align: "right",
+      cell: (line) => <Figure>{quantityOf(line, i18n.language)}</Figure>,
+    },
+    {
+      id: "price",
+      header: t("bill.column.unitPrice"),
+      align: "right",
+      cell: (line) => <Figure>{unitPriceOf(line, currency, t)}</Figure>,
+    },
+    {
+      id: "amount",
+      header: t("bill.column.amount"),
+      align: "right",
+      cell: ({ amount }) => (
+        <Amount value={amount} currency={currency} digits={LEDGER_DIGITS} size="sm" />
+      ),
+    },
+  ];
 }
 
-function Line({ line, currency, onOpen }: LineProps) {
-  const { t, i18n } = useTranslation();
-  return (
-    <Table.Tr>
-      <Table.Td>
-        {line.what}
-        <ActionIcon
-          className="no-print"
-          variant="subtle"
-          size="sm"
-          ml={4}
-          aria-label={t("explain.open", { what: line.what })}
-          onClick={onOpen}
-        >
-          <IconInfoCircle size={15} aria-hidden />
-        </ActionIcon>
-        {line.adjustment && (
-          <Badge size="sm" color="gray" ml={6}>
-            {t("bill.adjustment")}
-          </Badge>
-        )}
-      </Table.Td>
-      <Table.Td>
-        <Instant at={line.from} />
-      </Table.Td>
-      <Table.Td>
-        <Instant at={line.to} />
-      </Table.Td>
-      <Table.Td ta="right">{formatNumber(line.quantity, i18n.language)}</Table.Td>
-      <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>
-        {t("bill.perHour", { price: formatPrice(line.unit_price), currency })}
-      </Table.Td>
-      <Table.Td ta="right">
-        <Amount value={line.amount} currency={currency} digits={LEDGER_DIGITS} size="sm" />
-      </Table.Td>
-    </Table.Tr>
-  );
+/** A figure with its unit is never cut between the two. */
+function Figure({ children }: { children: string }) {
+  return <span style={{ whiteSpace: "nowrap" }}>{children}</span>;
 }

@@ -7,6 +7,7 @@ import { Amount } from "../../components/Amount";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Empty } from "../../components/Empty";
 import { formatAmount, LEDGER_DIGITS, parseDecimal, sum } from "../../format/money";
+import { pricedFor } from "../../format/priced";
 import { formatBytes } from "../../format/quantity";
 
 const HOUR_DIGITS = 2;
@@ -69,6 +70,7 @@ export function CostTable({ label, head, report, unnamed = "" }: Props) {
                 ? t(`cost.usage.${USAGE[component] ?? "other"}`, {
                     component,
                     hours: formatAmount(unit_hours, HOUR_DIGITS),
+                    unit: pricedFor({ component, unit: 1 }, t),
                   })
                 : t("cost.usage.counted", {
                     component,

@@ -1,36 +1,64 @@
 // Why a line of the bill is what it is: its rated lines, and each computed again from what made it.
-import { Anchor, Badge, Code, Group, Stack, Table, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { Anchor, Button, Group, Stack, Table, Text } from "@mantine/core";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { explanationQuery, linesQuery } from "../../api/queries";
-import type { BillLine, Explanation, RatedLine } from "../../api/types";
+import { linesQuery } from "../../api/queries";
+import type { Bill, BillLine, RatedLine } from "../../api/types";
 import { Amount } from "../../components/Amount";
-import { Facts } from "../../components/Facts";
 import { HeadRow } from "../../components/HeadRow";
 import { QueryView } from "../../components/QueryView";
 import { Instant } from "../../components/When";
-import { LEDGER_DIGITS } from "../../format/money";
+import { formatAmount, LEDGER_DIGITS, sum } from "../../format/money";
+import { formatPercent } from "../../format/quantity";
+import { Explained } from "./Explained";
+import { joinedBy } from "./joined";
+import { quantityOf } from "./words";
 
 interface Props {
-  tenantId: string;
+  bill: Bill;
   line: BillLine;
-  currency: string;
 }
 
-export function LineDialog({ tenantId, line, currency }: Props) {
+export function LineDialog({ bill, line }: Props) {
+  const { t } = useTranslation();
   const [opened, setOpened] = useState<string | null>(null);
-  const query = useQuery(
-    linesQuery(tenantId, { resource_id: line.resource_id, from: line.from, to: line.to }),
+  const { resource_id, component, from, to } = line;
+  const query = useInfiniteQuery(
+    // What is of no one resource is found among all of its component.
+    linesQuery(bill.tenant_id, { resource_id, component, from, to }),
   );
   return (
     <QueryView query={query} lines={4}>
-      {({ items }) => {
-        const own = items.filter((rated) => isPart(rated, line));
-        const id = opened ?? (own.length === 1 ? own[0]?.id : null);
+      {({ pages }) => {
+        const listed = pages.flatMap(({ items }) => items);
+        const joined = joinedBy(line, listed, bill);
+        const id = opened ?? (joined.length === 1 ? joined[0]?.id : null);
+        const whole = joined.at(-1)?.to === line.to;
         return (
           <Stack gap="md">
-            <RatedLines lines={own} currency={currency} opened={id ?? null} onOpen={setOpened} />
+            <Group justify="space-between" gap="xs">
+              <Text fw={600} style={{ overflowWrap: "anywhere" }}>
+                {line.what}
+              </Text>
+              <Amount value={line.amount} currency={bill.currency} digits={LEDGER_DIGITS} fw={600} />
+            </Group>
+            <RatedLines
+              {...{ line, joined, whole }}
+              currency={bill.currency}
+              opened={id ?? null}
+              onOpen={setOpened}
+            />
+            {!whole && query.hasNextPage && (
+              <Button
+                variant="subtle"
+                size="compact-md"
+                onClick={() => void query.fetchNextPage()}
+                loading={query.isFetchingNextPage}
+              >
+                {t("explain.moreLines")}
+              </Button>
+            )}
             {id && <Explained id={id} />}
           </Stack>
         );
@@ -39,163 +67,124 @@ export function LineDialog({ tenantId, line, currency }: Props) {
   );
 }
 
-/** A line of the bill joins what is alike and adjoins. */
-export function isPart(rated: RatedLine, line: BillLine): boolean {
-  return (
-    rated.meter === line.meter &&
-    rated.unit_price === line.unit_price &&
-    rated.quantity === line.quantity &&
-    (rated.kind === "adjustment") === line.adjustment &&
-    rated.from >= line.from &&
-    rated.to <= line.to
-  );
-}
-
 interface LinesProps {
-  lines: readonly RatedLine[];
+  line: BillLine;
+  joined: readonly RatedLine[];
+  /** Or there are more. */
+  whole: boolean;
   currency: string;
   opened: string | null;
   onOpen: (id: string) => void;
 }
 
-function RatedLines({ lines, currency, opened, onOpen }: LinesProps) {
+const HEIGHT_MAX_PX = 260;
+
+const part = (value: string) => formatAmount(value, LEDGER_DIGITS);
+
+function RatedLines(props: LinesProps) {
+  const { line, joined, whole, currency } = props;
   const { t } = useTranslation();
+  const counted = line.per === "unit";
   return (
-    <Table.ScrollContainer minWidth={480} maxHeight={260} type="native">
+    <Table.ScrollContainer minWidth={800} maxHeight={HEIGHT_MAX_PX} type="native">
       <Table aria-label={t("explain.lines")}>
         <Table.Thead>
           <HeadRow
             heads={[
+              t("explain.id"),
               t("bill.column.from"),
               t("bill.column.to"),
               t("explain.quality"),
+              ...(counted ? [{ figures: t("bill.column.quantity") }] : []),
+              { figures: t("explain.net") },
+              { figures: t("explain.tax") },
               { figures: t("bill.column.amount") },
-              t("explain.id"),
             ]}
           />
         </Table.Thead>
         <Table.Tbody>
-          {lines.map((line) => (
-            <Table.Tr key={line.id}>
-              <Table.Td>
-                <Instant at={line.from} />
-              </Table.Td>
-              <Table.Td>
-                <Instant at={line.to} />
-              </Table.Td>
-              <Table.Td>{t(`explain.qualityOf.${quality(line.quality)}`)}</Table.Td>
-              <Table.Td ta="right">
-                <Amount value={line.net} currency={currency} digits={LEDGER_DIGITS} size="sm" />
-              </Table.Td>
-              <Table.Td>
-                <Anchor
-                  component="button"
-                  type="button"
-                  size="sm"
-                  aria-pressed={line.id === opened}
-                  onClick={() => onOpen(line.id)}
-                >
-                  {line.id.split(".").slice(1).join(".")}
-                </Anchor>
-              </Table.Td>
-            </Table.Tr>
+          {joined.map((rated) => (
+            <RatedRow key={rated.id} rated={rated} {...props} />
           ))}
         </Table.Tbody>
+        {joined.length > 1 && (
+          <Table.Tfoot className="total">
+            <Table.Tr>
+              <Table.Th colSpan={counted ? 5 : 4} ta="right" scope="row">
+                {whole ? t("explain.sum") : t("explain.first", { shown: joined.length })}
+              </Table.Th>
+              <Table.Td ta="right">{part(total(joined.map(({ net }) => net)))}</Table.Td>
+              <Table.Td ta="right">{part(total(joined.map(({ tax }) => tax)))}</Table.Td>
+              <Table.Td ta="right">
+                <Sum value={total(joined.flatMap(({ net, tax }) => [net, tax]))} currency={currency} />
+              </Table.Td>
+            </Table.Tr>
+          </Table.Tfoot>
+        )}
       </Table>
     </Table.ScrollContainer>
   );
 }
 
-const QUALITIES = ["observed", "estimated", "corrected"] as const;
-const quality = (text: string) => QUALITIES.find((known) => known === text) ?? "observed";
-
-function Explained({ id }: { id: string }) {
-  const query = useQuery(explanationQuery(id));
-  return <QueryView query={query}>{(explanation) => <Opened of={explanation} />}</QueryView>;
+function Sum(props: { value: string; currency: string }) {
+  return <Amount {...props} digits={LEDGER_DIGITS} size="sm" />;
 }
 
-function Opened({ of }: { of: Explanation }) {
-  const { t } = useTranslation();
-  const { price, steps, usage, readings } = of;
+function RatedRow({ rated, line, currency, opened, onOpen }: LinesProps & { rated: RatedLine }) {
+  const { i18n } = useTranslation();
   return (
-    <Stack gap="md">
-      <Group gap="xs">
-        <Badge color={of.equal ? "teal" : "red"}>
-          {t(of.equal ? "explain.equal" : "explain.differs")}
-        </Badge>
-        {of.pending && <Badge color="yellow">{t("explain.pending")}</Badge>}
-        {of.more && <Badge color="gray">{t("explain.more")}</Badge>}
-        <Code>{`opshawk billing explain ${of.line.id}`}</Code>
-      </Group>
-      <Facts
-        facts={[
-          [t("explain.price"), `${price.book}, ${price.number}: ${price.rate.id}`],
-          [t("explain.formula"), price.formula],
-          [t("explain.posting"), <Instant at={of.charge.at} />],
-        ]}
-      />
-      <Table aria-label={t("explain.steps")}>
-        <Table.Tbody>
-          {steps.map((step) => (
-            <Table.Tr key={step.step}>
-              <Table.Td style={{ verticalAlign: "top" }}>
-                <Text size="sm">{step.says}</Text>
-                <Text size="sm" fw={600}>
-                  {step.recomputed}
-                </Text>
-                {!step.equal && (
-                  <Text size="sm" c="var(--mantine-color-error)">
-                    {t("explain.posted", { value: step.posted })}
-                  </Text>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-      {usage.facts.length > 0 && (
-        <Table aria-label={t("explain.facts")}>
-          <Table.Thead>
-            <HeadRow heads={[t("explain.facts"), t("explain.told"), t("explain.counts")]} />
-          </Table.Thead>
-          <Table.Tbody>
-            {usage.facts.map((fact) => (
-              <Table.Tr key={fact.id}>
-                <Table.Td>
-                  {fact.state} <Code>{fact.id}</Code>
-                </Table.Td>
-                <Table.Td>
-                  <Instant at={fact.at} />
-                </Table.Td>
-                <Table.Td>
-                  {fact.counted_from ? <Instant at={fact.counted_from} /> : t("common.none")}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
+    <Table.Tr>
+      <Table.Td>
+        <Anchor
+          component="button"
+          type="button"
+          size="sm"
+          aria-pressed={rated.id === opened}
+          onClick={() => onOpen(rated.id)}
+        >
+          {rated.id.split(".").slice(1).join(".")}
+        </Anchor>
+      </Table.Td>
+      <Table.Td style={{ whiteSpace: "nowrap" }}>
+        <Instant at={rated.from} />
+      </Table.Td>
+      <Table.Td style={{ whiteSpace: "nowrap" }}>
+        <Instant at={rated.to} />
+      </Table.Td>
+      <Table.Td>
+        <Quality of={rated} />
+      </Table.Td>
+      {line.per === "unit" && (
+        <Table.Td ta="right" style={{ whiteSpace: "nowrap" }}>
+          {quantityOf({ per: line.per, quantity: rated.quantity }, i18n.language)}
+        </Table.Td>
       )}
-      {usage.next_facts != null && (
-        <Text size="sm" c="dimmed">
-          {t("explain.moreFacts", { shown: usage.facts.length })}{" "}
-          <Code>{`opshawk billing explain ${of.line.id} --facts-after ${usage.next_facts}`}</Code>
+      <Table.Td ta="right">{part(rated.net)}</Table.Td>
+      <Table.Td ta="right">{part(rated.tax)}</Table.Td>
+      <Table.Td ta="right">
+        <Sum value={sum(rated.net, rated.tax)} currency={currency} />
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+const total = (amounts: readonly string[]) => amounts.reduce(sum, "0");
+
+const QUALITIES = ["observed", "estimated", "corrected"] as const;
+const WHOLE_PPM = 1_000_000;
+
+/** Of what was not seen all the time, how much was. */
+function Quality({ of: { quality, coverage_ppm } }: { of: RatedLine }) {
+  const { t, i18n } = useTranslation();
+  const known = QUALITIES.find((name) => name === quality) ?? "observed";
+  return (
+    <>
+      {t(`explain.qualityOf.${known}`)}
+      {coverage_ppm < WHOLE_PPM && (
+        <Text span size="xs" c="dimmed" display="block">
+          {t("explain.covered", { share: formatPercent(coverage_ppm / WHOLE_PPM, i18n.language) })}
         </Text>
       )}
-      {readings.length > 0 && (
-        <Table aria-label={t("explain.readings")}>
-          <Table.Tbody>
-            {readings.map((reading) => (
-              <Table.Tr key={`${reading.port} ${reading.at} ${reading.epoch}`}>
-                <Table.Td>
-                  <Instant at={reading.at} />
-                </Table.Td>
-                <Table.Td>{reading.port}</Table.Td>
-                <Table.Td ta="right">{reading.value}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      )}
-    </Stack>
+    </>
   );
 }

@@ -126,6 +126,7 @@ function useFindingColumns(ask: (asked: Asked) => void): Column<BillingFinding>[
     {
       id: "detail",
       header: t("finding.column.detail"),
+      isLong: true,
       cell: ({ subject, detail }) => (
         <div>
           <Text size="sm" fw={600} style={{ overflowWrap: "anywhere" }}>

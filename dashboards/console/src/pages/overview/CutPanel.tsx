@@ -65,6 +65,7 @@ function useColumns(): Column<Cut>[] {
     {
       id: "balance",
       header: t("cut.balance"),
+      align: "right",
       cell: ({ balance, currency }) => <Amount value={balance} currency={currency} size="sm" />,
     },
     {

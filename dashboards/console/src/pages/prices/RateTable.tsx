@@ -8,6 +8,7 @@ import { Empty } from "../../components/Empty";
 import { useFlavorName } from "../../components/useNames";
 import { Nothing } from "../../components/When";
 import { formatPrice } from "../../format/money";
+import { pricedFor } from "../../format/priced";
 import { formatNumber } from "../../format/quantity";
 
 interface Props {
@@ -84,7 +85,8 @@ function usePriceLines(rate: PriceRate): string[] {
   const { t, i18n } = useTranslation();
   const number = (value: number) => formatNumber(value, i18n.language);
   const lines: string[] = [];
-  if (rate.price) lines.push(formatPrice(rate.price));
+  const per = pricedFor({ component: rate.component, unit: rate.unit ?? 1 }, t);
+  if (rate.price) lines.push(t("price.each", { price: formatPrice(rate.price), per }));
   if (rate.package) {
     const { size, price } = rate.package;
     lines.push(t("price.block", { price: formatPrice(price), size: number(size) }));
@@ -103,8 +105,12 @@ function usePriceLines(rate: PriceRate): string[] {
       );
     }
   }
-  if (rate.unit) lines.push(t("price.unit", { unit: number(rate.unit) }));
-  if (rate.free) lines.push(t("price.free", { free: number(rate.free) }));
+  if (!rate.price) lines.push(t("price.unit", { unit: per }));
+  if (rate.free) {
+    // "5 × 100 GiB·h": what begins with a figure would run into this one.
+    const times = /^\d/.test(per) ? "\u00d7 " : "";
+    lines.push(t("price.free", { free: `${number(rate.free)} ${times}${per}` }));
+  }
   if (rate.minimum) {
     const amount = formatPrice(rate.minimum.amount);
     lines.push(

@@ -64,9 +64,11 @@ test("a rate shows its conditions, tiers and extras", async () => {
   const table = await screen.findByRole("table", { name: "rates" });
   expect(await within(table).findByText("m1.tiny")).toBeVisible();
   expect(within(table).getByText("north, tier=gold")).toBeVisible();
+  expect(within(table).getByText("0.3600/h")).toBeVisible();
+  expect(within(table).getByText("30.0000/month")).toBeVisible();
   expect(within(table).getByText("0.8000 up to 90")).toBeVisible();
-  expect(within(table).getByText("per 1,073,741,824")).toBeVisible();
-  expect(within(table).getByText("10 a month free")).toBeVisible();
+  expect(within(table).getByText("per GiB")).toBeVisible();
+  expect(within(table).getByText("10 GiB a month free")).toBeVisible();
   expect(within(table).getByText("at least 5.0000 a month")).toBeVisible();
 });
 
