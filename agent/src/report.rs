@@ -241,3 +241,6 @@ fn disk_gib(path: &std::path::Path) -> i64 {
     let bytes = u128::from(of.blocks()) * u128::from(of.fragment_size());
     i64::try_from(bytes >> 30).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! `OPSHAWK_TEST_GUEST_DIR` holds `kernel`, `ramdisk`, `disk.qcow2` and `cmdline` of a guest that
 //! prints to its serial port, follows ACPI and asks DHCP for an address.
 
-mod bench;
+pub mod bench;
 mod faults;
 mod life;
 mod outage;

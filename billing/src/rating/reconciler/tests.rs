@@ -1,4 +1,9 @@
-use base::{Result, db::Conn, reconcile::Reconciler, time::Clock};
+use base::{
+    Result,
+    db::{Backend, Conn},
+    reconcile::Reconciler,
+    time::Clock,
+};
 
 use super::RatingReconciler;
 use crate::{
@@ -53,26 +58,49 @@ async fn set_attributes(conn: &mut Conn, guest: &Guest, attributes: &str) -> Res
     Ok(())
 }
 
-/// SQLite's share a transaction; where one fails, the others are posted all the same, and it loses nothing.
+/// Instances of five tenants, from ten o'clock on.
+async fn five_tenants(w: &World) -> Vec<Guest> {
+    w.price_small("0.36").await;
+    let mut guests = Vec::new();
+    for n in 0..5 {
+        let (name, now) = (format!("t{n}"), w.clock.now());
+        let tenant = w.write(async |tx| {
+            let tenant = identity::tenants::create(tx, now, &name).await?.id;
+            accounts::open_account(tx, now, &w.settings, tenant, "CNY", Some(w.book)).await?;
+            Ok(tenant)
+        });
+        guests.push(Guest { tenant: tenant.await.unwrap(), ..w.guest("web") });
+    }
+    for guest in &guests {
+        w.seen(guest, Running, at("10:00")).await;
+    }
+    w.rate(at("10:01")).await;
+    guests
+}
+
+#[tokio::test]
+async fn tenants_of_sqlite_share_a_transaction() {
+    for w in World::each().await {
+        let tenants: Vec<_> = five_tenants(&w).await.iter().map(|guest| guest.tenant).collect();
+        w.clock.set(at("11:01"));
+        let rating = RatingReconciler::new(w.db.clone(), w.clock.shared(), w.bus.clone());
+        let groups = rating.together(&tenants);
+        match w.db.backend() {
+            Backend::Sqlite => assert_eq!(groups, [tenants.clone()]),
+            Backend::Postgres => assert_eq!(groups.len(), tenants.len()),
+        }
+        let steps = rating.step(&tenants).await.unwrap();
+        let posted: Vec<_> = steps.iter().map(|step| step.posted().lines).collect();
+        assert_eq!(posted, [1; 5]);
+        assert_eq!(w.lines().await.len(), 5);
+    }
+}
+
+/// Where one of a shared transaction fails, the others are posted all the same, and it loses nothing.
 #[tokio::test]
 async fn who_fails_takes_nobody_along() {
     for w in World::each().await {
-        w.price_small("0.36").await;
-        let mut guests = Vec::new();
-        for n in 0..5 {
-            let (name, now) = (format!("t{n}"), w.clock.now());
-            let tenant = w.write(async |tx| {
-                let tenant = identity::tenants::create(tx, now, &name).await?.id;
-                let book = Some(w.book);
-                accounts::open_account(tx, now, &w.settings, tenant, "CNY", book).await?;
-                Ok(tenant)
-            });
-            guests.push(Guest { tenant: tenant.await.unwrap(), ..w.guest("web") });
-        }
-        for guest in &guests {
-            w.seen(guest, Running, at("10:00")).await;
-        }
-        w.rate(at("10:01")).await;
+        let guests = five_tenants(&w).await;
         let broken = &guests[2];
         let sound = w.event(broken, Running, at("10:00")).attributes.to_string();
         w.write(async |tx| set_attributes(tx, broken, "{").await).await.unwrap();
