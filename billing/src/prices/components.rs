@@ -35,6 +35,15 @@ pub enum Per {
 }
 
 impl Per {
+    /// As it is written everywhere: `hour`, `unit`, `month`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Unit => "unit",
+            Self::Month => "month",
+        }
+    }
+
     /// Of the measure, in one `unit` of the price. None beyond what a measure holds.
     pub fn scale(self, unit: i64) -> Option<i64> {
         match self {

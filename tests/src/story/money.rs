@@ -149,11 +149,11 @@ impl Story {
         ensure!(!lines.is_empty(), "the bill is empty");
         for line in lines {
             self.say(format!(
-                "{}, {} to {}, {} an hour: {}",
+                "{}, {} to {}, {}: {}",
                 text(line, "what")?,
                 text(line, "from")?,
                 text(line, "to")?,
-                text(line, "unit_price")?,
+                price(line)?,
                 text(line, "amount")?
             ));
         }
@@ -193,7 +193,7 @@ impl Story {
 }
 
 /// The columns that a sheet shares with the lines of a bill; the names are the same.
-const SHARED_COLUMNS: [&str; 9] = [
+const SHARED_COLUMNS: [&str; 14] = [
     "what",
     "resource_kind",
     "resource_id",
@@ -203,7 +203,24 @@ const SHARED_COLUMNS: [&str; 9] = [
     "unit_price",
     "quantity",
     "amount",
+    "component",
+    "unit",
+    "per",
+    "model",
+    "first_line",
 ];
+
+/// "36 an hour", "0.36 a GiB·hour", "0.8 for 1073741824": what a line's price is for.
+fn price(line: &Value) -> Result<String> {
+    let (price, per, component) =
+        (text(line, "unit_price")?, text(line, "per")?, text(line, "component")?);
+    Ok(match per {
+        "hour" if component == "instance.disk" => format!("{price} a GiB·hour"),
+        "hour" => format!("{price} an hour"),
+        "unit" => format!("{price} for {}", line["unit"]),
+        per => format!("{price} a {per}"),
+    })
+}
 
 /// Compares every row of the sheet with the bill's line, and its own sum with the subtotal in
 /// both; how many rows there are.
