@@ -10,7 +10,11 @@ use base::{
     time::Timestamp,
 };
 
-use sqlx::{Row, any::AnyRow};
+use sqlx::{
+    Any, Row,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 
 use crate::{
     meter,
@@ -197,7 +201,7 @@ pub async fn series(
 }
 
 macro_rules! select {
-    ($where:literal) => {
+    ($($where:literal),+) => {
         concat!(
             "SELECT c.charge_no, c.position, k.kind AS resource_kind, k.resource_id, \
              k.resource_name, k.component, k.flavor, k.version_id, k.rate, k.unit_price_nanos, \
@@ -205,16 +209,66 @@ macro_rules! select {
              c.measure_before, c.net, c.tax \
              FROM charges c JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
              WHERE c.tenant_id = $1 AND ",
-            $where,
+            $($where,)+
             " ORDER BY k.kind, k.resource_id, k.component, k.flavor, c.from_ms, c.to_ms, \
              c.charge_no, c.position LIMIT $2"
         )
     };
 }
 
+macro_rules! rating {
+    ($resource:literal) => {
+        select!(
+            "c.at_ms > $5 AND c.from_ms < $4 AND c.to_ms > $3 \
+             AND (k.kind, k.resource_id, k.component, k.flavor, c.from_ms, c.to_ms, \
+               c.charge_no, c.position) > ($6, $7, $8, $9, $10, $11, $12, $13) \
+             AND ($14 = '' OR k.component = $14) AND ",
+            $resource
+        )
+    };
+}
+
+/// Of any resource, and of one.
+const RATING_ANY: &str = rating!("$15 = ''");
+const RATING_ONE: &str = rating!("k.resource_id = $15");
+
 /// A line is charged when its time is over, or, of a package, when its month begins: by this bound the
 /// index by charging finds what rates a time, however long the tenant's history is.
 const CHARGED_AHEAD_MAX_MS: i64 = 32 * 24 * 3_600_000;
+
+type Ask = Query<'static, Any, AnyArguments>;
+
+/// Behind a line of the same series.
+fn of_series(ask: Ask, series: &Series, settled: i64, behind: Place) -> Ask {
+    ask.bind(series.month.clone())
+        .bind(series.resource_kind.clone())
+        .bind(series.resource_id.clone())
+        .bind(series.component.clone())
+        .bind(series.flavor.clone())
+        .bind(settled)
+        .bind(behind.from.ms())
+        .bind(behind.to.ms())
+        .bind(behind.charge)
+        .bind(behind.position)
+}
+
+/// Between two instants, behind any line.
+fn rating(ask: Ask, (from, to): (Timestamp, Timestamp), behind: Option<&Line>) -> Ask {
+    let place = behind.map_or(Place::FIRST, Place::of);
+    // No kind's name is empty: all stand behind that.
+    let text = |of: fn(&Line) -> &String| behind.map(of).cloned().unwrap_or_default();
+    ask.bind(from.ms())
+        .bind(to.ms())
+        .bind(from.saturating_add_ms(-CHARGED_AHEAD_MAX_MS).ms())
+        .bind(text(|line| &line.resource_kind))
+        .bind(text(|line| &line.resource_id))
+        .bind(text(|line| &line.component))
+        .bind(text(|line| &line.flavor))
+        .bind(place.from.ms())
+        .bind(place.to.ms())
+        .bind(place.charge)
+        .bind(place.position)
+}
 
 /// The lines by resource, component and time, at most `limit`.
 pub async fn lines(
@@ -224,71 +278,27 @@ pub async fn lines(
     limit: usize,
 ) -> Result<Vec<Line>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let ask = |statement: &'static str| sqlx::query(statement).bind(tenant.to_string()).bind(limit);
     let query = match which {
-        Which::Charged(after, until) => sqlx::query(select!("c.at_ms > $3 AND c.at_ms <= $4"))
-            .bind(tenant.to_string())
-            .bind(limit)
-            .bind(after.ms())
-            .bind(until.ms()),
-        Which::Of(series, settled, behind) => sqlx::query(select!(
-            "k.month = $3 AND k.kind = $4 AND k.resource_id = $5 AND k.component = $6 \
-             AND k.flavor = $7 AND c.charge_no > $8 \
-             AND (c.from_ms, c.to_ms, c.charge_no, c.position) > ($9, $10, $11, $12)"
-        ))
-        .bind(tenant.to_string())
-        .bind(limit)
-        .bind(series.month.clone())
-        .bind(series.resource_kind.clone())
-        .bind(series.resource_id.clone())
-        .bind(series.component.clone())
-        .bind(series.flavor.clone())
-        .bind(settled)
-        .bind(behind.from.ms())
-        .bind(behind.to.ms())
-        .bind(behind.charge)
-        .bind(behind.position),
+        Which::Charged(after, until) => {
+            ask(select!("c.at_ms > $3 AND c.at_ms <= $4")).bind(after.ms()).bind(until.ms())
+        }
+        Which::Of(series, settled, behind) => {
+            let statement = select!(
+                "k.month = $3 AND k.kind = $4 AND k.resource_id = $5 AND k.component = $6 \
+                 AND k.flavor = $7 AND c.charge_no > $8 \
+                 AND (c.from_ms, c.to_ms, c.charge_no, c.position) > ($9, $10, $11, $12)"
+            );
+            of_series(ask(statement), series, settled, behind)
+        }
         Which::One(charge, position) => {
-            sqlx::query(select!("c.charge_no = $3 AND c.position = $4"))
-                .bind(tenant.to_string())
-                .bind(limit)
-                .bind(charge)
-                .bind(position)
+            ask(select!("c.charge_no = $3 AND c.position = $4")).bind(charge).bind(position)
         }
         Which::Rating { resource, component, from, to, behind } => {
-            let place = behind.map_or(Place::FIRST, Place::of);
-            let text = |of: fn(&Line) -> &String| behind.map(of).cloned().unwrap_or_default();
-            let statement = if resource.is_empty() {
-                select!(
-                    "c.at_ms > $5 AND c.from_ms < $4 AND c.to_ms > $3 \
-                     AND ($6 = '' OR k.component = $6) AND $7 = '' \
-                     AND (k.kind, k.resource_id, k.component, k.flavor, c.from_ms, c.to_ms, \
-                       c.charge_no, c.position) > ($8, $9, $10, $11, $12, $13, $14, $15)"
-                )
-            } else {
-                select!(
-                    "c.at_ms > $5 AND c.from_ms < $4 AND c.to_ms > $3 \
-                     AND ($6 = '' OR k.component = $6) AND k.resource_id = $7 \
-                     AND (k.kind, k.resource_id, k.component, k.flavor, c.from_ms, c.to_ms, \
-                       c.charge_no, c.position) > ($8, $9, $10, $11, $12, $13, $14, $15)"
-                )
-            };
-            sqlx::query(statement)
-                .bind(tenant.to_string())
-                .bind(limit)
-                .bind(from.ms())
-                .bind(to.ms())
-                .bind(from.saturating_add_ms(-CHARGED_AHEAD_MAX_MS).ms())
+            let statement = if resource.is_empty() { RATING_ANY } else { RATING_ONE };
+            rating(ask(statement), (from, to), behind)
                 .bind(component.to_owned())
                 .bind(resource.to_owned())
-                // No kind's name is empty: all stand behind that.
-                .bind(text(|line| &line.resource_kind))
-                .bind(text(|line| &line.resource_id))
-                .bind(text(|line| &line.component))
-                .bind(text(|line| &line.flavor))
-                .bind(place.from.ms())
-                .bind(place.to.ms())
-                .bind(place.charge)
-                .bind(place.position)
         }
     };
     query.fetch_all(conn).await?.iter().map(line).collect()
