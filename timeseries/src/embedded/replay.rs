@@ -189,4 +189,29 @@ mod tests {
         );
         assert_eq!(names.others.len(), 3);
     }
+    /// What was written twice at an instant counts as it was first.
+    #[test]
+    fn a_shard_has_one_thread_and_its_samples_keep_their_order() {
+        let (threads, all): (Vec<_>, Vec<_>) = (0..3).map(|_| sync_channel::<Batch>(1_000)).unzip();
+        let mut filler = Filler::new(threads);
+        let shards = u32::try_from(Head::shards()).unwrap();
+        let count = shards * (3 * BATCH_MAX as u32 + 7);
+        for n in 0..count {
+            filler.push(n % shards, n, Sample { at_ms: 0, value: f64::from(n) });
+        }
+        filler.finish();
+        let mut seen: HashMap<u32, Vec<u32>> = HashMap::new();
+        for batches in &all {
+            let before: Vec<u32> = seen.keys().copied().collect();
+            for Batch { shard, samples } in batches {
+                assert!(!before.contains(&shard), "{shard} has two threads");
+                seen.entry(shard).or_default().extend(samples.iter().map(|(at, _)| *at));
+            }
+        }
+        assert_eq!(seen.values().map(Vec::len).sum::<usize>(), count as usize);
+        for (shard, samples) in seen {
+            assert!(samples.iter().all(|at| at % shards == shard), "{shard}");
+            assert!(samples.is_sorted(), "{shard}");
+        }
+    }
 }
