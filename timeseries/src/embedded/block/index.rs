@@ -196,6 +196,16 @@ impl Index {
         begin..end
     }
 
+    /// The pairs of the matcher's label whose values begin as those do that it accepts.
+    fn candidates(&self, matcher: &Matcher) -> std::ops::Range<usize> {
+        let pairs = self.pairs_of(matcher.name());
+        let prefix = matcher.prefix().as_bytes();
+        let of_name = &self.pairs[pairs.clone()];
+        let begin = of_name.partition_point(|pair| self.text(pair.1) < prefix);
+        let begun = of_name[begin..].partition_point(|pair| self.text(pair.1).starts_with(prefix));
+        pairs.start + begin..pairs.start + begin + begun
+    }
+
     fn value(&self, pair: usize) -> &str {
         std::str::from_utf8(self.text(self.pairs[pair].1)).unwrap_or_default()
     }
@@ -226,9 +236,7 @@ impl Index {
         for matcher in scanned {
             found = Some(match found {
                 // The carriers of all values that match may be many.
-                Some(found)
-                    if found.len() < self.pairs_of(matcher.name()).len().max(JUDGED_MAX) =>
-                {
+                Some(found) if found.len() < self.candidates(matcher).len().max(JUDGED_MAX) => {
                     self.retain(found, matcher)
                 }
                 Some(found) => intersect(&found, &self.carriers(matcher)),
@@ -266,14 +274,8 @@ impl Index {
         if matcher.is_equal() {
             return self.equal_carriers(matcher).to_vec();
         }
-        let pairs = self.pairs_of(matcher.name());
-        let prefix = matcher.prefix();
-        let before = |pair: &(u32, u32)| self.text(pair.1) < prefix.as_bytes();
-        let begin = pairs.start + self.pairs[pairs.clone()].partition_point(before);
-        let accepted: Vec<usize> = (begin..pairs.end)
-            .take_while(|pair| self.value(*pair).starts_with(prefix))
-            .filter(|pair| matcher.matches(self.value(*pair)))
-            .collect();
+        let judged = self.candidates(matcher).filter(|pair| matcher.matches(self.value(*pair)));
+        let accepted: Vec<usize> = judged.collect();
         let mut all: Vec<u32> =
             accepted.iter().flat_map(|pair| self.carriers.row(*pair)).copied().collect();
         if accepted.len() > 1 {

@@ -184,7 +184,7 @@ impl Index {
         let holds = |series: u32, m: &Matcher| m.matches(self.get(series, m.name()));
         for matcher in &sought.any {
             match &mut found {
-                Some(found) if found.len() < self.values(matcher).max(JUDGED_MAX) => {
+                Some(found) if found.len() < self.candidates(matcher).count().max(JUDGED_MAX) => {
                     found.retain(|series| holds(*series, matcher));
                 }
                 Some(found) => retain_common(found, &self.carriers_of_any(matcher)),
@@ -196,22 +196,23 @@ impl Index {
         found
     }
 
-    /// How many values its label has.
-    fn values(&self, matcher: &Matcher) -> usize {
-        let values = self.names.get(matcher.name());
-        values.map_or(0, |values| values.sorted.len() + values.recent.len())
+    /// The pairs of the matcher's label whose values begin as those do that it accepts.
+    fn candidates(&self, matcher: &Matcher) -> impl Iterator<Item = u32> {
+        let prefix = matcher.prefix();
+        let begins = move |pair: &u32| self.value(*pair).starts_with(prefix);
+        let (mut sorted, mut recent): (&[u32], &[u32]) = (&[], &[]);
+        if let Some(values) = self.names.get(matcher.name()) {
+            let begin = values.sorted.partition_point(|pair| self.value(*pair) < prefix);
+            let behind = &values.sorted[begin..];
+            (sorted, recent) = (&behind[..behind.partition_point(begins)], &values.recent);
+        }
+        sorted.iter().copied().chain(recent.iter().copied().filter(begins))
     }
 
     /// The series with a value of the matcher's label that it accepts.
     fn carriers_of_any(&self, matcher: &Matcher) -> Vec<u32> {
-        let Some(values) = self.names.get(matcher.name()) else { return Vec::new() };
-        let prefix = matcher.prefix();
-        let from = values.sorted.partition_point(|pair| self.value(*pair) < prefix);
-        let sorted = values.sorted[from..].iter();
-        let begun = sorted.take_while(|pair| self.value(**pair).starts_with(prefix));
-        let accepted =
-            begun.chain(&values.recent).filter(|pair| matcher.matches(self.value(**pair)));
-        let carriers = accepted.flat_map(|pair| &self.carriers[*pair as usize]);
+        let accepted = self.candidates(matcher).filter(|pair| matcher.matches(self.value(*pair)));
+        let carriers = accepted.flat_map(|pair| &self.carriers[pair as usize]);
         let mut all: Vec<u32> = carriers.copied().collect();
         all.sort_unstable();
         all

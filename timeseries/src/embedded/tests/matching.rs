@@ -2,7 +2,7 @@
 
 use super::*;
 
-const SERIES: u32 = 700;
+const SERIES: u32 = 3000;
 
 /// Each two of one instance; a third of them each with one of three values.
 pub fn all() -> Vec<Labels> {
@@ -38,6 +38,8 @@ pub fn cases() -> Vec<Vec<Matcher>> {
         vec![equal("instance", "guest-7"), regex("nobody", ".+")],
         vec![equal("__name__", "a"), regex("third", "1|2")],
         vec![equal("__name__", "a"), regex("instance", ".*7")],
+        // Many to judge, few values that begin so.
+        vec![equal("__name__", "a"), regex("instance", "guest-34.*")],
         vec![Matcher::not_regex("instance", "guest-.").unwrap(), regex("third", "0|1")],
     ]
 }
