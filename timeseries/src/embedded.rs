@@ -47,7 +47,7 @@ pub use self::{
 };
 use self::{
     batch::Batch, block::Block, cache::IndexCache, head::Head, manifest::Manifest, notes::Notes,
-    options::CLOSE_FLUSH_MIN_SAMPLES, read::Asked, wal::Wal,
+    options::CLOSE_FLUSH_MIN_SAMPLES, read::Asked, routes::Routes, wal::Wal,
 };
 use crate::{
     error::{Error, Result},
@@ -77,6 +77,7 @@ mod open;
 pub mod options;
 mod read;
 mod replay;
+mod routes;
 mod snapshot;
 mod stats;
 pub mod wal;
@@ -127,6 +128,7 @@ struct Inner {
     /// All that were set aside, those of an earlier start among them.
     lost: Mutex<Vec<Lost>>,
     indexes: IndexCache,
+    routes: Routes,
     /// There is something to flush.
     due: Notify,
     /// There may be something to merge.
@@ -183,7 +185,13 @@ impl Embedded {
         batch: impl FnOnce(&Inner) -> Batch + Send + 'static,
     ) -> Result<Appended> {
         let inner = self.inner.clone();
-        let (appended, ticket) = blocking(move || inner.stage(&batch(&inner))).await?;
+        let staged = move || {
+            let mut batch = batch(&inner);
+            let staged = inner.stage(&mut batch)?;
+            batch.keep_route(&inner.routes, inner.clock.now());
+            Ok(staged)
+        };
+        let (appended, ticket) = blocking(staged).await?;
         self.inner.wal.wait(ticket).await?;
         self.inner.counters.count(&appended);
         Ok(appended)
@@ -268,7 +276,7 @@ impl Store for Embedded {
     async fn append_remote_write(&self, body: Body, relabel: Arc<dyn Relabel>) -> Result<Appended> {
         self.append_batch(move |inner| {
             inner.notes.take(&body, &*relabel);
-            Batch::of_body(&inner.head, &body, &*relabel)
+            Batch::of_body(&inner.head, &inner.routes, inner.clock.now(), &body, &*relabel)
         })
         .await
     }

@@ -1,9 +1,16 @@
 //! An append as flat arrays: keys, samples, and which belong together. Series of the log, of the
 //! program and of remote write all come in as this.
 
-use base::sample::{Sample, Series};
+use base::{
+    sample::{Sample, Series},
+    time::Timestamp,
+};
 
-use super::{head::Head, key};
+use super::{
+    head::Head,
+    key,
+    routes::{Place, Route, Routes, Stop, Walk},
+};
 use crate::remote_write::{Body, Label, Relabel};
 
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +18,8 @@ pub struct Entry {
     pub hash: u64,
     key: (u32, u32),
     samples: (u32, u32),
+    /// Where it stood when it came before, or stands now.
+    pub place: Option<Place>,
 }
 
 #[derive(Debug, Default)]
@@ -18,6 +27,8 @@ pub struct Batch {
     keys: Vec<u8>,
     samples: Vec<Sample>,
     entries: Vec<Entry>,
+    /// Of a body: along the route of the one before it.
+    walk: Option<Walk>,
 }
 
 impl Batch {
@@ -25,12 +36,23 @@ impl Batch {
         let mut batch = Self::default();
         for one in series {
             let labels = one.labels.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes()));
-            batch.push(head, labels, &one.samples);
+            let hash = |key: &[u8], _: &mut Option<Walk>| (head.hash(key), None);
+            batch.push(labels, &one.samples, hash);
         }
         batch
     }
 
-    pub fn of_body(head: &Head, body: &Body, relabel: &dyn Relabel) -> Self {
+    pub fn of_body(
+        head: &Head,
+        routes: &Routes,
+        now: Timestamp,
+        body: &Body,
+        relabel: &dyn Relabel,
+    ) -> Self {
+        let find = |key: &[u8], walk: &mut Option<Walk>| {
+            let walk = walk.get_or_insert_with(|| routes.walk(head.hash(key), now));
+            walk.find(key).map_or_else(|| (head.hash(key), None), |stop| (stop.hash, stop.place))
+        };
         let mut batch = Self::default();
         batch.samples.reserve(body.sample_count());
         let mut labels: Vec<Label<'_>> = Vec::new();
@@ -39,16 +61,17 @@ impl Batch {
             labels.extend(one.labels());
             relabel.relabel(&mut labels);
             tidy(&mut labels);
-            batch.push(head, labels.iter().copied(), one.samples());
+            batch.push(labels.iter().copied(), one.samples(), find);
         }
         batch
     }
 
+    /// `find` has the hash of a key, and its place where it is known.
     fn push<'a>(
         &mut self,
-        head: &Head,
         labels: impl ExactSizeIterator<Item = Label<'a>>,
         samples: &[Sample],
+        find: impl Fn(&[u8], &mut Option<Walk>) -> (u64, Option<Place>),
     ) {
         if samples.is_empty() {
             return;
@@ -56,8 +79,10 @@ impl Batch {
         let (key, first) = (self.keys.len(), self.samples.len());
         key::put(&mut self.keys, labels);
         self.samples.extend_from_slice(samples);
+        let (hash, place) = find(&self.keys[key..], &mut self.walk);
         self.entries.push(Entry {
-            hash: head.hash(&self.keys[key..]),
+            hash,
+            place,
             key: (key as u32, self.keys.len() as u32),
             samples: (first as u32, self.samples.len() as u32),
         });
@@ -76,13 +101,33 @@ impl Batch {
         &self.samples[entry.samples.0 as usize..entry.samples.1 as usize]
     }
 
-    /// The entries by shard, in each as they came.
-    pub fn by_shard(&self) -> Vec<Vec<Entry>> {
+    /// The numbers of the entries by shard, in each as they came.
+    pub fn by_shard(&self) -> Vec<Vec<usize>> {
         let mut shards = vec![Vec::new(); Head::shards()];
-        for entry in &self.entries {
-            shards[Head::shard_of(entry.hash)].push(*entry);
+        for (number, entry) in self.entries.iter().enumerate() {
+            shards[Head::shard_of(entry.hash)].push(number);
         }
         shards
+    }
+    pub fn entry(&self, number: usize) -> Entry {
+        self.entries[number]
+    }
+    pub fn found(&mut self, number: usize, place: Place) {
+        self.entries[number].place = Some(place);
+    }
+
+    /// The way for the next body like this one, where it isn't that of the last.
+    pub fn keep_route(self, routes: &Routes, now: Timestamp) {
+        let (Some(first), Some(walk)) = (self.entries.first(), &self.walk) else { return };
+        if walk.is_outdated(self.entries.len()) {
+            let stop = |Entry { hash, key, place, .. }: &Entry| Stop {
+                hash: *hash,
+                place: *place,
+                key_end: key.1,
+            };
+            let stops = self.entries.iter().map(stop).collect();
+            routes.keep(first.hash, Route::new(self.keys, stops), now);
+        }
     }
 }
 

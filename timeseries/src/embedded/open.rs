@@ -23,7 +23,9 @@ use super::{
     manifest::{self, Manifest},
     notes::Notes,
     options::Options,
-    replay, stats,
+    replay,
+    routes::Routes,
+    stats,
     wal::Wal,
 };
 use crate::{
@@ -86,6 +88,7 @@ impl Inner {
             condemned: Mutex::default(),
             lost: Mutex::new(lost),
             indexes: IndexCache::default(),
+            routes: Routes::default(),
             due: Notify::new(),
             grown: Notify::new(),
             counters,

@@ -6,7 +6,7 @@ use base::{sample::Sample, time::Timestamp};
 
 use super::{
     Inner,
-    batch::{Batch, Entry},
+    batch::Batch,
     block::ChunkReader,
     head::{Shard, Verdict},
     key,
@@ -14,6 +14,7 @@ use super::{
         APPEND_MAX_KEY_BYTES, APPEND_MAX_SAMPLES, FUTURE_MAX_MS, LOGGED_SAMPLE_BYTES,
         UNFLUSHED_MAX_FACTOR, millis,
     },
+    routes::Place,
     wal,
 };
 use crate::{
@@ -40,7 +41,7 @@ struct Records {
 
 impl Inner {
     /// Judges and stages a batch; it is durable once the log has reached the ticket.
-    pub(super) fn stage(&self, batch: &Batch) -> Result<(Appended, u64)> {
+    pub(super) fn stage(&self, batch: &mut Batch) -> Result<(Appended, u64)> {
         if batch.sample_count() > APPEND_MAX_SAMPLES || batch.key_bytes() > APPEND_MAX_KEY_BYTES {
             return Err(Error::BadData(format!(
                 "one append takes at most {APPEND_MAX_SAMPLES} samples and {APPEND_MAX_KEY_BYTES} \
@@ -64,14 +65,14 @@ impl Inner {
         let mut ticket = 0;
         let mut failed = None;
         let mut records = Records::default();
-        for (number, entries) in batch.by_shard().into_iter().enumerate() {
+        for (shard, entries) in batch.by_shard().into_iter().enumerate() {
             if entries.is_empty() || failed.is_some() {
                 continue;
             }
-            let mut shard = self.head.write(number);
-            for entry in &entries {
+            let mut shard = self.head.write(shard);
+            for number in entries {
                 let judged =
-                    self.judge(&mut shard, batch, entry, &bounds, &mut appended, &mut records);
+                    self.judge(&mut shard, batch, number, &bounds, &mut appended, &mut records);
                 if let Err(error) = judged {
                     failed = Some(error);
                     break;
@@ -94,20 +95,28 @@ impl Inner {
     fn judge(
         &self,
         shard: &mut Shard,
-        batch: &Batch,
-        entry: &Entry,
+        batch: &mut Batch,
+        number: usize,
         bounds: &Bounds,
         appended: &mut Appended,
         records: &mut Records,
     ) -> Result<()> {
-        let (key, samples) = (batch.key(entry), batch.samples(entry));
-        let at = match shard.find_key(entry.hash, key) {
-            Some(at) => at,
-            None => match self.create(shard, entry.hash, key, samples, bounds, appended)? {
-                Some(at) => at,
-                None => return Ok(()),
-            },
+        let entry = batch.entry(number);
+        let epoch = shard.epoch();
+        let at = match entry.place.filter(|place| place.epoch == epoch) {
+            Some(place) => place.at,
+            None => {
+                let (key, samples) = (batch.key(&entry), batch.samples(&entry));
+                let found = match shard.find_key(entry.hash, key) {
+                    Some(at) => Some(at),
+                    None => self.create(shard, entry.hash, key, samples, bounds, appended)?,
+                };
+                let Some(at) = found else { return Ok(()) };
+                batch.found(number, Place { at, epoch });
+                at
+            }
         };
+        let (key, samples) = (batch.key(&entry), batch.samples(&entry));
         let segment = self.head.segment();
         let series = shard.series(at);
         if !series.blocks_asked {

@@ -33,9 +33,16 @@ pub struct Shard {
     index: Index,
     fresh: Part,
     frozen: Option<Arc<Part>>,
+    /// How often its series were numbered anew.
+    epoch: u32,
 }
 
 impl Shard {
+    /// A series' number holds as long as this does.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
     pub fn find_key(&self, hash: u64, key: &[u8]) -> Option<u32> {
         let sought = Entry { hash: hash as u32, series: 0 };
         let same = |its: &Entry| its.hash == sought.hash && self.index.is_key(its.series, key);
@@ -148,6 +155,7 @@ impl Shard {
     /// The others are numbered anew.
     fn forget(&mut self, idle: &[bool], leave: impl Fn(&[u8])) {
         let old = std::mem::take(self);
+        self.epoch = old.epoch + 1;
         let mut hashes = vec![0; old.series.len()];
         for entry in old.by_key {
             hashes[entry.series as usize] = entry.hash;

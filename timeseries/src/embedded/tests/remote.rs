@@ -55,3 +55,36 @@ async fn metadata_is_kept_over_a_restart_and_exemplars_are_found() {
         (text("a"), text("counter"), text("what it is"), text("bytes"));
     assert_eq!(store.metadata().await.unwrap(), [Metadata { metric, kind, help, unit }]);
 }
+
+/// A body's series are remembered by their numbers, which end with the series that are forgotten.
+#[tokio::test]
+async fn samples_stay_with_their_series_when_those_are_numbered_anew() {
+    const LATER_MS: i64 = 3 * 3_600_000;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), Options::default()).await;
+    let send = async |numbers: &[i64], at_ms: i64| {
+        let one = |n: &i64| series(&format!("s{n:02}"), &[(at_ms, (1000 * n + at_ms) as f64)]);
+        let sent: Vec<Series> = numbers.iter().map(one).collect();
+        let body = Body::read(&encoded(&sent)).unwrap();
+        let appended = store.append_remote_write(body, Arc::new(Unchanged)).await.unwrap();
+        assert_eq!(appended, Appended { written: numbers.len(), ..Appended::default() });
+    };
+    let every: Vec<i64> = (0..64).collect();
+    send(&every, -LATER_MS).await;
+    send(&every, 1 - LATER_MS).await;
+    // Each third goes on; the others are forgotten behind the flush.
+    let some: Vec<i64> = every.iter().copied().filter(|n| n % 3 == 0).collect();
+    send(&some, 0).await;
+    store.flush().await.unwrap();
+    assert_eq!(store.stats().active_series, some.len());
+    send(&every, 1).await;
+    send(&every, 2).await;
+    let found = content(&store).await;
+    assert_eq!(found.len(), every.len());
+    for ((name, samples), n) in found.into_iter().zip(&every) {
+        let before = [-LATER_MS, 1 - LATER_MS].into_iter();
+        let at = before.chain((n % 3 == 0).then_some(0)).chain([1, 2]);
+        let expected: Vec<_> = at.map(|at| (at, (1000 * n + at) as f64)).collect();
+        assert_eq!((name, samples), (format!("s{n:02}"), expected));
+    }
+}

@@ -140,9 +140,9 @@ async fn a_duplicate_waits_for_what_it_repeats() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path(), Options::default()).await;
     let inner = &store.inner;
-    let batch = Batch::of_series(&inner.head, &[series("a", &[(0, 1.0)])]);
-    let (first, ticket) = inner.stage(&batch).unwrap();
-    let (again, its_ticket) = inner.stage(&batch).unwrap();
+    let mut batch = Batch::of_series(&inner.head, &[series("a", &[(0, 1.0)])]);
+    let (first, ticket) = inner.stage(&mut batch).unwrap();
+    let (again, its_ticket) = inner.stage(&mut batch).unwrap();
     assert_eq!((first.written, again.duplicates), (1, 1));
     assert!(ticket > 0 && its_ticket >= ticket, "{ticket} {its_ticket}");
 }
