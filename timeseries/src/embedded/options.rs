@@ -98,7 +98,7 @@ pub const EXEMPLARS_MAX: usize = 10_000;
 /// Block indexes kept in memory.
 pub const INDEX_CACHE_MAX_BYTES: usize = 256 << 20;
 /// Of routes kept in memory (see `routes`), and how long one may lie idle while others want its room.
-pub const ROUTES_MAX_BYTES: usize = 8 << 20;
+pub const ROUTES_MAX_BYTES: usize = 4 << 20;
 pub const ROUTE_IDLE_MS: i64 = 5 * 60_000;
 /// How often age, merges and retention are looked at.
 pub const MAINTENANCE_PERIOD: Duration = Duration::from_secs(60);
