@@ -22,7 +22,8 @@
 //! Prometheus: the same value is a duplicate, another one a conflict.
 //!
 //! Memory is bounded by the unflushed samples (30 a series may be, where series are many), the active
-//! series, and the cache of block indexes ([`options`] names the bounds); the log by the flushes.
+//! series, the cache of block indexes, and the routes of senders ([`options`] names the bounds); the log
+//! by the flushes.
 
 use std::{
     fs::File,
