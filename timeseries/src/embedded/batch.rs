@@ -9,7 +9,7 @@ use base::{
 use super::{
     head::Head,
     key,
-    routes::{Place, Route, Routes, Stop, Walk},
+    routes::{self, Place, Route, Routes, Stop, Walk},
 };
 use crate::remote_write::{Body, Label, Relabel};
 
@@ -29,6 +29,8 @@ pub struct Batch {
     entries: Vec<Entry>,
     /// Of a body: along the route of the one before it.
     walk: Option<Walk>,
+    /// Series that stand elsewhere than they did, or were not there.
+    moved: usize,
 }
 
 impl Batch {
@@ -114,12 +116,13 @@ impl Batch {
     }
     pub fn found(&mut self, number: usize, place: Place) {
         self.entries[number].place = Some(place);
+        self.moved += 1;
     }
 
     /// The way for the next body like this one, where it isn't that of the last.
     pub fn keep_route(self, routes: &Routes, now: Timestamp) {
-        let (Some(first), Some(walk)) = (self.entries.first(), &self.walk) else { return };
-        if walk.is_outdated(self.entries.len()) {
+        let (Some(first), Some(_)) = (self.entries.first(), &self.walk) else { return };
+        if routes::is_outdated(self.entries.len(), self.moved) {
             let stop = |Entry { hash, key, place, .. }: &Entry| Stop {
                 hash: *hash,
                 place: *place,

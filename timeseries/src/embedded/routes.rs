@@ -17,8 +17,8 @@ use super::options::{ROUTE_IDLE_MS, ROUTES_MAX_BYTES};
 const AHEAD: usize = 4;
 /// Fewer series are found as quickly without.
 const SERIES_MIN: usize = 16;
-/// A route on which a greater share than one of so many was new is made anew.
-const NEW_SHARE: usize = 16;
+/// A route is made anew once a greater share than one of so many stood elsewhere.
+const MOVED_SHARE: usize = 16;
 
 /// Where a series stands in its shard, for as long as the shard numbers its series as it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,32 +62,21 @@ impl Route {
 pub struct Walk {
     route: Option<Arc<Route>>,
     next: usize,
-    /// Series that were not where they were before.
-    strays: usize,
 }
 
 impl Walk {
     pub fn find(&mut self, key: &[u8]) -> Option<Stop> {
-        let found = self.route.as_ref().and_then(|route| {
-            let ahead = self.next..route.stops.len().min(self.next + AHEAD);
-            ahead.into_iter().find(|at| route.key(*at) == key).map(|at| (at, route.stops[at]))
-        });
-        match found {
-            Some((at, stop)) => {
-                self.next = at + 1;
-                Some(stop)
-            }
-            None => {
-                self.strays += 1;
-                None
-            }
-        }
+        let route = self.route.as_ref()?;
+        let mut ahead = self.next..route.stops.len().min(self.next + AHEAD);
+        let found = ahead.find(|at| route.key(*at) == key)?;
+        self.next = found + 1;
+        Some(route.stops[found])
     }
+}
 
-    /// Whether the next body of so many series had better go another way.
-    pub fn is_outdated(&self, series: usize) -> bool {
-        series >= SERIES_MIN && self.strays * NEW_SHARE > series
-    }
+/// Whether the next body like one of so many series had better go another way.
+pub fn is_outdated(series: usize, moved: usize) -> bool {
+    series >= SERIES_MIN && moved * MOVED_SHARE > series
 }
 
 /// Those of all senders, by the hash of their first key.
@@ -103,7 +92,7 @@ impl Routes {
             *used = now;
             route.clone()
         });
-        Walk { route, ..Walk::default() }
+        Walk { route, next: 0 }
     }
 
     /// In place of the one before; where there is no room, only what nobody uses gives way.

@@ -19,8 +19,8 @@ fn route(series: impl IntoIterator<Item = usize>) -> Route {
     Route::new(keys, stops)
 }
 
-/// Which of these are found on the way, each where it stands, and whether it had better be another.
-fn go(mut walk: Walk, series: &[usize]) -> (Vec<usize>, bool) {
+/// Which of these are found on the way, each where it stands.
+fn go(mut walk: Walk, series: &[usize]) -> Vec<usize> {
     let mut found = Vec::new();
     for n in series {
         if let Some(stop) = walk.find(&key(*n)) {
@@ -28,25 +28,30 @@ fn go(mut walk: Walk, series: &[usize]) -> (Vec<usize>, bool) {
             found.push(*n);
         }
     }
-    (found, walk.is_outdated(series.len()))
+    found
 }
 
 #[test]
 fn series_are_found_where_they_were_the_last_time() {
     let routes = Routes::default();
     let sent: Vec<usize> = (0..100).collect();
-    assert_eq!(go(routes.walk(0, NOW), &sent), (vec![], true), "the first of them");
+    assert_eq!(go(routes.walk(0, NOW), &sent), [0; 0], "the first of them");
     routes.keep(0, route(0..100), NOW);
-    assert_eq!(go(routes.walk(0, NOW), &sent), (sent.clone(), false));
-    assert_eq!(go(routes.walk(1, NOW), &sent), (vec![], true), "another sender");
+    assert_eq!(go(routes.walk(0, NOW), &sent), sent);
+    assert_eq!(go(routes.walk(1, NOW), &sent), [0; 0], "another sender");
     // Some ended, one began.
     let changed = [&sent[..10], &[1000], &sent[10..50], &sent[53..]].concat();
     let known: Vec<usize> = changed.iter().copied().filter(|n| *n != 1000).collect();
-    assert_eq!(go(routes.walk(0, NOW), &changed), (known, false));
-    // Too many ended at once: the others aren't sought, and the way is made anew.
+    assert_eq!(go(routes.walk(0, NOW), &changed), known);
+    // Many ended at once: the others aren't sought.
     let halved = [&sent[..10], &sent[50..]].concat();
-    assert_eq!(go(routes.walk(0, NOW), &halved), (sent[..10].to_vec(), true));
-    assert!(!go(routes.walk(1, NOW), &sent[..SERIES_MIN - 1]).1, "too few to be worth it");
+    assert_eq!(go(routes.walk(0, NOW), &halved), sent[..10]);
+}
+
+#[test]
+fn a_way_is_made_anew_where_it_is_worth_it() {
+    assert!(is_outdated(100, 7) && is_outdated(SERIES_MIN, 2));
+    assert!(!is_outdated(100, 6) && !is_outdated(SERIES_MIN - 1, SERIES_MIN - 1));
 }
 
 #[test]

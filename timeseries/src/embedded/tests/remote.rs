@@ -62,9 +62,9 @@ async fn samples_stay_with_their_series_when_those_are_numbered_anew() {
     const LATER_MS: i64 = 3 * 3_600_000;
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path(), Options::default()).await;
+    let one = |n: &i64, at_ms| series(&format!("s{n:02}"), &[(at_ms, (1000 * n + at_ms) as f64)]);
     let send = async |numbers: &[i64], at_ms: i64| {
-        let one = |n: &i64| series(&format!("s{n:02}"), &[(at_ms, (1000 * n + at_ms) as f64)]);
-        let sent: Vec<Series> = numbers.iter().map(one).collect();
+        let sent: Vec<Series> = numbers.iter().map(|n| one(n, at_ms)).collect();
         let body = Body::read(&encoded(&sent)).unwrap();
         let appended = store.append_remote_write(body, Arc::new(Unchanged)).await.unwrap();
         assert_eq!(appended, Appended { written: numbers.len(), ..Appended::default() });
@@ -79,6 +79,17 @@ async fn samples_stay_with_their_series_when_those_are_numbered_anew() {
     assert_eq!(store.stats().active_series, some.len());
     send(&every, 1).await;
     send(&every, 2).await;
+    // Then they are known by their new numbers.
+    let body = Body::read(&encoded(&every.iter().map(|n| one(n, 3)).collect::<Vec<_>>())).unwrap();
+    let (inner, now) = (&store.inner, store.inner.clock.now());
+    let batch = Batch::of_body(&inner.head, &inner.routes, now, &body, &Unchanged);
+    for number in 0..every.len() {
+        let entry = batch.entry(number);
+        let shard = inner.head.write(Head::shard_of(entry.hash));
+        let place = entry.place.map(|place| (place.epoch, place.at));
+        let expected = shard.find_key(entry.hash, batch.key(&entry)).map(|at| (shard.epoch(), at));
+        assert!(place.is_some() && place == expected, "{place:?} {expected:?}");
+    }
     let found = content(&store).await;
     assert_eq!(found.len(), every.len());
     for ((name, samples), n) in found.into_iter().zip(&every) {
