@@ -104,15 +104,17 @@ impl fmt::Display for Matcher {
 }
 
 /// What a pattern begins with that stands for itself. Alternatives may begin otherwise; what a
-/// quantifier follows may be absent.
+/// quantifier follows may be absent, also behind flags or an empty quotation.
 fn literal_prefix(pattern: &str) -> &str {
     let plain = |c: char| c.is_alphanumeric() || "-_:/, =@%".contains(c);
     if pattern.contains('|') {
         return "";
     }
     let (prefix, rest) = pattern.split_at(pattern.find(|c| !plain(c)).unwrap_or(pattern.len()));
-    match (rest.chars().next(), prefix.char_indices().next_back()) {
-        (Some('*' | '?' | '+' | '{'), Some((last, _))) => &prefix[..last],
+    let repeats =
+        ["*", "?", "+", "{", "(?", "\\Q", "\\E"].iter().any(|sign| rest.starts_with(sign));
+    match prefix.char_indices().next_back() {
+        Some((last, _)) if repeats => &prefix[..last],
         _ => prefix,
     }
 }

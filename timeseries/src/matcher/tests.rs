@@ -119,6 +119,9 @@ fn a_prefix_is_of_every_value_that_matches() {
         ("[ab]c", ""),
         ("^ab", ""),
         ("ab$", "ab"),
+        ("ab(?i)?", "a"),
+        ("ab\\Q\\E*", "a"),
+        ("ab(?)*", "a"),
         ("ab", "ab"),
         ("", ""),
     ];

@@ -236,7 +236,9 @@ impl Index {
         for matcher in scanned {
             found = Some(match found {
                 // The carriers of all values that match may be many.
-                Some(found) if found.len() < self.candidates(matcher).len().max(JUDGED_MAX) => {
+                Some(found)
+                    if found.len() < JUDGED_MAX || found.len() < self.candidates(matcher).len() =>
+                {
                     self.retain(found, matcher)
                 }
                 Some(found) => intersect(&found, &self.carriers(matcher)),

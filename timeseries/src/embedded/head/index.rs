@@ -184,7 +184,10 @@ impl Index {
         let holds = |series: u32, m: &Matcher| m.matches(self.get(series, m.name()));
         for matcher in &sought.any {
             match &mut found {
-                Some(found) if found.len() < self.candidates(matcher).count().max(JUDGED_MAX) => {
+                Some(found)
+                    if found.len() < JUDGED_MAX
+                        || found.len() < self.candidates(matcher).count() =>
+                {
                     found.retain(|series| holds(*series, matcher));
                 }
                 Some(found) => retain_common(found, &self.carriers_of_any(matcher)),

@@ -40,6 +40,9 @@ pub fn cases() -> Vec<Vec<Matcher>> {
         vec![equal("__name__", "a"), regex("instance", ".*7")],
         // Many to judge, few values that begin so.
         vec![equal("__name__", "a"), regex("instance", "guest-34.*")],
+        // Of the last values, too.
+        vec![equal("__name__", "a"), regex("instance", "guest-14.*")],
+        vec![regex("third", "2.*")],
         vec![Matcher::not_regex("instance", "guest-.").unwrap(), regex("third", "0|1")],
     ]
 }
