@@ -30,7 +30,7 @@ pub struct Place {
 #[derive(Debug, Clone, Copy)]
 pub struct Stop {
     pub hash: u64,
-    /// None of what was not taken in.
+    /// None, or one of an epoch that is over, of what was not taken in.
     pub place: Option<Place>,
     /// Of its key, which begins where the one before ends.
     pub key_end: u32,
@@ -95,22 +95,25 @@ impl Routes {
         Walk { route, next: 0 }
     }
 
-    /// In place of the one before; where there is no room, only what nobody uses gives way.
+    /// In place of the one before. Where there is no room, only what nobody uses gives way.
     pub fn keep(&self, first: u64, mut route: Route, now: Timestamp) {
-        let mut all = self.all.lock().expect("no panic while held");
-        all.remove(&first);
-        let bytes = |all: &HashMap<_, (Arc<Route>, _)>| -> usize {
-            all.values().map(|(route, _)| route.bytes()).sum()
-        };
-        if bytes(&all) + route.bytes() > ROUTES_MAX_BYTES {
-            all.retain(|_, (_, used)| now.since_ms(*used) < ROUTE_IDLE_MS);
-            if bytes(&all) + route.bytes() > ROUTES_MAX_BYTES {
-                return;
-            }
+        if route.bytes() > ROUTES_MAX_BYTES {
+            return;
         }
         route.keys.shrink_to_fit();
         route.stops.shrink_to_fit();
-        all.insert(first, (Arc::new(route), now));
+        let mut all = self.all.lock().expect("no panic while held");
+        let fits = |all: &HashMap<u64, (Arc<Route>, Timestamp)>| {
+            let others = all.iter().filter(|(its, _)| **its != first);
+            let others: usize = others.map(|(_, (route, _))| route.bytes()).sum();
+            others + route.bytes() <= ROUTES_MAX_BYTES
+        };
+        if !fits(&all) {
+            all.retain(|_, (_, used)| now.since_ms(*used) < ROUTE_IDLE_MS);
+        }
+        if fits(&all) {
+            all.insert(first, (Arc::new(route), now));
+        }
     }
 }
 

@@ -58,22 +58,20 @@ fn a_way_is_made_anew_where_it_is_worth_it() {
 fn only_what_lies_idle_gives_way() {
     let routes = Routes::default();
     let at = |ms| Timestamp::from_ms(ms);
-    let kept = |first| routes.walk(first, at(ROUTE_IDLE_MS)).route.is_some();
-    let long = || route(0..ROUTES_MAX_BYTES / 100);
-    let mut first = 0;
-    loop {
-        routes.keep(first, long(), NOW);
-        if !kept(first) {
-            break;
-        }
-        first += 1;
+    let kept = |first| routes.all.lock().unwrap().contains_key(&first);
+    // A key and its stop are between 31 and 36 bytes.
+    let long = |part| route(0..ROUTES_MAX_BYTES / 36 / part);
+    for first in 0..4 {
+        routes.keep(first, long(4), NOW);
     }
-    assert!(first > 1, "at least two fit");
-    // All were asked for just now.
-    routes.keep(100, long(), at(ROUTE_IDLE_MS));
-    assert!(!kept(100));
-    assert!((1..first).all(|n| kept(n)));
-    routes.walk(1, at(ROUTE_IDLE_MS + 1));
-    routes.keep(100, long(), at(2 * ROUTE_IDLE_MS));
-    assert!(kept(100) && kept(1) && (2..first).all(|n| !kept(n)));
+    assert!((0..4).all(kept));
+    routes.keep(4, long(4), at(ROUTE_IDLE_MS - 1));
+    assert!(!kept(4), "the others are used");
+    routes.keep(0, long(2), at(ROUTE_IDLE_MS - 1));
+    assert_eq!(routes.walk(0, NOW).route.unwrap().stops.len(), ROUTES_MAX_BYTES / 36 / 4);
+    routes.keep(4, route(0..ROUTES_MAX_BYTES / 24), at(ROUTE_IDLE_MS));
+    assert!((0..4).all(kept), "one that can never fit drives out nobody");
+    routes.walk(1, at(ROUTE_IDLE_MS));
+    routes.keep(4, long(4), at(ROUTE_IDLE_MS));
+    assert_eq!((0..5).filter(|first| kept(*first)).collect::<Vec<_>>(), [1, 4]);
 }
