@@ -214,6 +214,7 @@ const SHARED_COLUMNS: [&str; 14] = [
 fn price(line: &Value) -> Result<String> {
     let (price, per, component) =
         (text(line, "unit_price")?, text(line, "per")?, text(line, "component")?);
+    ensure!(per == "unit" || line["unit"] == 1, "a price for more than one {per} in {line}");
     Ok(match per {
         "hour" if component == "instance.disk" => format!("{price} a GiB·hour"),
         "hour" => format!("{price} an hour"),

@@ -28,6 +28,14 @@ fn a_price_says_what_it_is_for() {
     let bill = bill();
     let said = |n: usize| price(&bill["lines"][n]).unwrap();
     assert_eq!((said(0), said(1)), ("0.36 a GiB·hour".to_owned(), "36 an hour".to_owned()));
+    let of = |unit: i64, per: &str| {
+        let line =
+            json!({"unit_price": "8", "unit": unit, "per": per, "component": "package.package"});
+        price(&line).ok()
+    };
+    assert_eq!(of(1 << 30, "unit").as_deref(), Some("8 for 1073741824"));
+    assert_eq!(of(1, "month").as_deref(), Some("8 a month"));
+    assert_eq!(of(1000, "hour"), None);
 }
 
 #[test]
@@ -46,6 +54,9 @@ fn any_other_cell_row_or_sum_is_not() {
         (",0.000210,", ",0.000211,"),
         ("1,hour", "60,hour"),
         ("hour,standard", "month,standard"),
+        ("instance.disk", "volume.capacity"),
+        ("hour,standard", "hour,graduated"),
+        ("t.1.0", "t.1.1"),
         (
             "flavor,instance,i,instance:f,a,b,36,1,0.000200,instance.compute,1,hour,standard,t.1.1\r\n",
             "",
