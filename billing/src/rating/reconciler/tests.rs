@@ -86,7 +86,7 @@ async fn tenants_of_sqlite_share_a_transaction() {
         let rating = RatingReconciler::new(w.db.clone(), w.clock.shared(), w.bus.clone());
         let groups = rating.together(&tenants);
         match w.db.backend() {
-            Backend::Sqlite => assert_eq!(groups, [tenants.clone()]),
+            Backend::Sqlite => assert_eq!(groups, std::slice::from_ref(&tenants)),
             Backend::Postgres => assert_eq!(groups.len(), tenants.len()),
         }
         let steps = rating.step(&tenants).await.unwrap();
