@@ -8,7 +8,7 @@ use sqlx::Connection;
 
 use super::Db;
 
-/// A database of its own, gone with this value (the SQLite file) or with the server (PostgreSQL).
+/// A database of its own, gone with this value.
 pub struct TestDb {
     pub db: Db,
     _place: EmptyDb,
@@ -17,29 +17,59 @@ pub struct TestDb {
 /// A place for a database, with no table in it yet.
 pub struct EmptyDb {
     pub url: String,
-    _dir: Option<tempfile::TempDir>,
+    _place: Place,
+}
+
+/// Taken away as it is dropped.
+#[expect(dead_code, reason = "what it holds is held for its end")]
+enum Place {
+    Dir(tempfile::TempDir),
+    Server(OnServer),
+}
+
+/// A database of a PostgreSQL server. Hundreds of tests would leave gigabytes there.
+struct OnServer {
+    admin_url: String,
+    name: String,
+}
+
+impl Drop for OnServer {
+    fn drop(&mut self) {
+        let (url, drop) = (self.admin_url.clone(), format!("DROP DATABASE {} (FORCE)", self.name));
+        // A test's runtime can't wait for another one on its own thread.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(execute(&url, drop)).map_err(std::io::Error::other)
+        });
+        if !matches!(dropped.join(), Ok(Ok(()))) {
+            eprintln!("the test's database {} stays on its server", self.name);
+        }
+    }
+}
+
+async fn execute(url: &str, statement: String) -> Result<(), sqlx::Error> {
+    let mut connection = sqlx::AnyConnection::connect(url).await?;
+    sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
+    connection.close().await
 }
 
 impl EmptyDb {
     pub fn sqlite() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        Self { url: Db::sqlite_url(&dir.path().join("opshawk.db")), _dir: Some(dir) }
+        let url = Db::sqlite_url(&dir.path().join("opshawk.db"));
+        Self { url, _place: Place::Dir(dir) }
     }
 
     async fn postgres(server: &str) -> Self {
         sqlx::any::install_default_drivers();
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
-        let mut admin = sqlx::AnyConnection::connect(&format!("{server}/postgres"))
-            .await
-            .expect("the test's PostgreSQL answers");
+        let admin_url = format!("{server}/postgres");
         // Collation C, or text would be ordered otherwise than in SQLite.
         let create =
             format!("CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
-        sqlx::query(sqlx::AssertSqlSafe(create))
-            .execute(&mut admin)
-            .await
-            .expect("a database is made");
-        Self { url: format!("{server}/{name}"), _dir: None }
+        execute(&admin_url, create).await.expect("the test's PostgreSQL makes a database");
+        let url = format!("{server}/{name}");
+        Self { url, _place: Place::Server(OnServer { admin_url, name }) }
     }
 }
 
