@@ -447,10 +447,12 @@ impl<'w> Player<'w> {
             }
             next.extend(outcome.wake_at);
         }
-        let (_, failed) = ledger.end_what_is_over(self.now).await?;
+        let (ended, failed) = ledger.end_what_is_over(self.now).await?;
         if !failed.is_empty() {
             return Err(Error::internal(format!("ledger: {failed:?}")));
         }
+        // Money that ends wakes the others, over the bus.
+        next.extend((ended > 0).then_some(self.now));
         next.extend(ledger.next_over().await?);
         Ok(next.into_iter().min())
     }
