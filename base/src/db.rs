@@ -125,7 +125,7 @@ impl Db {
         self.failpoint.check()?;
         let tx = match self.backend {
             Backend::Sqlite => self.writers.begin_with("BEGIN IMMEDIATE").await,
-            Backend::Postgres => self.writers.begin().await,
+            Backend::Postgres => begin_whole(&self.writers, "BEGIN").await,
         };
         Ok(Tx::new(
             tx?,
@@ -143,7 +143,7 @@ impl Db {
             // Deferred: in WAL mode the first read fixes what is seen.
             Backend::Sqlite => self.pool.begin().await?,
             Backend::Postgres => {
-                self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?
+                begin_whole(&self.pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?
             }
         })
     }
@@ -156,6 +156,22 @@ impl Db {
     pub async fn close(&self) {
         self.writers.close().await;
         self.pool.close().await;
+    }
+}
+
+/// Begins in a task of its own, which nobody stops half-way: a connection whose BEGIN was sent and not
+/// waited for (a client went away) would return to sqlx's pool in a transaction that sqlx knows nothing of.
+async fn begin_whole(
+    pool: &AnyPool,
+    begin: &'static str,
+) -> Result<sqlx::Transaction<'static, Any>, sqlx::Error> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(begin).await });
+    match begun.await {
+        Ok(begun) => begun,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is going down.
+        Err(_) => Err(sqlx::Error::PoolClosed),
     }
 }
 

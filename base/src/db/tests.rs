@@ -128,6 +128,31 @@ async fn writers_of_sqlite_take_turns_in_the_order_in_which_they_came() {
     assert_eq!(*done.lock().unwrap(), (0..WRITERS).collect::<Vec<_>>());
 }
 
+/// A client goes away at any moment: nobody else gets a connection in the middle of its transaction.
+#[tokio::test]
+async fn a_transaction_that_nobody_waits_for_any_more_is_none() {
+    use std::task::{Context, Waker};
+    const POLLS_MAX: usize = 60;
+    for test in testing::each().await {
+        for polls in 0..POLLS_MAX {
+            {
+                let mut begun = std::pin::pin!(test.db.begin_write());
+                for _ in 0..polls {
+                    let mut cx = Context::from_waker(Waker::noop());
+                    if begun.as_mut().poll(&mut cx).is_ready() {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+            let mut conn = test.db.read().await.unwrap();
+            sqlx::query("SELECT 1").execute(&mut *conn).await.unwrap();
+            drop(conn);
+            test.db.begin_snapshot().await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn prices_of_before_become_rates() {
     for place in testing::each_empty().await {
