@@ -56,7 +56,7 @@ struct Measured {
 
 pub async fn run() -> Result<String> {
     let mut all = vec![measure("SQLite", None).await?];
-    let postgres = Postgres::start().await?;
+    let postgres = Postgres::durable().await?;
     let url = postgres.database("cutoff")?;
     all.push(measure("PostgreSQL", Some(url)).await?);
     Ok(markdown(&mut all))
@@ -253,7 +253,8 @@ fn markdown(all: &mut [Measured]) -> String {
          their balances run out at random instants of two minutes;\n\
          beside them there are a payment and a restart each second, and a scrape of the metrics every\n\
          {} s. Measured from the instant at which nothing is left, by the price, to the instant at which the host's\n\
-         agent has read that it is to stop the instance. {date}, load {:.1} at the end.\n\n\
+         agent has read that it is to stop the instance. Both databases sync each commit to the disk.\n\
+         {date}, load {:.1} at the end.\n\n\
          | | {} | goal |\n| --- |{} --- |\n",
         SCRAPE_EVERY.as_secs(),
         crate::usage::load(),
