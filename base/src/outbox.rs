@@ -13,6 +13,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// The topic of what calls an operator: it is delivered before all else that waits.
+pub const PAGE: &str = "page";
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// Deterministic: names the fact, for instance `standing:<tenant>:<episode>:warned`.

@@ -139,8 +139,8 @@ impl Worker {
     /// Sends what is due. Returns when the next is, or none where nothing is pending.
     async fn work(&self, lane: &Lane) -> Result<Option<Timestamp>> {
         loop {
-            let pending = store::pending(&mut *self.db.read().await?, lane, BATCH).await?;
             let now = self.clock.now();
+            let pending = store::pending(&mut *self.db.read().await?, now, lane, BATCH).await?;
             match pending.first() {
                 None => return Ok(None),
                 Some((due, _)) if *due > now => return Ok(Some(*due)),

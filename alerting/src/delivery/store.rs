@@ -1,6 +1,6 @@
 //! Deliveries in SQL.
 
-use base::{Error, Result, db::Conn, id::DeliveryId, time::Timestamp};
+use base::{Error, Result, db::Conn, id::DeliveryId, outbox, time::Timestamp};
 use serde_json::Value;
 use sqlx::{Row, any::AnyRow};
 
@@ -107,9 +107,10 @@ fn channel(row: &AnyRow) -> Result<Channel> {
 }
 
 /// The pending deliveries of a lane that nothing of their stream goes before, the earliest due
-/// first; with when each is due.
+/// first, and what calls an operator before all else that is due; with when each is due.
 pub async fn pending(
     conn: &mut Conn,
+    now: Timestamp,
     lane: &Lane,
     limit: i64,
 ) -> Result<Vec<(Timestamp, Delivery)>> {
@@ -120,12 +121,15 @@ pub async fn pending(
          AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.state = 'pending' \
              AND e.channel = d.channel AND e.address = d.address AND e.stream = d.stream \
              AND e.id < d.id) \
-         ORDER BY d.next_ms, d.id LIMIT $3"
+         ORDER BY CASE WHEN n.topic = $4 AND d.next_ms <= $5 THEN 0 ELSE 1 END, \
+             d.next_ms, d.id LIMIT $3"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(lane.channel.as_str())
         .bind(lane.address.as_deref().unwrap_or_default())
         .bind(limit)
+        .bind(outbox::PAGE)
+        .bind(now.ms())
         .fetch_all(conn)
         .await?;
     rows.iter()

@@ -200,6 +200,22 @@ async fn what_belongs_together_arrives_in_order() {
 }
 
 #[tokio::test]
+async fn what_calls_an_operator_goes_before_all_that_waits() {
+    for test in testing::each().await {
+        let receiver = Receiver::start(&[]).await;
+        let clock = ManualClock::at(at(0));
+        let delivery = start(&test.db, &clock, &settings(None, &[&receiver]));
+        for topic in ["balance", "quota", outbox::PAGE] {
+            enqueue(&test.db, &notice(topic, topic, None)).await;
+        }
+        delivery.run().await.unwrap();
+        all(&test.db, "delivered").await;
+        let first = String::from_utf8_lossy(&receiver.requests()[0].body).into_owned();
+        assert!(first.contains("subject page"), "{first}");
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     for test in testing::each().await {
         let elsewhere = Receiver::start(&[]).await;
@@ -298,7 +314,7 @@ async fn a_mail_that_was_sent_but_not_marked_comes_again_with_its_message_id() {
         tx.commit().await.unwrap();
         let lane = lanes::Lane::of(Channel::Mail, "ann@acme.example".to_owned());
         let mut pending =
-            store::pending(&mut test.db.read().await.unwrap(), &lane, 9).await.unwrap();
+            store::pending(&mut test.db.read().await.unwrap(), at(0), &lane, 9).await.unwrap();
         let (_, sent) = pending.remove(0);
         Transport::new(&settings).unwrap().send(&sent).await.unwrap();
 
