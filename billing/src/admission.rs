@@ -10,12 +10,14 @@ use base::{
     money::{Exact, MS_PER_HOUR, Micros, div_half_even},
     time::Timestamp,
 };
+use inventory::instances;
 
 pub use crate::meter::Component;
 use crate::{
     Settings, accounts,
     balance::{Snapshot, snapshot_locked},
     forecast::{Position, exact},
+    kinds::{Attributes, Value},
     meter, prices,
     rating::{
         book::ResourceId,
@@ -39,6 +41,9 @@ pub struct Ask<'a> {
     /// Of what it uses now, what it will not use any more.
     pub old: &'a [Component],
     pub new: &'a [Component],
+    /// What facts will say of it for prices to select by ([`meter::selected_by`]); none: what they said
+    /// last.
+    pub selected_by: Option<&'a Attributes>,
 }
 
 /// Admits a new instance that uses `new`, or says why not (`PaymentRequired`). Takes the account's lock
@@ -53,7 +58,8 @@ pub async fn admit(
     tenant: TenantId,
     new: &[Component],
 ) -> Result<()> {
-    admit_change(conn, now, settings, tenant, Ask { instance: None, old: &[], new }).await
+    let ask = Ask { instance: None, old: &[], new, selected_by: None };
+    admit_change(conn, now, settings, tenant, ask).await
 }
 
 /// Admits what an instance is asked to be, like [`admit`].
@@ -75,14 +81,15 @@ pub async fn admit_change(
     let mut snapshot = snapshot_locked(conn, now, &account).await?;
     let available = snapshot.position.available();
     let Snapshot { usage, position, .. } = &mut snapshot;
-    for pending in pending(conn, tenant).await? {
-        start(usage, position, Some(pending.instance), &pending.components)?;
+    for pending in pending(conn, settings, tenant).await? {
+        let Pending { instance, components, selected_by } = pending;
+        start(usage, position, Some(instance), &components, Some(&selected_by))?;
     }
     if let Some(instance) = ask.instance {
         let old = ask.old.iter().map(name).collect::<Result<Vec<_>>>()?;
         position.stop(number(usage, &instance.to_string()), &old);
     }
-    start(usage, position, ask.instance, ask.new)?;
+    start(usage, position, ask.instance, ask.new, ask.selected_by)?;
     let lowest = position.lowest_until(now.saturating_add_ms(settings.min_runway_ms));
     if lowest >= 0 {
         return Ok(());
@@ -99,12 +106,13 @@ fn number(usage: &mut Usage, instance: &str) -> u32 {
 }
 
 /// As if the components were used from now on: of an instance that is there, in the same walks and
-/// with the same attributes as what it uses already.
+/// with the same attributes as what it uses already, but for those that are given.
 fn start(
     usage: &mut Usage,
     position: &mut Position,
     instance: Option<InstanceId>,
     components: &[Component],
+    selected_by: Option<&Attributes>,
 ) -> Result<()> {
     let id = instance.map(|id| id.to_string()).unwrap_or_default();
     let resource = number(usage, &id);
@@ -112,6 +120,11 @@ fn start(
     let last = known.and_then(|known| known.spans.last());
     let mut shape: BTreeMap<String, String> =
         last.map(|span| span.used.shape.as_ref().clone()).unwrap_or_default();
+    for (name, value) in selected_by.into_iter().flat_map(Attributes::iter) {
+        if let Value::Text(text) = value {
+            shape.insert(name.to_owned(), text.clone());
+        }
+    }
     let mut used = Vec::new();
     for component in components {
         if let (_, Some(flavor)) = prices::meters::parts(&component.meter) {
@@ -159,11 +172,12 @@ fn refusal(snapshot: &Snapshot, settings: &Settings, available: i128, lowest: i1
 struct Pending {
     instance: InstanceId,
     components: Vec<Component>,
+    selected_by: Attributes,
 }
 
-async fn pending(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Pending>> {
-    let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
-        "SELECT i.id, i.flavor_id, i.disk_gib, \
+async fn pending(conn: &mut Conn, settings: &Settings, tenant: TenantId) -> Result<Vec<Pending>> {
+    let rows: Vec<(String, String, i64, String, i64)> = sqlx::query_as(
+        "SELECT i.id, i.flavor_id, i.disk_gib, i.labels, \
            (SELECT COUNT(*) FROM usage_spans u WHERE u.kind = 'instance' \
             AND u.resource_id = i.id AND u.to_ms = $2) \
          FROM instances i \
@@ -177,13 +191,15 @@ async fn pending(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Pending>> {
     .fetch_all(conn)
     .await?;
     let mut all = Vec::new();
-    for (id, flavor, disk_gib, has_disk) in rows {
+    for (id, flavor, disk_gib, labels, has_disk) in rows {
         let meter = meter::instance(crate::sql::parse(&flavor)?);
         let mut components = vec![Component { meter, quantity: 1 }];
         if has_disk == 0 {
             components.push(Component { meter: meter::DISK_GIB.to_owned(), quantity: disk_gib });
         }
-        all.push(Pending { instance: crate::sql::parse(&id)?, components });
+        let labels = instances::parsed_labels(&labels)?;
+        let selected_by = meter::selected_by(settings.region.as_deref(), &labels);
+        all.push(Pending { instance: crate::sql::parse(&id)?, components, selected_by });
     }
     Ok(all)
 }

@@ -6,6 +6,8 @@
 //! | `instance-paused:<flavor id>` | instance | while it is paused; without a price of its own, at the running one's |
 //! | `disk_gib` | GiB | from the first start until the instance is gone |
 
+use std::collections::BTreeMap;
+
 use base::{Error, Result, id::FlavorId};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +82,13 @@ pub fn components(state: ResourceState, flavor: FlavorId, disk_gib: i64) -> Vec<
 /// What facts say of an instance.
 pub fn attributes(flavor: FlavorId, disk_gib: i64) -> Attributes {
     Attributes::default().with("flavor", flavor.to_string().as_str()).with("disk_gib", disk_gib)
+}
+
+/// What facts say of it besides, for prices to select by.
+pub fn selected_by(region: Option<&str>, labels: &BTreeMap<String, String>) -> Attributes {
+    let region = region.map(|region| ("region".to_owned(), region));
+    let labels = labels.iter().map(|(key, value)| (format!("label.{key}"), value.as_str()));
+    Attributes::new(region.into_iter().chain(labels))
 }
 
 pub fn flavor_of(meter: &str) -> Option<FlavorId> {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub close_grace_ms: i64,
     /// What is charged where facts are lost; an account's own goes before it.
     pub gap_policy: GapPolicy,
+    /// Where instances run, for prices to select by; none: facts say nothing of it.
+    pub region: Option<String>,
     /// What invoices say of who issues them.
     pub invoice: crate::invoice::Settings,
 }
@@ -63,6 +65,9 @@ impl Default for Guard {
         Self { tenants: 10, percent: 5 }
     }
 }
+
+/// So that it fits into a fact beside an instance's labels.
+pub const REGION_MAX_BYTES: usize = 63;
 
 /// Warnings of one tenant.
 pub const WARNINGS_MAX: usize = 10;
@@ -104,6 +109,7 @@ impl Default for Settings {
             timezone: "Asia/Shanghai".to_owned(),
             close_grace_ms: 72 * HOUR_MS,
             gap_policy: GapPolicy::default(),
+            region: None,
             invoice: crate::invoice::Settings::default(),
         }
     }
@@ -134,6 +140,16 @@ impl Settings {
                 "billing.guard",
                 "the guard's tenants are not negative, and its percent is from 0 to 100",
             ));
+        }
+        let is_region = |text: &String| {
+            (1..=REGION_MAX_BYTES).contains(&text.len()) && !text.contains(char::is_control)
+        };
+        if !self.region.as_ref().is_none_or(is_region) {
+            return Err(Error::invalid(
+                "billing.region",
+                format!("a region is 1 to {REGION_MAX_BYTES} bytes of text in one line"),
+            )
+            .remedy("name it as prices do, such as sh-1, or leave it out"));
         }
         self.invoice.validate()?;
         zone(&self.timezone).map(|_| ())

@@ -4,7 +4,7 @@ use base::{
     Result,
     bus::Bus,
     db::{
-        Backend, Conn, Db,
+        Conn, Db,
         testing::{TestDb, each},
     },
     id::{FlavorId, ImageId, InstanceId, PriceBookId, TenantId},
@@ -263,17 +263,9 @@ impl World {
             .unwrap()
     }
 
-    /// Until a transaction waits for another's lock, or the one that may is done. SQLite has one writer,
-    /// who is waited for before anything: nobody is seen to wait there.
+    /// Until a transaction waits for another's lock, or the one that may is done.
     pub async fn until_somebody_waits(&self, is_done: impl Fn() -> bool) {
-        const WAITING: &str = "SELECT COUNT(*) FROM pg_stat_activity \
-                               WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while self.db.backend() == Backend::Postgres && !is_done() {
-            if self.scalar(WAITING).await > 0 {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
+        base::db::testing::until_somebody_waits(&self.db, is_done).await;
     }
 
     /// Image, host and quota, so that instances can be.
@@ -317,6 +309,7 @@ impl World {
             image_id: image,
             ssh_key: None,
             user_data: None,
+            labels: Default::default(),
         };
         self.write(async |tx| instances::create(tx, at("09:00"), &Actor::system("test"), new).await)
             .await

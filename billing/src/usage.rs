@@ -50,6 +50,7 @@ pub use crate::meter::ResourceState;
 pub use fact::{Fact, Recorded};
 pub(crate) use marks::{counted, owners};
 pub use record::{FACTS_MAX, record, record_all};
+pub use sources::{attributes_told, last_state};
 pub use spans::{Quality, Span, WHOLE_PPM};
 
 /// A fact further in the future than this is kept, but not counted.

@@ -13,8 +13,6 @@
 //! So a top-up, which lifts the hold, starts only what the cut-off had stopped: what the tenant
 //! had stopped stays stopped, what an operator had locked stays locked.
 
-use std::collections::BTreeSet;
-
 use base::{
     Error, Result,
     db::{self, Conn},
@@ -31,8 +29,12 @@ use crate::{
     quotas::Amounts,
 };
 
+mod hold;
+mod labels;
 mod observe;
 
+pub use hold::{by_host, lock, set_hold};
+pub use labels::{LabelChange, Labels, changed_labels, check_labels, parsed_labels, set_labels};
 pub use observe::{Observation, Observed, observe, save_console};
 
 pub const NAME_MAX_CHARS: usize = 64;
@@ -89,6 +91,7 @@ pub struct Instance {
     pub mac: String,
     pub ssh_key: Option<String>,
     pub user_data: Option<String>,
+    pub labels: Labels,
     pub wanted: Wanted,
     pub hold: Hold,
     pub locked: bool,
@@ -131,6 +134,7 @@ impl Instance {
 
 pub(crate) fn from_row(row: &AnyRow) -> Result<Instance> {
     let addresses: String = row.try_get("addresses")?;
+    let labels: String = row.try_get("labels")?;
     Ok(Instance {
         id: db::parsed(row, "id")?,
         tenant_id: db::parsed(row, "tenant_id")?,
@@ -146,6 +150,7 @@ pub(crate) fn from_row(row: &AnyRow) -> Result<Instance> {
         mac: row.try_get("mac")?,
         ssh_key: row.try_get("ssh_key")?,
         user_data: row.try_get("user_data")?,
+        labels: parsed_labels(&labels)?,
         wanted: db::parsed(row, "wanted")?,
         hold: db::parsed(row, "hold")?,
         locked: row.try_get::<i64, _>("locked")? != 0,
@@ -173,6 +178,7 @@ pub struct NewInstance {
     pub image_id: ImageId,
     pub ssh_key: Option<String>,
     pub user_data: Option<String>,
+    pub labels: Labels,
 }
 
 /// Takes quota and a place, and writes what is wanted with its operation. The caller has checked
@@ -192,8 +198,9 @@ pub async fn create(
     sqlx::query(
         "INSERT INTO instances (id, tenant_id, name, flavor_id, vcpus, memory_mib, disk_gib, \
          image_id, host_id, mac, ssh_key, user_data, wanted, hold, locked, generation, observed, \
-         observed_generation, addresses, holds_quota, created_ms) VALUES ($1, $2, $3, $4, $5, $6, \
-         $7, $8, $9, $10, $11, $12, 'running', 'none', 0, 1, 'pending', 0, '[]', 1, $13)",
+         observed_generation, addresses, holds_quota, created_ms, labels) VALUES ($1, $2, $3, $4, \
+         $5, $6, $7, $8, $9, $10, $11, $12, 'running', 'none', 0, 1, 'pending', 0, '[]', 1, $13, \
+         $14)",
     )
     .bind(id.to_string())
     .bind(new.tenant_id.to_string())
@@ -208,6 +215,7 @@ pub async fn create(
     .bind(new.ssh_key)
     .bind(new.user_data)
     .bind(now.ms())
+    .bind(labels::written(&new.labels))
     .execute(&mut *conn)
     .await?;
     hosts::raise_generation(&mut *conn, host_id).await?;
@@ -386,90 +394,6 @@ pub async fn change(
             .remedy("try again"));
     }
     operations::open(conn, now, actor, kind, next.target()).await
-}
-
-/// Sets the hold on all instances of the tenant, and takes it from those that are exempt. An
-/// operation is opened for each whose effective power changes; the others only remember the hold.
-/// Returns those whose power changes.
-pub async fn set_hold(
-    conn: &mut Conn,
-    now: Timestamp,
-    actor: &Actor,
-    tenant: TenantId,
-    hold: Hold,
-    exempt: &BTreeSet<InstanceId>,
-) -> Result<Vec<(HostId, InstanceId)>> {
-    let mut changed = vec![];
-    let mut after = None;
-    loop {
-        let page = by_host(&mut *conn, tenant, after).await?;
-        let Some(last) = page.last() else { return Ok(changed) };
-        after = Some((last.host_id, last.id));
-        for instance in page {
-            let hold = if exempt.contains(&instance.id) { Hold::None } else { hold };
-            if hold_one(&mut *conn, now, actor, &instance, hold).await? {
-                changed.push((instance.host_id, instance.id));
-            }
-        }
-    }
-}
-
-/// Instances that a hold reads at once.
-const HOLD_PAGE_ROWS: i64 = 200;
-
-/// A page of the tenant's instances after this one, by host: hosts are locked in one order, whoever's
-/// instances they run.
-pub async fn by_host(
-    conn: &mut Conn,
-    tenant: TenantId,
-    after: Option<(HostId, InstanceId)>,
-) -> Result<Vec<Instance>> {
-    let (host, id) =
-        after.map_or_else(Default::default, |(host, id)| (host.to_string(), id.to_string()));
-    let rows = sqlx::query(
-        "SELECT * FROM instances WHERE deleted_ms IS NULL AND tenant_id = $1 \
-         AND (host_id, id) > ($2, $3) ORDER BY host_id, id LIMIT $4",
-    )
-    .bind(tenant.to_string())
-    .bind(host)
-    .bind(id)
-    .bind(HOLD_PAGE_ROWS)
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(from_row).collect()
-}
-
-/// Whether its effective power changes with this.
-async fn hold_one(
-    conn: &mut Conn,
-    now: Timestamp,
-    actor: &Actor,
-    instance: &Instance,
-    hold: Hold,
-) -> Result<bool> {
-    if instance.hold == hold || instance.wanted == Wanted::Absent || instance.build_failed() {
-        return Ok(false);
-    }
-    let after = effective(instance.wanted, hold, instance.locked);
-    if after == instance.effective() {
-        // The host's row first here as well, or whoever changes the instance and we would wait for
-        // each other.
-        hosts::lock(&mut *conn, instance.host_id).await?;
-        sqlx::query("UPDATE instances SET hold = $1 WHERE id = $2")
-            .bind(hold.as_str())
-            .bind(instance.id.to_string())
-            .execute(conn)
-            .await?;
-        return Ok(false);
-    }
-    let kind = match (instance.effective(), after) {
-        (Power::Paused, Power::Running) => "instance.resume",
-        (_, Power::Running) => "instance.start",
-        (_, Power::Paused) => "instance.pause",
-        (_, Power::Stopped | Power::Absent) => "instance.stop",
-    };
-    change(conn, now, actor, instance, kind, Change::Hold(hold)).await?;
-    Ok(true)
 }
 
 pub async fn console(conn: &mut Conn, id: InstanceId) -> Result<Option<(String, Timestamp)>> {

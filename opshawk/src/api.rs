@@ -141,7 +141,11 @@ pub fn endpoints() -> OpenApiRouter<App> {
         ))
         .routes(routes!(price_overrides::end_price_override))
         .routes(routes!(instances::list_instances, instances::create_instance))
-        .routes(routes!(instances::get_instance, instances::delete_instance))
+        .routes(routes!(
+            instances::get_instance,
+            instances::delete_instance,
+            instances::patch_instance
+        ))
         .routes(routes!(instances::start_instance))
         .routes(routes!(instances::stop_instance))
         .routes(routes!(instances::lock_instance))

@@ -237,6 +237,7 @@ async fn assemble(
             clock.clone(),
             bus.clone(),
             config.billing.gap_policy,
+            config.billing.region.clone(),
         ),
         ingest: Ingest::new(db.clone(), store.clone(), clock.clone()),
         metrics: Metrics::default(),

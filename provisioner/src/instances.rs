@@ -15,7 +15,7 @@ use billing::{admission, meter};
 use identity::{Actor, audit, checked_name};
 use inventory::{
     flavors, images,
-    instances::{self, Change, Instance, NewInstance, Power, Wanted, effective},
+    instances::{self, Change, Instance, Labels, NewInstance, Power, Wanted, effective},
     quotas::Amounts,
 };
 use serde_json::json;
@@ -33,6 +33,7 @@ pub struct Create {
     pub image_id: ImageId,
     pub ssh_key: Option<String>,
     pub user_data: Option<String>,
+    pub labels: Labels,
 }
 
 /// Who asks, when, and how billing is set: what every call here needs.
@@ -57,6 +58,7 @@ pub async fn create(
         let message = format!("user_data must have at most {USER_DATA_MAX_BYTES} bytes");
         return Err(Error::invalid("user_data", message));
     }
+    instances::check_labels(&request.labels)?;
     let flavor =
         flavors::get(&mut *conn, request.flavor_id).await.map_err(|e| e.in_field("flavor_id"))?;
     let image =
@@ -71,7 +73,10 @@ pub async fn create(
             .remedy("upload its files first"));
     }
     let needs = meter::components(meter::ResourceState::Running, flavor.id, flavor.disk_gib);
-    admission::admit(&mut *conn, ctx.now, ctx.billing, tenant, &needs).await?;
+    let selected_by = meter::selected_by(ctx.billing.region.as_deref(), &request.labels);
+    let ask =
+        admission::Ask { instance: None, old: &[], new: &needs, selected_by: Some(&selected_by) };
+    admission::admit_change(&mut *conn, ctx.now, ctx.billing, tenant, ask).await?;
     let new = NewInstance {
         tenant_id: tenant,
         name,
@@ -84,9 +89,15 @@ pub async fn create(
         image_id: image.id,
         ssh_key,
         user_data: request.user_data,
+        labels: request.labels,
     };
     let (instance, operation) = instances::create(&mut *conn, ctx.now, ctx.actor, new).await?;
-    let detail = json!({"name": instance.name, "flavor": flavor.name, "image": image.name});
+    let detail = json!({
+        "name": instance.name,
+        "flavor": flavor.name,
+        "image": image.name,
+        "labels": instance.labels,
+    });
     record(conn, ctx, &instance, "instance.create", detail).await?;
     announce(changes, &instance, operation);
     changes.add(Topic::Quota, tenant, Some(tenant));
@@ -158,7 +169,9 @@ pub async fn ask(
             // Its disk burns already.
             0,
         );
-        let ask = admission::Ask { instance: Some(id), old: &[], new: &needs };
+        let selected_by = meter::selected_by(ctx.billing.region.as_deref(), &instance.labels);
+        let selected_by = Some(&selected_by);
+        let ask = admission::Ask { instance: Some(id), old: &[], new: &needs, selected_by };
         admission::admit_change(&mut *conn, ctx.now, ctx.billing, instance.tenant_id, ask).await?;
     }
     let operation =
@@ -169,7 +182,7 @@ pub async fn ask(
     Ok((instances::get(conn, id).await?, operation))
 }
 
-async fn record(
+pub(crate) async fn record(
     conn: &mut Conn,
     ctx: Context<'_>,
     instance: &Instance,

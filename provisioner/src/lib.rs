@@ -3,6 +3,7 @@
 //! | Module | Does |
 //! | --- | --- |
 //! | [`instances`] | what a user asks of an instance: admitted, taken, written as wanted, in one transaction |
+//! | [`labels`] | what a tenant tells its instances apart by, as billing hears of it |
 //! | [`desired`] | what a host is to run, as its agent reads it |
 //! | [`reports`] | what an agent saw: taken once, with the usage events, in one transaction |
 //! | `readings` | the traffic that an agent read, as billing's counters |
@@ -15,6 +16,7 @@
 
 pub mod desired;
 pub mod instances;
+pub mod labels;
 pub mod liveness;
 mod readings;
 pub mod reports;

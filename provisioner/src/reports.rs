@@ -13,7 +13,7 @@ use base::{
 };
 use billing::{
     accounts,
-    meter::{self, ResourceState},
+    meter::ResourceState,
     rating,
     usage::{
         self, Fact, Resource,
@@ -26,7 +26,7 @@ use inventory::{
     instances::{self, Instance, InstanceState, Observation},
 };
 
-use crate::readings;
+use crate::{labels, readings};
 
 /// Under which agents' facts are known: their ids are unique among all agents'.
 const SOURCE: &str = "agent";
@@ -39,11 +39,19 @@ pub struct Reports {
     bus: Bus,
     /// Of what an agent lost.
     gap_policy: GapPolicy,
+    /// Where instances run, for prices to select by.
+    region: Option<String>,
 }
 
 impl Reports {
-    pub fn new(db: Db, clock: SharedClock, bus: Bus, gap_policy: GapPolicy) -> Self {
-        Self { db, clock, bus, gap_policy }
+    pub fn new(
+        db: Db,
+        clock: SharedClock,
+        bus: Bus,
+        gap_policy: GapPolicy,
+        region: Option<String>,
+    ) -> Self {
+        Self { db, clock, bus, gap_policy, region }
     }
 
     /// Acknowledged after the commit. A report that was taken before is acknowledged again.
@@ -59,7 +67,7 @@ impl Reports {
                 None => None,
             };
             take_host(&mut tx, now, host, report, &mut changes).await?;
-            let facts = facts(&mut tx, host, &report.events).await?;
+            let facts = facts(&mut tx, host, &report.events, self.region.as_deref()).await?;
             if let Some(journal) = journal {
                 self.take_losses(&mut tx, now, journal, &facts).await?;
             }
@@ -168,20 +176,32 @@ async fn take_host(
 }
 
 /// What the events say to billing, in order.
-async fn facts(conn: &mut Conn, host: HostId, events: &[InstanceEvent]) -> Result<Vec<Fact>> {
+async fn facts(
+    conn: &mut Conn,
+    host: HostId,
+    events: &[InstanceEvent],
+    region: Option<&str>,
+) -> Result<Vec<Fact>> {
     let mut facts: Vec<Fact> = Vec::new();
+    // Labels may have changed since: what was told is told again as it was.
+    let ids: Vec<String> = events.iter().map(|event| event.id.to_string()).collect();
+    let mut told = usage::attributes_told(&mut *conn, SOURCE, &ids).await?;
     for event in events {
         let Some(instance) = own(&mut *conn, host, event.instance_id).await? else { continue };
         let Some(state) = resource_state(event.state) else { continue };
+        let source_id = event.id.to_string();
+        let attributes = told.remove(&source_id);
         facts.push(Fact {
             source: SOURCE.to_owned(),
-            source_id: event.id.to_string(),
+            source_id,
             tenant_id: instance.tenant_id,
             resource: Resource { kind: "instance".to_owned(), id: instance.id.to_string() },
             resource_name: instance.name.clone(),
             state: state.as_str().to_owned(),
-            attributes: meter::attributes(instance.flavor_id, instance.amounts.disk_gib),
-            at: event.at,
+            attributes: attributes.unwrap_or_else(|| labels::attributes(&instance, region)),
+            // A clock that is far behind, as one without a battery after a start, would have it
+            // charged from before there was anything.
+            at: event.at.max(instance.created_at),
             ordinal: 0,
         });
     }
@@ -199,7 +219,7 @@ async fn take_facts(conn: &mut Conn, now: Timestamp, facts: &[Fact]) -> Result<B
                     tracing::info!(%resource, state, %at, ?recorded, "usage fact");
                     touched.insert(fact.tenant_id);
                 }
-                // One broken fact must not hold up all that this agent has to tell.
+                // One broken fact must not hold up all that this agent has to tell. It is a finding.
                 Err(error) => {
                     tracing::error!(fact = fact.source_id, %resource, %error, "fact refused");
                 }

@@ -6,7 +6,7 @@
 
 use sqlx::Connection;
 
-use super::Db;
+use super::{Backend, Db};
 
 /// A database of its own, gone with this value.
 pub struct TestDb {
@@ -71,6 +71,11 @@ impl EmptyDb {
         let url = format!("{server}/{name}");
         Self { url, _place: Place::Server(OnServer { admin_url, name }) }
     }
+
+    /// By somebody's hand, behind the program's back.
+    pub async fn execute(&self, statement: &'static str) {
+        execute(&self.url, statement.to_owned()).await.expect("the database does it");
+    }
 }
 
 impl TestDb {
@@ -103,4 +108,20 @@ pub async fn each() -> Vec<TestDb> {
         all.push(TestDb::open(place).await);
     }
     all
+}
+
+/// Until a transaction waits for another's lock, or the one that may is done. SQLite has one writer,
+/// who is waited for before anything: nobody is seen to wait there.
+pub async fn until_somebody_waits(db: &Db, is_done: impl Fn() -> bool) {
+    const WAITING: &str = "SELECT COUNT(*) FROM pg_stat_activity \
+                           WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while db.backend() == Backend::Postgres && !is_done() {
+        let mut conn = db.read().await.expect("a connection");
+        let waiting: i64 =
+            sqlx::query_scalar(WAITING).fetch_one(&mut *conn).await.expect("an answer");
+        if waiting > 0 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }

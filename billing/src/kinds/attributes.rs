@@ -45,6 +45,13 @@ impl Attributes {
         self
     }
 
+    /// With all of the others', which take the place of their like.
+    #[must_use]
+    pub fn also(mut self, others: &Self) -> Self {
+        self.0.extend(others.0.clone());
+        self
+    }
+
     /// From its written form.
     pub fn parse(text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|e| {

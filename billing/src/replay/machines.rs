@@ -18,6 +18,7 @@ use inventory::{
 use super::{
     file::{Attributes, Fact, Resource, UserPower},
     host::Pending,
+    shapes::{Shape, Told},
     world::{World, ids},
 };
 use crate::{
@@ -72,14 +73,14 @@ pub struct Report<'a> {
 impl World<'_> {
     /// A fact of the file.
     pub async fn fact(&mut self, fact: &Fact) -> Result<Recorded> {
-        let machine = &self.machines[&fact.resource];
+        let before = self.shapes[&fact.resource].before(fact.id.as_deref(), fact.ordinal);
         let report = Report {
             name: &fact.resource,
             state: fact.state,
             at: fact.at,
             source_id: fact.id.clone().unwrap_or_else(|| UsageEventId::new().to_string()),
-            tenant: fact.tenant.clone().unwrap_or_else(|| machine.tenant.clone()),
-            attributes: fact.attributes.clone().unwrap_or_else(|| machine.attributes.clone()),
+            tenant: fact.tenant.as_ref().unwrap_or(&before.tenant).clone(),
+            attributes: fact.attributes.over(&before.attributes),
             ordinal: fact.ordinal,
         };
         self.report(report).await
@@ -90,6 +91,14 @@ impl World<'_> {
         let now = self.server_now();
         let before = self.machines[report.name].clone();
         let mut after = before.clone();
+        let shapes = &self.shapes[report.name];
+        let is_last = shapes.would_be_last(report.ordinal);
+        let told = Told {
+            id: report.source_id.clone(),
+            at: report.at,
+            before: shapes.before(Some(&report.source_id), report.ordinal).clone(),
+            after: Shape { tenant: report.tenant.clone(), attributes: report.attributes.clone() },
+        };
         let mut tx = self.db.begin_write().await?;
         accounts::lock_all(&mut tx, &ids(&self.tenants, [&before.tenant, &report.tenant])).await?;
         if after.id.is_none() {
@@ -115,10 +124,13 @@ impl World<'_> {
             if self.rating {
                 rating::post_changed(&mut tx, now, tenant).await?;
             }
-            if report.tenant != before.tenant {
-                leave(&mut tx, now, &mut after).await?;
+            // What comes late says what was, not what is.
+            if is_last {
+                if report.tenant != before.tenant {
+                    leave(&mut tx, now, &mut after).await?;
+                }
+                (after.tenant, after.attributes) = (report.tenant, report.attributes);
             }
-            (after.tenant, after.attributes) = (report.tenant, report.attributes);
         }
         // What is put aside is not counted, but it was seen all the same.
         if recorded != Recorded::Known && after.attributes.is_instance() {
@@ -128,6 +140,9 @@ impl World<'_> {
         }
         tx.commit().await?;
         self.machines.insert(report.name.to_owned(), after);
+        if let Some(shapes) = self.shapes.get_mut(report.name) {
+            shapes.record(report.ordinal, told, &recorded);
+        }
         Ok(recorded)
     }
 
@@ -175,6 +190,7 @@ impl World<'_> {
             image_id: self.image,
             ssh_key: None,
             user_data: None,
+            labels: Default::default(),
         };
         Ok(instances::create(conn, self.server_now(), &user(), new).await?.0)
     }
@@ -256,6 +272,24 @@ pub async fn see(
     };
     let observed = instances::observe(conn, now, &instance, &observation).await?;
     machine.placed = !observed.gone;
+    Ok(())
+}
+
+/// The row says what a try ended with. It still answers to what was wanted before.
+pub async fn fail(conn: &mut Conn, now: Timestamp, machine: &Machine) -> Result<()> {
+    let Some(id) = machine.id.filter(|_| machine.placed) else { return Ok(()) };
+    let instance = instances::get(&mut *conn, id).await?;
+    let failure = ("hypervisor_refused".to_owned(), "it fails, as the file says".to_owned(), false);
+    let observation = Observation {
+        generation: instance.observed_generation,
+        state: instance.state,
+        since: instance.since.unwrap_or(now),
+        step: None,
+        progress_pct: None,
+        failure: Some(failure),
+        addresses: Vec::new(),
+    };
+    instances::observe(conn, now, &instance, &observation).await?;
     Ok(())
 }
 

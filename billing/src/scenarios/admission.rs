@@ -133,7 +133,7 @@ async fn a_resize_and_a_block_need_what_they_will_be_charged() {
         let (old, new) =
             (meter::components(Running, w.small, 1), meter::components(Running, w.large, 1));
         let resize = async |now: &str| {
-            let ask = Ask { instance, old: &old, new: &new };
+            let ask = Ask { instance, old: &old, new: &new, selected_by: None };
             let done = w.write(async |tx| {
                 admission::admit_change(tx, at(now), &w.settings, w.tenant, ask).await
             });

@@ -1,11 +1,13 @@
 //! What was used, and what it costs.
 
-use base::ErrorKind;
+use base::{ErrorKind, money::Nanos, time::Timestamp};
 
 use crate::{
-    accounts, meter, prices,
+    accounts, close, meter,
+    prices::{self, drafts, publish::Terms},
+    simulate,
     testing::{Guest, World, at, micros},
-    usage::{Recorded, ResourceState::*},
+    usage::{Recorded, Resource, ResourceState::*, gaps::GapPolicy, lost},
 };
 
 #[tokio::test]
@@ -273,5 +275,104 @@ async fn a_paused_instance_costs_the_paused_price_or_else_the_running_one() {
         w.seen(&guest, Paused, at("10:00")).await;
         assert_eq!(w.balance(at("11:00")).await.balance, micros("-0.36"));
         assert_eq!(w.balance(at("12:00")).await.balance, micros("-0.42"));
+    }
+}
+
+/// Of the running rate's two free hours and its minimum of a month there is one.
+#[tokio::test]
+async fn what_is_paused_at_the_running_price_counts_with_what_runs() {
+    for scope in ["resource", "tenant"] {
+        for w in World::each().await {
+            let rates = format!(
+                r#"{{"id":"c","component":"instance.compute","price":"0.36","free":2,
+                    "scope":"{scope}","minimum":{{"amount":"5","per":"{scope}"}}}}"#
+            );
+            w.publish_rates(Terms::default(), &rates).await;
+            w.topup(at("09:00"), "6").await;
+            let guest = w.guest("web-1");
+            w.seen(&guest, Running, at("10:00")).await;
+            w.seen(&guest, Paused, at("12:00")).await;
+            // Nothing is free any more: 6 last 16 hours and two thirds.
+            let now = w.balance(at("12:00")).await;
+            let ends: Timestamp = "2026-10-16T04:40:00+08:00".parse().unwrap();
+            assert_eq!(now.burn_per_hour, "0.36".parse::<Nanos>().unwrap());
+            assert_eq!(now.runs_out_at, Some(ends), "{scope}");
+            w.seen(&guest, Running, at("13:00")).await;
+            w.seen(&guest, Absent, at("14:00")).await;
+            w.rate(at("14:02")).await;
+            assert_eq!(w.balance(at("14:02")).await.posted, micros("5.28"));
+            let same = serde_json::from_str(&format!(r#"{{"rates":[{rates}]}}"#)).unwrap();
+            let draft = w
+                .write(async |tx| drafts::create(tx, at("14:02"), "ann", w.book, Some(same)).await)
+                .await
+                .unwrap();
+            let end: Timestamp = "2026-11-01T00:00:00+08:00".parse().unwrap();
+            w.rate(end.saturating_add_ms(120_000)).await;
+            let (settings, month) = (&w.settings, "2026-10".parse().unwrap());
+            let now = w.clock.shared().now();
+            w.write(async |tx| close::close(tx, now, settings, w.tenant, month).await)
+                .await
+                .unwrap();
+            assert_eq!(w.balance(now).await.posted, micros("1"), "{scope}");
+            let minimum = "SELECT COUNT(*) FROM charges WHERE kind = 'minimum'";
+            assert_eq!(w.scalar(minimum).await, 1);
+            w.assert_sound().await;
+            let ask = simulate::Ask {
+                draft: draft.id,
+                from: at("00:00"),
+                until: end,
+                effective_at: None,
+                tenants: None,
+            };
+            let found = w.read(async |conn| simulate::simulate(conn, now, &ask).await).await;
+            let amounts = (found.tenants[0].charged, found.tenants[0].simulated);
+            assert_eq!(amounts, (micros("5"), micros("5")), "{scope}");
+        }
+    }
+}
+
+/// Told once, however often its time is looked at again.
+#[tokio::test]
+async fn a_gap_that_is_told_late_is_said_by_lines_of_no_amount() {
+    for w in World::each().await {
+        w.price_small("0.36").await;
+        let guest = w.guest("web-1");
+        w.seen(&guest, Running, at("10:00")).await;
+        w.rate(at("12:02")).await;
+        let gap = lost::Lost {
+            source: "test".to_owned(),
+            source_id: "gap-1".to_owned(),
+            resource: Resource { kind: "instance".to_owned(), id: guest.id.clone() },
+            from: at("10:30"),
+            to: at("11:30"),
+            state: "running".to_owned(),
+            attributes: meter::attributes(w.small, 0),
+            policy: GapPolicy::Cheaper,
+        };
+        w.write(async |tx| lost::lost(tx, at("12:03"), &gap).await).await.unwrap();
+        let before = w.lines().await;
+        assert_eq!(w.balance(at("12:03")).await.balance, micros("-0.738"));
+        w.rate(at("12:03")).await;
+        let pair = [
+            (at("10:30"), at("11:30"), -1, micros("-0.36")),
+            (at("10:30"), at("11:30"), 1, micros("0.36")),
+        ];
+        assert_eq!(w.lines().await[before.len()..], pair);
+        let known = "SELECT COUNT(*) FROM charges WHERE kind = 'adjustment' AND \
+             (quantity = -1 AND quality = 'observed' AND coverage_ppm = 1000000 \
+              OR quantity = 1 AND quality = 'estimated' AND coverage_ppm = 0)";
+        assert_eq!(w.scalar(known).await, 2);
+        w.assert_sound().await;
+        w.write(async |tx| {
+            let sql = "UPDATE rating_resources SET dirty_ms = 0";
+            Ok(sqlx::query(sql).execute(tx).await.map(|_| ())?)
+        })
+        .await
+        .unwrap();
+        w.post(at("12:03")).await;
+        assert_eq!(w.lines().await[before.len()..][..2], pair);
+        assert_eq!(w.scalar(known).await, 2, "a second look finds nothing");
+        assert_eq!(w.balance(at("12:03")).await.balance, micros("-0.738"));
+        w.assert_sound().await;
     }
 }

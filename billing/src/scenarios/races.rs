@@ -219,7 +219,8 @@ impl Race<'_> {
                 let done = w.write(async |tx| {
                     let of = |flavor| meter::components(ResourceState::Running, flavor, 0);
                     let (old, new) = (of(guest.flavor), of(w.large));
-                    let ask = Ask { instance: Some(self.id(n)), old: &old, new: &new };
+                    let instance = Some(self.id(n));
+                    let ask = Ask { instance, old: &old, new: &new, selected_by: None };
                     admission::admit_change(tx, now, &w.settings, w.tenant, ask).await?;
                     let instance = instances::get(tx, self.id(n)).await?;
                     if instance.effective() != Power::Running {
@@ -335,6 +336,7 @@ async fn five_creates_on_money_for_one_make_one() {
                     image_id: image,
                     ssh_key: None,
                     user_data: None,
+                    labels: Default::default(),
                 };
                 w.write(async |tx| {
                     let needs = meter::components(ResourceState::Running, w.small, 0);

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use base::{
     ErrorKind,
     db::{Db, testing},
@@ -55,6 +57,7 @@ fn new(world: &World, name: &str) -> NewInstance {
         image_id: world.image.id,
         ssh_key: None,
         user_data: None,
+        labels: Default::default(),
     }
 }
 
@@ -199,6 +202,73 @@ async fn a_hold_stops_all_and_lifting_it_starts_only_what_it_had_stopped() {
     }
 }
 
+/// The instance's user asks for the other power, in a transaction that ends while a hold waits for it.
+async fn held_meanwhile(test: &testing::TestDb, w: &World, id: InstanceId, wanted: Wanted) -> bool {
+    let (standing, user) = (Actor::system("standing"), Actor::system("user"));
+    let mut asks = test.db.begin_write().await.unwrap();
+    let row = get(&mut asks, id).await.unwrap();
+    change(&mut asks, at(3), &user, &row, "instance.ask", Change::Want(wanted)).await.unwrap();
+    let is_done = std::cell::Cell::new(false);
+    let hold = async {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let none = BTreeSet::new();
+        let held = set_hold(&mut tx, at(4), &standing, w.tenant, Hold::Stopped, &none).await;
+        is_done.set(true);
+        tx.commit().await.unwrap();
+        held.unwrap() == [(w.host, id)]
+    };
+    let ask = async {
+        testing::until_somebody_waits(&test.db, || is_done.get()).await;
+        asks.commit().await.unwrap();
+    };
+    tokio::join!(hold, ask).0
+}
+
+#[tokio::test]
+async fn a_hold_meets_an_instance_as_its_user_leaves_it_at_that_moment() {
+    let actor = Actor::system("user");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let (runs, stopped) = (
+            create(&mut tx, at(1), &actor, new(&w, "runs")).await.unwrap().0.id,
+            create(&mut tx, at(1), &actor, new(&w, "stopped")).await.unwrap().0.id,
+        );
+        let row = get(&mut tx, stopped).await.unwrap();
+        change(&mut tx, at(2), &actor, &row, "instance.stop", Change::Want(Wanted::Stopped))
+            .await
+            .unwrap();
+        // Held already, so that only the other one is looked at each time.
+        sqlx::query("UPDATE instances SET hold = 'stopped' WHERE id = $1")
+            .bind(stopped.to_string())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        assert!(!held_meanwhile(&test, &w, runs, Wanted::Stopped).await, "it was stopped already");
+
+        let mut tx = test.db.begin_write().await.unwrap();
+        sqlx::query("UPDATE instances SET hold = CASE WHEN id = $1 THEN 'none' ELSE 'stopped' END")
+            .bind(stopped.to_string())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let before = generation(&test, w.host).await;
+        assert!(held_meanwhile(&test, &w, stopped, Wanted::Running).await, "it is to be stopped");
+        assert_eq!(generation(&test, w.host).await, before + 2, "its host learns of both");
+    }
+}
+
+async fn generation(test: &testing::TestDb, host: HostId) -> i64 {
+    let mut conn = test.db.read().await.unwrap();
+    sqlx::query_scalar("SELECT generation FROM hosts WHERE id = $1")
+        .bind(host.to_string())
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap()
+}
+
 /// Rows like this one; quota and place are not taken for them.
 async fn copies(conn: &mut Conn, of: InstanceId, prefix: &str, count: i64) {
     sqlx::query(
@@ -228,12 +298,12 @@ async fn a_hold_reaches_every_instance_however_many_pages_they_fill() {
         let mut tx = test.db.begin_write().await.unwrap();
         let w = world(&mut tx).await;
         let id = create(&mut tx, at(1), &actor, new(&w, "first")).await.unwrap().0.id;
-        copies(&mut tx, id, "aa", HOLD_PAGE_ROWS).await;
+        copies(&mut tx, id, "aa", hold::HOLD_PAGE_ROWS).await;
         let changed = set_hold(&mut tx, at(3), &actor, w.tenant, Hold::Stopped, &BTreeSet::new())
             .await
             .unwrap();
         let distinct: std::collections::BTreeSet<_> = changed.iter().collect();
-        assert_eq!(distinct.len() as i64, HOLD_PAGE_ROWS + 1);
+        assert_eq!(distinct.len() as i64, hold::HOLD_PAGE_ROWS + 1);
         tx.commit().await.unwrap();
     }
 }
@@ -334,6 +404,46 @@ async fn a_report_counts_once_and_a_silent_host_makes_unknown_never_stopped() {
         assert_eq!(hosts::mark_silent(&mut tx, at(2)).await.unwrap(), [w.host]);
         assert_eq!(get(&mut tx, instance.id).await.unwrap().state, InstanceState::Unknown);
         assert_eq!(hosts::mark_silent(&mut tx, at(2)).await.unwrap(), []);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn labels_are_kept_with_the_instance_and_a_look_leaves_them() {
+    let actor = Actor::system("test");
+    let of = |text: &str| -> Labels { [("team".to_owned(), text.to_owned())].into() };
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let labelled = NewInstance { labels: of("研发 \"a\""), ..new(&w, "cc") };
+        let (instance, _) = create(&mut tx, at(10), &actor, labelled).await.unwrap();
+        assert_eq!(instance.labels, of("研发 \"a\""));
+        let (plain, _) = create(&mut tx, at(10), &actor, new(&w, "dd")).await.unwrap();
+        set_labels(&mut tx, instance.id, &of("ops")).await.unwrap();
+        // By what was read before the change.
+        let running = seen(1, InstanceState::Running, 20);
+        observe(&mut tx, at(20), &instance, &running).await.unwrap();
+        assert_eq!(get(&mut tx, instance.id).await.unwrap().labels, of("ops"));
+        assert_eq!(get(&mut tx, plain.id).await.unwrap().labels, Labels::new());
+        // A row of before there were labels.
+        copies(&mut tx, instance.id, "ff", 1).await;
+        let all = list(&mut tx, None, None, 10).await.unwrap();
+        let without = all.iter().filter(|instance| instance.labels.is_empty()).count();
+        assert_eq!((all.len(), without), (3, 2));
+    }
+}
+
+#[tokio::test]
+async fn what_is_gone_and_kept_its_quota_is_a_drift() {
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        create(&mut tx, at(1), &Actor::system("user"), new(&w, "web-1")).await.unwrap();
+        assert_eq!(quotas::drift::find(&mut tx, None, 9).await.unwrap(), []);
+        sqlx::query("UPDATE instances SET deleted_ms = 2").execute(&mut *tx).await.unwrap();
+        let found = quotas::drift::find(&mut tx, None, 9).await.unwrap();
+        assert_eq!(found.len(), 4);
+        assert!(found.iter().all(|drift| drift.counted == 0 && drift.used > 0), "{found:?}");
         tx.commit().await.unwrap();
     }
 }

@@ -30,13 +30,13 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// What there is, by tenant and kind: a kind with resources of its own adds a line.
 const COUNTED: &str = "\
     SELECT tenant_id, 'instances' AS resource, COUNT(*) AS n \
-      FROM instances WHERE holds_quota = 1 GROUP BY tenant_id \
+      FROM instances WHERE holds_quota = 1 AND deleted_ms IS NULL GROUP BY tenant_id \
     UNION ALL SELECT tenant_id, 'vcpus', CAST(SUM(vcpus) AS BIGINT) \
-      FROM instances WHERE holds_quota = 1 GROUP BY tenant_id \
+      FROM instances WHERE holds_quota = 1 AND deleted_ms IS NULL GROUP BY tenant_id \
     UNION ALL SELECT tenant_id, 'memory_mib', CAST(SUM(memory_mib) AS BIGINT) \
-      FROM instances WHERE holds_quota = 1 GROUP BY tenant_id \
+      FROM instances WHERE holds_quota = 1 AND deleted_ms IS NULL GROUP BY tenant_id \
     UNION ALL SELECT tenant_id, 'disk_gib', CAST(SUM(disk_gib) AS BIGINT) \
-      FROM instances WHERE holds_quota = 1 GROUP BY tenant_id";
+      FROM instances WHERE holds_quota = 1 AND deleted_ms IS NULL GROUP BY tenant_id";
 
 /// A quota that is not what it must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -167,6 +167,7 @@ pub const RULES: &[Rule] = &[
     rule(GET, "/v1/instances", Users),
     keyed("/v1/instances", Users),
     rule(GET, "/v1/instances/{id}", Users),
+    rule(PATCH, "/v1/instances/{id}", Users),
     rule(DELETE, "/v1/instances/{id}", Users),
     rule(POST, "/v1/instances/{id}/start", Users),
     rule(POST, "/v1/instances/{id}/stop", Users),

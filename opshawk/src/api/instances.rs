@@ -1,5 +1,7 @@
 //! Instances: a tenant's virtual machines.
 
+use std::collections::BTreeMap;
+
 use axum::{extract::State, response::Response};
 use base::{
     id::{FlavorId, HostId, ImageId, InstanceId, TenantId},
@@ -10,7 +12,10 @@ use inventory::{
     instances::{self, Hold, InstanceState, Power, Wanted},
     operations,
 };
-use provisioner::instances::{Ask, Context, Create, ask, create};
+use provisioner::{
+    instances::{Ask, Context, Create, ask, create},
+    labels::label,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -34,6 +39,8 @@ pub struct Instance {
     pub memory_mib: i64,
     pub disk_gib: i64,
     pub image_id: ImageId,
+    /// What its tenant tells it apart by; costs are summed by them, and prices may select by them.
+    pub labels: BTreeMap<String, String>,
     /// Null for members: where it runs is the operator's.
     pub host_id: Option<HostId>,
     pub mac: String,
@@ -86,6 +93,7 @@ fn describe(instance: instances::Instance, caller: &Caller) -> Instance {
         memory_mib: instance.amounts.memory_mib,
         disk_gib: instance.amounts.disk_gib,
         image_id: instance.image_id,
+        labels: instance.labels,
         host_id: caller.is_operator().then_some(instance.host_id),
         mac: instance.mac,
         wanted: instance.wanted,
@@ -116,8 +124,19 @@ pub struct CreateInstance {
     pub ssh_key: Option<String>,
     /// cloud-init user data.
     pub user_data: Option<String>,
+    /// At most 16. Keys are 1 to 63 of a-z, 0-9 and . _ / -, values 1 to 63 bytes.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// For operators, who must say for whom.
     pub tenant_id: Option<TenantId>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PatchInstance {
+    /// A value sets its label, null takes it out; the others stay.
+    #[serde(default)]
+    pub labels: BTreeMap<String, Option<String>>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -173,6 +192,7 @@ pub async fn create_instance(
         image_id: body.image_id,
         ssh_key: body.ssh_key,
         user_data: body.user_data,
+        labels: body.labels,
     };
     let (_, id) = create(&mut unit.tx, context, request, &mut unit.changes).await?;
     let operation = Operation::from(operations::get(&mut unit.tx, id).await?);
@@ -189,6 +209,22 @@ pub async fn get_instance(
     let instance = instances::get(&mut *app.read().await?, id).await?;
     caller.require_sees(instance.tenant_id, format_args!("instance {id}"))?;
     Ok(Json(describe(instance, &caller)))
+}
+
+/// Changes its labels. From then on its cost is told by the new ones.
+#[utoipa::path(patch, path = "/v1/instances/{id}", tag = "instances",
+    params(("id" = InstanceId, Path)), request_body = PatchInstance,
+    responses((status = 200, body = Instance)))]
+pub async fn patch_instance(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<InstanceId>,
+    Json(body): Json<PatchInstance>,
+) -> unit::Result<Response> {
+    let mut unit = app.begin(&caller, None).await?;
+    let context = Context { actor: &caller, now: unit.now, billing: &app.billing };
+    let changed = label(&mut unit.tx, context, id, &body.labels, &mut unit.changes).await?;
+    unit.finish(StatusCode::OK, &describe(changed, &caller)).await
 }
 
 async fn asked(app: &App, caller: &Caller, id: InstanceId, what: Ask) -> unit::Result<Response> {

@@ -101,7 +101,8 @@ pub(super) fn name_of(caller: &Caller, key: Option<&Key>) -> String {
 }
 
 /// A conflict about a request that came again is told to the operators, whatever found it: the memory
-/// of keys or the ledger. What it had begun is rolled back by then.
+/// of keys or the ledger. What it had begun is rolled back by then. That there is less than was asked
+/// for, or that a hold stands in its way, is between the ledger and its caller.
 pub(super) async fn telling(
     app: &App,
     repeated: &Repeated<'_>,
@@ -109,8 +110,7 @@ pub(super) async fn telling(
 ) -> unit::Result<Response> {
     if let Err(Instead::Problem(problem)) = &done
         && problem.status() == StatusCode::CONFLICT
-        // That an amount is too large now is between the ledger and its caller.
-        && problem.field.as_deref() != Some("amount")
+        && ledger::is_about_a_repetition(problem.field.as_deref())
     {
         let mut tx = app.db.begin_write().await?;
         ledger::report_conflict(&mut tx, app.clock.now(), repeated).await?;

@@ -169,7 +169,7 @@ pub struct SimulatePrices {
     pub until: Timestamp,
     /// From when on the draft would count; from `from` where not given.
     pub effective_at: Option<Timestamp>,
-    /// All that pay by the draft's book where not given.
+    /// These, as if they paid by the draft's book; all that do where not given.
     #[schema(max_items = 10_000)]
     pub tenant_ids: Option<Vec<TenantId>>,
 }

@@ -12,6 +12,7 @@ mod hostile;
 mod internal;
 mod invoices;
 mod killed;
+mod labels;
 mod leaks;
 mod ledger;
 mod limits;

@@ -128,11 +128,10 @@ fn csv(columns: &[Column], items: &[Value]) -> String {
     text
 }
 
-/// RFC 4180. What a sheet would take for a formula begins with a quote instead; numbers stay.
+/// RFC 4180. What a sheet would take for a formula begins with a quote instead, as in the server's
+/// own exports; figures stay.
 fn csv_cell(text: &str) -> String {
-    let formula =
-        text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    let text = if is_figure(text) { text.to_owned() } else { billing::bill::text(text) };
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
@@ -222,5 +221,11 @@ mod tests {
         );
         assert_eq!(csv_cell("-1.5"), "-1.5");
         assert_eq!(csv_cell("-x"), "'-x");
+        for formula in ["=1", " =1", "\n=1", "\t1", "＝1", "＋1", "－1", " ＠SUM(A1)", "+1", "-inf"]
+        {
+            let cell = csv_cell(formula);
+            assert_eq!(cell.trim_matches('"'), format!("'{formula}"));
+        }
+        assert_eq!(csv_cell("\n=1"), "\"'\n=1\"");
     }
 }

@@ -1,5 +1,10 @@
 //! The client against a whole server: what its exit codes say.
 
+use base::time::{Clock, SystemClock};
+use billing::{
+    kinds::Attributes,
+    usage::{self, Fact, Resource},
+};
 use clap::Parser;
 use serde_json::json;
 
@@ -65,6 +70,44 @@ async fn exit_codes_say_what_went_wrong() {
     ]);
     assert_eq!(run(away.unwrap()).await.unwrap_err().code, Code::Failed);
     test.server.stop().await;
+}
+
+/// Beside the server that it belongs to.
+#[tokio::test]
+async fn a_span_that_was_tampered_with_fails_the_check_until_it_is_written_anew() {
+    for test in each().await {
+        let (tenant, _) = test.tenant("acme").await;
+        let now = SystemClock.now();
+        let fact = Fact {
+            source: "test".to_owned(),
+            source_id: "first".to_owned(),
+            tenant_id: tenant.parse().unwrap(),
+            resource: Resource { kind: "router".to_owned(), id: "r1".to_owned() },
+            resource_name: "gate".to_owned(),
+            state: "up".to_owned(),
+            attributes: Attributes::default(),
+            at: now.saturating_add_ms(-3_600_000),
+            ordinal: 0,
+        };
+        let mut tx = test.server.app.db.begin_write().await.unwrap();
+        usage::record(&mut tx, now, &fact).await.unwrap();
+        tx.commit().await.unwrap();
+        let config = test.dir.path().join("machine.toml");
+        let url = &test._database.url;
+        std::fs::write(&config, format!("database = {url:?}\n")).unwrap();
+        let rebuild = async |mode: &str| {
+            let line = format!("opshawk billing rebuild {mode} --config {}", config.display());
+            run(Cli::try_parse_from(line.split_whitespace()).unwrap()).await
+        };
+        assert_eq!(rebuild("--check").await.map_err(|failure| failure.code), Ok(()));
+        test._database.execute("UPDATE usage_spans SET from_ms = from_ms - 60000").await;
+        let failure = rebuild("--check").await.unwrap_err();
+        assert_eq!(failure.code as u8, 1, "{failure}");
+        assert!(failure.message.contains("1 resources and 0 counters differ"), "{failure}");
+        assert_eq!(rebuild("--write").await.map_err(|failure| failure.code), Ok(()));
+        assert_eq!(rebuild("--check").await.map_err(|failure| failure.code), Ok(()));
+        test.server.stop().await;
+    }
 }
 
 #[tokio::test]

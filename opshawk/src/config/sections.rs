@@ -164,6 +164,8 @@ pub struct Billing {
     pub close_grace_s: u32,
     /// What is charged where facts are lost.
     pub gap_policy: GapPolicy,
+    /// Where instances run, as prices select by it.
+    pub region: Option<String>,
     /// Tenants' balances, burn and standing as series in the store, for alert rules.
     pub samples: bool,
     pub invoice: billing::invoice::Settings,
@@ -186,6 +188,7 @@ impl Default for Billing {
             timezone: "Asia/Shanghai".to_owned(),
             close_grace_s: 72 * 3600,
             gap_policy: GapPolicy::default(),
+            region: None,
             samples: true,
             invoice: billing::invoice::Settings::default(),
         }
@@ -207,6 +210,7 @@ impl Billing {
             timezone: self.timezone.clone(),
             close_grace_ms: ms(self.close_grace_s),
             gap_policy: self.gap_policy,
+            region: self.region.clone(),
             invoice: self.invoice.clone(),
         }
     }

@@ -64,6 +64,8 @@ fn an_error_names_the_place_the_key_and_the_type() {
 
     let zone = error("[billing]\ntimezone = 'Mars'\n", &[]);
     assert!(zone.contains("billing") || zone.contains("Mars"), "{zone}");
+    let region = error("[billing]\nregion = \"\"\n", &[]);
+    assert!(region.contains("billing.region") && region.contains("leave it out"), "{region}");
 
     let zero = error("[bmc]\ncollect_interval_s = 0\n", &[]);
     assert_eq!(zero, "bmc.collect_interval_s must be above zero");

@@ -10,7 +10,7 @@ use base::{
     time::{Clock, ManualClock},
 };
 use billing::{
-    accounts,
+    accounts, findings,
     ledger::{self, Recharge},
     prices,
 };
@@ -23,6 +23,7 @@ use crate::{
     instances::{Ask, Context, Create, ask, create},
 };
 
+mod labels;
 mod traffic;
 
 struct Story {
@@ -31,6 +32,8 @@ struct Story {
     bus: Bus,
     reports: Reports,
     settings: billing::Settings,
+    /// Of instances that are created from here on.
+    labels: instances::Labels,
     actor: Actor,
     tenant: TenantId,
     flavor: flavors::Flavor,
@@ -76,7 +79,8 @@ impl Story {
         let image = images::set_file(&mut tx, image.id, images::Part::Disk, file).await.unwrap();
         let host = hosts::create(&mut tx, now, "node1").await.unwrap().id;
         tx.commit().await.unwrap();
-        let reports = Reports::new(db.clone(), clock.shared(), bus.clone(), GapPolicy::Cheaper);
+        let reports =
+            Reports::new(db.clone(), clock.shared(), bus.clone(), GapPolicy::Cheaper, None);
         let access = identity::Access::Member(tenant);
         let actor = Actor { access, ..Actor::system("tenant's user") };
         let boot = BootId::new();
@@ -86,6 +90,7 @@ impl Story {
             bus,
             reports,
             settings,
+            labels: Default::default(),
             actor,
             tenant,
             flavor,
@@ -108,6 +113,7 @@ impl Story {
             image_id: self.image.id,
             ssh_key: None,
             user_data: None,
+            labels: self.labels.clone(),
         };
         let mut changes = Changes::default();
         let (instance, _) = create(&mut tx, self.context(), request, &mut changes).await?;
@@ -195,6 +201,26 @@ impl Story {
             .unwrap()
             .balance
             .to_string()
+    }
+
+    /// Posts all that is accrued.
+    async fn rate(&self) {
+        let mut tx = self.db.begin_write().await.unwrap();
+        billing::rating::post(&mut tx, self.clock.now(), self.tenant).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The instance's lines as they were posted: how long, how many, and how well that is known.
+    async fn lines(&self, id: InstanceId) -> Vec<(i64, i64, String, i64)> {
+        sqlx::query_as(
+            "SELECT c.to_ms - c.from_ms, c.quantity, c.quality, c.coverage_ppm FROM charges c \
+             JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
+             WHERE k.resource_id = $1 ORDER BY c.charge_no, c.position",
+        )
+        .bind(id.to_string())
+        .fetch_all(&mut *self.db.read().await.unwrap())
+        .await
+        .unwrap()
     }
 
     async fn instance(&self, id: InstanceId) -> Instance {
@@ -367,8 +393,12 @@ async fn what_an_agents_journal_lost_is_a_gap() {
         story.clock.advance(Duration::from_secs(100));
         story.report(vec![], vec![]).await;
         assert_eq!(story.balance().await, "8.000000");
-        // Another journal, whose first report knows nothing yet.
+        // Another journal, whose first report knows nothing yet; what both used so far is posted.
         story.clock.advance(Duration::from_secs(50));
+        story.rate().await;
+        let [first, second] = [story.lines(ids[0]).await, story.lines(ids[1]).await];
+        let whole = |ms, quantity| (ms, quantity, "observed".to_owned(), 1_000_000);
+        assert_eq!((&first, &second), (&vec![whole(150_000, 1)], &vec![whole(150_000, 1)]));
         (story.boot, story.journal_since) = (BootId::new(), story.clock.now());
         story.report(vec![], vec![]).await;
         story.clock.advance(Duration::from_secs(50));
@@ -384,12 +414,76 @@ async fn what_an_agents_journal_lost_is_a_gap() {
         assert_eq!(list(&story).await, std::slice::from_ref(&gap));
         // Stopped costs less: the one is charged for 100 s, the other runs on.
         assert_eq!(story.balance().await, "7.000000");
+        // What is taken back of the one is an estimate.
+        story.rate().await;
+        let guessed = |ms, quantity| (ms, quantity, "estimated".to_owned(), 0);
+        assert_eq!(story.lines(ids[0]).await[1..], [guessed(50_000, -1)]);
         // Told again, and once more by the same journal later on: no other gap.
         story.report(vec![seen[0].clone()], vec![events[0].clone()]).await;
         story.clock.advance(Duration::from_secs(10));
         let later = story.event(ids[0], Seen::Running);
         story.report(vec![story.seen(ids[0], 1, Seen::Running)], vec![later]).await;
         assert_eq!(list(&story).await, [gap]);
+        // The other ran all along: that it did since it was last told of is an estimate, of as much.
+        story.rate().await;
+        let balance = story.balance().await;
+        let running = story.event(ids[1], Seen::Running);
+        story.report(vec![story.seen(ids[1], 1, Seen::Running)], vec![running]).await;
+        story.rate().await;
+        assert_eq!(story.balance().await, balance);
+        let lines = story.lines(ids[1]).await;
+        let pairs = &lines[lines.len() - 2..];
+        assert_eq!(pairs, [whole(110_000, -1), guessed(110_000, 1)]);
+    }
+}
+
+/// Its clock has no battery, and says a day of months ago until it is set.
+#[tokio::test]
+async fn nothing_is_charged_from_before_an_instance_was_created() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        // There are prices already.
+        story.clock.advance(Duration::from_secs(500));
+        let id = story.create("cc").await.unwrap();
+        story.clock.advance(Duration::from_secs(5));
+        let at = story.clock.now().saturating_add_ms(-90 * 86_400_000);
+        let event = InstanceEvent { at, ..story.event(id, Seen::Running) };
+        story.report(vec![story.seen(id, 1, Seen::Running)], vec![event.clone()]).await;
+        story.clock.advance(Duration::from_secs(95));
+        assert_eq!(story.balance().await, "9.000000");
+        // Told again by another boot it is the same fact.
+        story.boot = BootId::new();
+        story.report(vec![], vec![event]).await;
+        assert_eq!(story.balance().await, "9.000000");
+        let mut conn = test.db.read().await.unwrap();
+        assert_eq!(findings::list(&mut conn, true).await.unwrap(), []);
+    }
+}
+
+/// Its agent tells it no more: what runs unbilled is told to the operators.
+#[tokio::test]
+async fn a_fact_that_is_refused_is_a_finding_and_holds_nothing_up() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let named = story.create(&"\u{1F985}".repeat(64)).await.unwrap();
+        let broken = story.create("broken").await.unwrap();
+        let mut tx = test.db.begin_write().await.unwrap();
+        sqlx::query("UPDATE instances SET name = $1 WHERE id = $2")
+            .bind("x".repeat(1_000))
+            .bind(broken.to_string())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        let events = [broken, named].map(|id| story.event(id, Seen::Running));
+        story.report(vec![], events.to_vec()).await;
+        story.clock.advance(Duration::from_secs(100));
+        assert_eq!(story.balance().await, "9.000000", "the one of 256 bytes");
+        let mut conn = test.db.read().await.unwrap();
+        let [found] = findings::list(&mut conn, false).await.unwrap().try_into().unwrap();
+        let subject = format!("agent/{}", events[0].id);
+        assert_eq!((found.kind.as_str(), found.subject), ("usage_refused", subject));
+        assert!(found.detail.contains(&broken.to_string()), "{}", found.detail);
     }
 }
 

@@ -68,6 +68,13 @@ export const useCreateInstance = () =>
     INSTANCE_TOUCHES,
   );
 
+export const usePatchInstance = (id: string) =>
+  useAction(
+    (body: Schemas["PatchInstance"]) =>
+      unwrap(client.PATCH("/v1/instances/{id}", { body, params: path(id) })),
+    [...INSTANCE_TOUCHES, ["costs"]],
+  );
+
 export type InstanceVerb = "start" | "stop" | "lock" | "unlock" | "delete";
 
 function actOnInstance(verb: InstanceVerb, id: string) {

@@ -741,7 +741,8 @@ export interface paths {
         delete: operations["delete_instance"];
         options?: never;
         head?: never;
-        patch?: never;
+        /** Changes its labels. From then on its cost is told by the new ones. */
+        patch: operations["patch_instance"];
         trace?: never;
     };
     "/v1/instances/{id}/console-log": {
@@ -2307,7 +2308,8 @@ export interface components {
             /** @description `instance.compute`. */
             component: string;
             /**
-             * @description The first of the rated lines that it joins; `/v1/lines` has them behind one another.
+             * @description The first of the rated lines that it joins; the others stand behind it in `/v1/lines`, with
+             *     adjustments of their time between them.
              * @example 0193c5f0-…-8a51.42.0
              */
             first_line: string;
@@ -2402,7 +2404,7 @@ export interface components {
             issuer: components["schemas"]["Issuer"];
             /** @description Of the printed forms, where nobody asks for another. */
             language: components["schemas"]["Language"];
-            /** @description In order of month, resource and time. */
+            /** @description In order of month, resource, time and kind. */
             lines: components["schemas"]["Line"][];
             /** @description `YYYY-MM` in `timezone`. */
             month: string;
@@ -2529,6 +2531,10 @@ export interface components {
         CreateInstance: {
             flavor_id: components["schemas"]["FlavorId"];
             image_id: components["schemas"]["ImageId"];
+            /** @description At most 16. Keys are 1 to 63 of a-z, 0-9 and . _ / -, values 1 to 63 bytes. */
+            labels?: {
+                [key: string]: string;
+            };
             name: string;
             /** @description An OpenSSH public key for the guest's first user. */
             ssh_key?: string | null;
@@ -2676,7 +2682,7 @@ export interface components {
         };
         /** Format: uuid */
         CreditNoteId: string;
-        /** @description What a shortage stops next of a tenant. */
+        /** @description A step of a tenant's that stops something. */
         Cut: {
             /** @description When; in the past where it waits. */
             at: components["schemas"]["Timestamp"];
@@ -3068,6 +3074,10 @@ export interface components {
             host_id?: components["schemas"]["HostId"] | null;
             id: components["schemas"]["InstanceId"];
             image_id: components["schemas"]["ImageId"];
+            /** @description What its tenant tells it apart by; costs are summed by them, and prices may select by them. */
+            labels: {
+                [key: string]: string;
+            };
             /** @description An operator keeps it stopped. */
             locked: boolean;
             mac: string;
@@ -3172,6 +3182,12 @@ export interface components {
             adjustment: boolean;
             /** @description What of the resource: `instance.compute`, `instance.disk`. */
             component: string;
+            /**
+             * @description The first of the rated lines that it joins: with it the line is opened down to what made it.
+             *     None in invoices of before it was said.
+             * @example 0193c5f0-…-8a51.42.0
+             */
+            first_line?: string | null;
             /** @description By its name; empty where the component has none. */
             flavor: string;
             from: components["schemas"]["Timestamp"];
@@ -3185,6 +3201,8 @@ export interface components {
             /** @description `YYYY-MM`: an earlier month than the invoice's came late, and is settled here. */
             month: string;
             net: components["schemas"]["Micros"];
+            /** @description That the version is of. Empty in invoices of before it was said. */
+            price_book_id?: string;
             price_version_id: string;
             priced?: components["schemas"]["InvoicePriced"] | null;
             /**
@@ -3498,6 +3516,10 @@ export interface components {
                 host_id?: components["schemas"]["HostId"] | null;
                 id: components["schemas"]["InstanceId"];
                 image_id: components["schemas"]["ImageId"];
+                /** @description What its tenant tells it apart by; costs are summed by them, and prices may select by them. */
+                labels: {
+                    [key: string]: string;
+                };
                 /** @description An operator keeps it stopped. */
                 locked: boolean;
                 mac: string;
@@ -3849,6 +3871,12 @@ export interface components {
         PatchHost: {
             /** @description `disabled` takes no new instances. */
             state: components["schemas"]["HostState"];
+        };
+        PatchInstance: {
+            /** @description A value sets its label, null takes it out; the others stay. */
+            labels?: {
+                [key: string]: string | null;
+            };
         };
         PatchTenant: {
             effective_at?: components["schemas"]["Timestamp"] | null;
@@ -4326,7 +4354,7 @@ export interface components {
             draft_id: components["schemas"]["PriceDraftId"];
             effective_at?: components["schemas"]["Timestamp"] | null;
             from: components["schemas"]["Timestamp"];
-            /** @description All that pay by the draft's book where not given. */
+            /** @description These, as if they paid by the draft's book; all that do where not given. */
             tenant_ids?: components["schemas"]["TenantId"][] | null;
             /** @description At most 366 days after `from`, and not in the future. */
             until: components["schemas"]["Timestamp"];
@@ -6449,6 +6477,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_instance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["InstanceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchInstance"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Instance"];
                 };
             };
             /** @description What was wrong (RFC 9457) */

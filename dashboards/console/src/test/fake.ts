@@ -7,12 +7,15 @@ import type {
   Bill,
   BillingFinding,
   CostReport,
+  CreditNote,
   Explanation,
   Flavor,
   Host,
   Image,
   Instance,
   Invoice,
+  InvoiceDetail,
+  InvoiceLine,
   Me,
   Notice,
   Operation,
@@ -110,6 +113,7 @@ const instance = (n: number, name: string, over: Partial<Instance>): Instance =>
   name,
   flavor_id: id(20),
   image_id: id(30),
+  labels: {},
   host_id: id(40),
   vcpus: 1,
   memory_mib: 160,
@@ -130,7 +134,7 @@ const instance = (n: number, name: string, over: Partial<Instance>): Instance =>
 });
 
 export const instances: Instance[] = [
-  instance(1, "web-1", {}),
+  instance(1, "web-1", { labels: { team: "blue", tier: "gold" } }),
   instance(2, "web-2", { state: "building", step: "disk", progress_pct: 40, addresses: [] }),
   instance(3, "db-1", { state: "stopped", wanted: "stopped", power: "stopped", addresses: [] }),
   instance(4, "cache-with-a-rather-long-name-that-wraps", { power: "stopped", hold: "stopped" }),
@@ -336,15 +340,41 @@ export const packages: Package[] = [
 ];
 
 export const invoices: Invoice[] = [
-  { id: id(601), number: "INV-000042", tenant_id: id(10), month: "2026-10", currency: "CNY", digits: 2, net: "193.330000", tax: "48.330000", total: "241.660000", rounding: "-0.003333", credited: "41.660000", issued_at: ago(9_000) },
+  { id: id(601), number: "INV-000042", tenant_id: id(10), month: "2026-10", currency: "CNY", digits: 2, net: "193.310000", tax: "48.350000", total: "241.660000", rounding: "0.003500", credited: "41.660000", issued_at: ago(900) },
   { id: id(600), number: "INV-000007", tenant_id: id(10), month: "2026-09", currency: "CNY", digits: 2, net: "52.080000", tax: "0.000000", total: "52.080000", rounding: "0.000000", credited: "0.000000", issued_at: ago(2_700_000) },
 ];
+
+/** Its lines are of two months and two rates of tax; one of them says not what it joins. */
+export const invoiceLines: InvoiceLine[] = [
+  { what: "disk of web-1, 10 GiB", resource_kind: "instance", resource_id: id(101), resource_name: "web-1", component: "instance.disk", flavor: "", rate: "disk", price_version_id: id(31), month: "2026-09", from: "2026-09-30T14:00:00Z", to: "2026-09-30T16:00:00Z", unit_price: "0.001531000", quantity: 0, net: "-0.100000", tax: "-0.006000", tax_rate: "0.060000", kind: "adjustment", model: "standard", unit: 1, adjustment: true, first_line: `${id(10)}.6.0` },
+  { what: "instance web-1, flavor m1.tiny", resource_kind: "instance", resource_id: id(101), resource_name: "web-1", component: "instance.compute", flavor: "m1.tiny", rate: "tiny", price_version_id: id(31), month: "2026-10", from: ago(4000), to: ago(2200), unit_price: "0.360000000", quantity: 1, priced: { quantity: "510.194444444444", unit: "Hours", price: "0.36", cost: "183.67", effective: false }, net: "183.670000", tax: "45.917500", tax_rate: "0.250000", kind: "usage", model: "standard", unit: 1, adjustment: false, first_line: `${id(10)}.7.0` },
+  { what: "instance web-1, net_tx", resource_kind: "instance", resource_id: id(101), resource_name: "web-1", component: "instance.net_tx", flavor: "", rate: "out", price_version_id: id(31), month: "2026-10", from: ago(4000), to: ago(2200), unit_price: "0.000000000", quantity: 13_958_643_712, priced: { quantity: "13", unit: "GiB", price: "0.749230769231", cost: "9.740000000003", effective: true }, net: "9.740000", tax: "2.435000", tax_rate: "0.250000", kind: "usage", model: "graduated", unit: 1_073_741_824, adjustment: false, first_line: null },
+];
+export const creditNotes: CreditNote[] = [
+  { id: id(651), number: "CN-000007", invoice_id: id(601), net: "33.320000", tax: "8.340000", total: "41.660000", reason: "outage of 3 November", ledger_transaction_id: id(702), issued_at: ago(600) },
+];
+export function invoiceDetail(invoice: Invoice): InvoiceDetail {
+  const { id: own, number, month, currency, digits, net, tax, total, rounding, issued_at } = invoice;
+  return {
+    ...invoice,
+    content: {
+      version: 1, id: own, number, month, currency, digits, issued_at, language: "en", timezone: "Asia/Shanghai",
+      issuer: { name: "Example Cloud Ltd.", address: "1 Example Road, Shanghai", tax_id: "91310000EXAMPLE" },
+      party: { tenant_id: id(10), name: "Acme Shops Ltd." },
+      period_from: "2026-09-30T16:00:00Z", period_to: "2026-10-31T16:00:00Z",
+      lines: invoiceLines,
+      sums: { lines_net: "193.310000", lines_tax: "48.346500", net, tax, total, rounding },
+    },
+    credit_notes: creditNotes,
+  };
+}
 
 export function costs(group: string): CostReport {
   const day = (n: number, net: string) => ({ key: `2026-10-${String(n).padStart(2, "0")}`, name: `2026-10-${String(n).padStart(2, "0")}`, currency: "CNY", net, tax: "0.000000", usage: [{ component: "instance.compute", unit_hours: "24.000000" }] });
   const resource = (n: number, name: string, net: string) => ({ key: id(n), name, currency: "CNY", net, tax: "0.000000", usage: [{ component: "instance.compute", unit_hours: "510.250000" }, { component: "instance.disk", unit_hours: "5102.500000" }] });
   const value = (key: string, net: string) => ({ ...resource(0, key, net), key });
-  const rows = group === "label" ? [value("shop", "150.330000"), value("", "43.000000")] : group === "day" ? Array.from({ length: 31 }, (_, i) => day(i + 1, (4 + 3 * Math.sin(i / 4)).toFixed(6))) : [resource(101, "web-1", "183.690000"), resource(102, "a-database-with-a-rather-long-name", "9.640000")];
+  const tenant = (n: number, name: string, net: string) => ({ ...resource(n, name, net), usage: [{ component: "instance.compute", unit_hours: "510.250000" }] });
+  const rows = group === "tenant" ? [tenant(11, "globex", "150.330000"), tenant(10, "acme", "43.000000")] : group === "label" ? [value("shop", "150.330000"), value("", "43.000000")] : group === "day" ? Array.from({ length: 31 }, (_, i) => day(i + 1, (4 + 3 * Math.sin(i / 4)).toFixed(6))) : [resource(101, "web-1", "183.690000"), resource(102, "a-database-with-a-rather-long-name", "9.640000")];
   return { from: ago(90_000), to: ago(0), group: group as CostReport["group"], rows, totals: [{ currency: "CNY", net: "193.330000", tax: "0.000000" }] };
 }
 
@@ -420,7 +450,13 @@ export function fakeGet(url: URL, me: Me | null): FakeAnswer {
   if (kind === "findings") return ok({ items: findings });
   if (kind === "usage-gaps") return ok({ items: gaps });
   if (kind === "usage-rulings") return ok({ items: rulings });
-  if (kind === "invoices" && key === undefined) return ok(page(invoices));
+  if (kind === "invoices") {
+    const invoice = invoices.find((one) => one.id === key);
+    return key === undefined ? ok(page(invoices)) : invoice ? ok(invoiceDetail(invoice)) : notFound;
+  }
+  if (kind === "tenants" && part === "months") {
+    return ok(page([{ month: "2026-10", ended_at: ago(90_000), closed_at: ago(900) }, { month: "2026-09", ended_at: ago(900_000), closed_at: ago(600_000) }]));
+  }
   if (kind === "tenants" && part === "packages") return ok(page(packages));
   if (kind === "tenants" && part === "price-overrides") return ok(page(priceOverrides));
   if (kind === "price-books" && part === "drafts") {

@@ -28,7 +28,8 @@ async fn money_comes_in_is_put_aside_and_goes_back() {
         // Another amount under the provider's id: refused, and told.
         let other = json!({ "amount": "99", "provider": "bank", "provider_id": "b-1" });
         let path = format!("/v1/tenants/{acme}/recharges");
-        test.operator.post(&path, &other).await.problem(409, "conflict", None);
+        let refused = test.operator.post(&path, &other).await;
+        refused.problem(409, "conflict", Some("provider_id"));
         let notices = test.operator.get("/v1/notices").await.expect(200);
         assert_eq!(notices["items"].as_array().unwrap().len(), 1, "{notices}");
 
@@ -78,6 +79,41 @@ async fn money_comes_in_is_put_aside_and_goes_back() {
         let line = "\nopshawk_ledger_findings 0\n";
         let op = &test.operator;
         eventually(line, async || op.get("/metrics").await.text.contains(line).then_some(())).await;
+        test.server.stop().await;
+    }
+}
+
+/// A first request that what there is forbids is the caller's to hear, and nobody else's.
+#[tokio::test]
+async fn operators_are_told_of_repetitions_alone() {
+    for test in each().await {
+        let (acme, _) = test.tenant("acme").await;
+        let paid = json!({
+            "amount": "100", "provider": "bank", "provider_id": "b-1", "bonus": "20",
+        });
+        let paid = post(&test, &acme, "recharges", paid).await;
+        let hold = json!({
+            "amount": "50", "purpose": "a server", "expires_at": "2999-01-01T00:00:00Z",
+        });
+        post(&test, &acme, "holds", hold).await;
+        let id = &paid["ledger_transaction_id"];
+        let refund =
+            |amount: &str| json!({ "recharge_id": id, "amount": amount, "reason": "they left" });
+        let path = format!("/v1/tenants/{acme}/refunds");
+        let op = &test.operator;
+        op.keyed(&path, "r", &refund("1")).await.problem(409, "conflict", None);
+        op.keyed(&path, "r", &refund("500")).await.problem(409, "conflict", Some("amount"));
+        let notices = async || op.get("/v1/notices").await.expect(200)["items"].clone();
+        assert_eq!(notices().await, json!([]));
+
+        let path = format!("/v1/tenants/{acme}/bonuses");
+        op.keyed(&path, "b", &json!({ "amount": "3" })).await.expect(201);
+        let again = op.keyed(&path, "b", &json!({ "amount": "4" })).await;
+        again.problem(409, "conflict", Some("Idempotency-Key"));
+        let told = notices().await;
+        let all = told.as_array().unwrap();
+        assert_eq!(all.len(), 1, "{told}");
+        assert_eq!(all[0]["subject"], "a bonus came again with another amount");
         test.server.stop().await;
     }
 }

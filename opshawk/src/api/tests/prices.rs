@@ -72,7 +72,15 @@ async fn a_draft_becomes_a_version_once_it_was_checked() {
         let ask = json!({ "draft_id": copy["id"], "from": "2020-01-01T00:00:00Z",
             "until": "2020-01-02T00:00:00Z", "tenant_ids": [acme] });
         let found = op.post("/v1/prices/simulate", &ask).await.expect(200);
-        assert_eq!(found["tenants"][0]["difference"], "0.000000");
+        assert_eq!(found["tenants"][0]["difference"], "0.000000", "as if it did: it used nothing");
+        let dollars = json!({ "name": "dollars", "currency": "USD" });
+        let dollars = op.post("/v1/price-books", &dollars).await.expect(201);
+        let path_of = format!("/v1/price-books/{}/drafts", dollars["id"].as_str().unwrap());
+        let foreign = op.post(&path_of, &json!({ "document": copy["document"] })).await.expect(201);
+        let ask = json!({ "draft_id": foreign["id"], "from": "2020-01-01T00:00:00Z",
+            "until": "2020-01-02T00:00:00Z", "tenant_ids": [acme] });
+        let refused = op.post("/v1/prices/simulate", &ask).await;
+        refused.problem(400, "invalid", Some("tenants"));
         let corrected = op.post(&format!("{path}/publish"), &past).await.expect(201);
         assert_eq!(
             (&corrected["kind"], &corrected["reason"]),

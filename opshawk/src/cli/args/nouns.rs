@@ -275,6 +275,20 @@ fn parse_price(text: &str) -> Result<(String, Nanos), String> {
     Ok((meter.to_owned(), price.parse()?))
 }
 
+fn parse_label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// No key ends with a hyphen.
+fn parse_label_change(text: &str) -> Result<(String, Option<String>), String> {
+    match (text.split_once('='), text.strip_suffix('-')) {
+        (Some((key, value)), _) => Ok((key.to_owned(), Some(value.to_owned()))),
+        (None, Some(key)) => Ok((key.to_owned(), None)),
+        (None, None) => Err("write it as KEY=VALUE, or as KEY- to take it out".to_owned()),
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum InstanceCommand {
     List {
@@ -297,9 +311,18 @@ pub enum InstanceCommand {
         /// cloud-init user data
         #[arg(long, value_name = "FILE")]
         user_data_file: Option<PathBuf>,
+        /// What you tell it apart by, such as team=web; costs are summed by it
+        #[arg(long = "label", value_name = "KEY=VALUE", value_parser = parse_label)]
+        labels: Vec<(String, String)>,
         /// For operators: whose it is
         #[arg(long)]
         tenant: Option<String>,
+    },
+    /// Set labels (KEY=VALUE) and take labels out (KEY-); the others stay
+    Label {
+        instance: String,
+        #[arg(required = true, value_name = "KEY=VALUE|KEY-", value_parser = parse_label_change)]
+        changes: Vec<(String, Option<String>)>,
     },
     Start {
         instance: String,

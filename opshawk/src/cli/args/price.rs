@@ -44,7 +44,7 @@ pub enum PriceCommand {
         /// From when on the draft would count; from --from where not given
         #[arg(long, value_name = "RFC3339")]
         effective_at: Option<Timestamp>,
-        /// These only, in place of all that pay by the draft's book
+        /// These only, as if they paid by the draft's book; all that do where not given
         #[arg(long = "tenant", value_name = "TENANT")]
         tenants: Vec<String>,
     },

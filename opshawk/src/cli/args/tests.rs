@@ -51,6 +51,8 @@ fn the_storys_acts_can_be_typed() {
         "opshawk quota withdraw 01890a5d-ac96-774b-bcce-b302099a8057",
         "opshawk quota recount acme",
         "opshawk instance create web --flavor small --image mini --tenant acme",
+        "opshawk instance create web --flavor small --image mini --label team=web --label tier=gold",
+        "opshawk instance label web team=db tier-",
         "opshawk instance console-log web",
         "opshawk query up --time 1700000000",
         "opshawk query up --start 1 --end 2 --step 1",

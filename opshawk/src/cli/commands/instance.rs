@@ -1,5 +1,7 @@
 //! `opshawk instance …`
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Column, Context, Failure, col, console, flavor, image, read_text, tenant, wide};
@@ -14,6 +16,7 @@ const COLUMNS: &[Column] = &[
     col("HOLD", "/hold"),
     col("ADDRESSES", "/addresses"),
     col("SINCE", "/state_since"),
+    col("LABELS", "/labels"),
     col("ERROR", "/error"),
     wide("STEP", "/step"),
     wide("LOCKED", "/locked"),
@@ -37,11 +40,21 @@ pub async fn run(cx: &Context, command: InstanceCommand) -> Result<(), Failure> 
         InstanceCommand::Show { instance } => {
             cx.one(COLUMNS, &client.find("instance", PATH, &instance).await?)
         }
-        InstanceCommand::Create { name, flavor, image, ssh_key_file, user_data_file, tenant } => {
+        InstanceCommand::Create {
+            name,
+            flavor,
+            image,
+            ssh_key_file,
+            user_data_file,
+            labels,
+            tenant,
+        } => {
+            let labels: BTreeMap<String, String> = labels.into_iter().collect();
             let mut body = json!({
                 "name": name,
                 "flavor_id": client.id("flavor", flavor::PATH, &flavor).await?,
                 "image_id": client.id("image", image::PATH, &image).await?,
+                "labels": labels,
             });
             if let Some(file) = ssh_key_file {
                 body["ssh_key"] = Value::String(read_text(&file)?.trim().to_owned());
@@ -55,6 +68,7 @@ pub async fn run(cx: &Context, command: InstanceCommand) -> Result<(), Failure> 
             }
             cx.finish(&client.post(PATH, &body).await?).await
         }
+        InstanceCommand::Label { instance, changes } => label(cx, &instance, changes).await,
         InstanceCommand::Start { instance } => act(cx, &instance, "start").await,
         InstanceCommand::Stop { instance } => act(cx, &instance, "stop").await,
         InstanceCommand::Lock { instance } => act(cx, &instance, "lock").await,
@@ -80,6 +94,17 @@ pub async fn run(cx: &Context, command: InstanceCommand) -> Result<(), Failure> 
             output::print(&plain)
         }
     }
+}
+
+async fn label(
+    cx: &Context,
+    instance: &str,
+    changes: Vec<(String, Option<String>)>,
+) -> Result<(), Failure> {
+    let id = cx.client.id("instance", PATH, instance).await?;
+    let labels: BTreeMap<String, Option<String>> = changes.into_iter().collect();
+    let body = json!({ "labels": labels });
+    cx.one(COLUMNS, &cx.client.patch(&format!("{PATH}/{id}"), &body).await?)
 }
 
 async fn act(cx: &Context, instance: &str, verb: &str) -> Result<(), Failure> {

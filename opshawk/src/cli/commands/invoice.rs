@@ -44,6 +44,7 @@ const LINE: &[Column] = &[
     wide("UNIT PRICE", "/unit_price"),
     wide("COMPONENT", "/component"),
     wide("RESOURCE", "/resource_id"),
+    wide("FIRST LINE", "/first_line"),
 ];
 
 const NOTE: &[Column] = &[

@@ -43,6 +43,7 @@ async fn instance(conn: &mut Conn) -> (InstanceId, Owner) {
         image_id: image.id,
         ssh_key: None,
         user_data: None,
+        labels: Default::default(),
     };
     let actor = identity::Actor::system("test");
     let (made, _) = instances::create(conn, at(2), &actor, new).await.unwrap();

@@ -10,6 +10,7 @@ import { Dialog, DialogForm } from "../../components/FormDialog";
 import { notifyDone } from "../../components/notify";
 import { formatMib } from "../../format/quantity";
 import { useMe } from "../../shell/me";
+import { parseLabels } from "./labels";
 
 /** As OpenSSH writes a public key: its kind, the key, and perhaps a comment. */
 const SSH_KEY =
@@ -67,6 +68,7 @@ export function CreateInstanceForm({ onClose }: { onClose: () => void }) {
       image_id: "",
       ssh_key: "",
       user_data: "",
+      labels: "",
     },
     validate: {
       name: (value) => (value.trim() === "" ? t("instance.create.nameMissing") : null),
@@ -75,6 +77,7 @@ export function CreateInstanceForm({ onClose }: { onClose: () => void }) {
       image_id: (value) => (value ? null : t("instance.create.imageMissing")),
       ssh_key: (value) =>
         value.trim() === "" || SSH_KEY.test(value.trim()) ? null : t("instance.create.sshKeyWrong"),
+      labels: (text) => (parseLabels(text) ? null : t("instance.labels.wrong")),
     },
   });
   const submit = form.onSubmit((values) =>
@@ -85,6 +88,7 @@ export function CreateInstanceForm({ onClose }: { onClose: () => void }) {
         image_id: values.image_id,
         ssh_key: values.ssh_key.trim() || undefined,
         user_data: values.user_data.trim() ? values.user_data : undefined,
+        labels: values.labels.trim() ? (parseLabels(values.labels) ?? undefined) : undefined,
         tenant_id: isOperator ? values.tenant_id : undefined,
       },
       {
@@ -156,6 +160,15 @@ export function CreateInstanceForm({ onClose }: { onClose: () => void }) {
         maxRows={8}
         spellCheck={false}
         {...form.getInputProps("user_data")}
+      />
+      <Textarea
+        label={t("instance.labels.field")}
+        description={t("instance.labels.hint")}
+        autosize
+        minRows={2}
+        maxRows={8}
+        spellCheck={false}
+        {...form.getInputProps("labels")}
       />
     </DialogForm>
   );

@@ -22,6 +22,7 @@ import { useMe } from "../../shell/me";
 import { Consoles } from "./Consoles";
 import { InstanceHeadActions } from "./InstanceActions";
 import { InstanceStatus } from "./InstanceStatus";
+import { LabelsFact } from "./LabelsFact";
 
 export function InstancePage() {
   const { id } = useParams({ from: "/app/instances/$id" });
@@ -97,6 +98,7 @@ function InstanceFacts({ instance }: { instance: Instance }) {
     ],
     [t("field.flavor"), t("flavor.option", { name: flavorName(flavor_id), ...size })],
     [t("field.image"), imageName(instance.image_id)],
+    [t("instance.labels.field"), <LabelsFact instance={instance} />],
     [t("instance.since"), <When at={instance.state_since} />],
     [t("field.created"), <Instant at={instance.created_at} />],
     [t("field.mac"), instance.mac],
