@@ -52,6 +52,7 @@ pub(crate) enum Due {
 pub struct Assessment {
     pub at: Timestamp,
     pub balance: Micros,
+    pub credit_limit: Micros,
     pub burn_per_hour: Nanos,
     /// None: never.
     pub runs_out_at: Option<Timestamp>,
@@ -215,7 +216,8 @@ pub(crate) async fn plan(
 pub(crate) async fn assessed(conn: &mut Conn, tenant: TenantId, found: &Assessment) -> Result<()> {
     sqlx::query(
         "UPDATE agenda SET stand_due_ms = $2, looked_ms = $3, assessed_ms = $3, balance_micros = $4, \
-         burn_nanos = $5, runs_out_ms = $6, cut_ms = $7 WHERE tenant_id = $1",
+         burn_nanos = $5, runs_out_ms = $6, cut_ms = $7, looked_credit_micros = $8, looked_number = \
+         COALESCE((SELECT MAX(number) FROM journal WHERE tenant_id = $1), 0) WHERE tenant_id = $1",
     )
     .bind(tenant.to_string())
     .bind(found.due.map_or(NEVER_MS, |at| at.ms().max(1)))
@@ -224,6 +226,7 @@ pub(crate) async fn assessed(conn: &mut Conn, tenant: TenantId, found: &Assessme
     .bind(found.burn_per_hour.0)
     .bind(ms(found.runs_out_at))
     .bind(ms(found.cut_at))
+    .bind(found.credit_limit.0)
     .execute(conn)
     .await?;
     Ok(())

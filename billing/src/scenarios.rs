@@ -6,6 +6,7 @@ mod any_order;
 mod counted;
 mod crashes;
 mod gates;
+mod ladder;
 mod ledger;
 mod metering;
 mod money;

@@ -183,7 +183,7 @@ async fn a_dry_run_stops_nothing_and_an_approval_lets_one_step_happen() {
 }
 
 /// Tenants that pay by the world's book, each with this much and something running since ten.
-async fn crowd(w: &World, count: usize, amount: Micros) -> Vec<TenantId> {
+pub(super) async fn crowd(w: &World, count: usize, amount: Micros) -> Vec<TenantId> {
     let mut all = Vec::new();
     for n in 0..count {
         let tenant = w
@@ -213,7 +213,7 @@ async fn crowd(w: &World, count: usize, amount: Micros) -> Vec<TenantId> {
     all
 }
 
-async fn in_standing(w: &World, standing: &str) -> i64 {
+pub(super) async fn in_standing(w: &World, standing: &str) -> i64 {
     let mut conn = w.db.read().await.unwrap();
     sqlx::query_scalar("SELECT COUNT(*) FROM accounts WHERE standing = $1")
         .bind(standing)

@@ -5,6 +5,7 @@ use base::{
     Result,
     db::Conn,
     id::{HostId, InstanceId, TenantId},
+    money::Micros,
     outbox,
     time::Timestamp,
 };
@@ -225,7 +226,9 @@ impl Look<'_> {
         }
         let tenant = self.tenant();
         let before = told(&mut *conn, tenant, course.episode).await?;
-        let paid = before.tightest_ms.is_some() && paid_since_last_look(&mut *conn, tenant).await?;
+        let credit = self.snapshot.account.credit_limit;
+        let paid = before.tightest_ms.is_some()
+            && paid_since_last_look(&mut *conn, tenant, credit).await?;
         let thresholds = &self.rules.warnings_ms;
         let warning = warn(self.now, self.facts.runs_out_at, before, paid, thresholds);
         if warning.told != before {
@@ -255,24 +258,45 @@ impl Look<'_> {
             touched =
                 instances::set_hold(&mut *conn, self.now, &actor, tenant, hold, exempt).await?;
         }
-        // With the step, and later too: an exemption or an operator's lock ends some day.
-        if course.standing == Standing::Reclaimed && !self.exempt.all {
+        if self.may_claim(&mut *conn, course).await? {
             let taken = reclaim::claim_all(conn, self.now, tenant).await?;
             touched.extend(taken.into_iter().map(|(instance, host)| (host, instance)));
         }
         Ok(touched)
     }
 
+    /// With the step that was let through, and later too: an exemption of one instance or an operator's
+    /// lock ends some day. What kept the step back by then keeps those as well.
+    async fn may_claim(&self, conn: &mut Conn, course: &Course) -> Result<bool> {
+        let furthest = course.standing.min(self.rules.furthest);
+        if furthest != Standing::Reclaimed || self.exempt.all {
+            return Ok(false);
+        }
+        let is_taken_now = course.steps.last().is_some_and(|step| step.standing == furthest);
+        if is_taken_now
+            || steps::is_approved(&mut *conn, self.tenant(), course.episode, furthest).await?
+        {
+            return Ok(true);
+        }
+        Ok(self.settings.mode == Mode::Enforce && !guard::state(conn).await?.paused)
+    }
+
     fn assessment(&self, course: &Course, warns_at: Option<Timestamp>) -> Result<Assessment> {
         let Snapshot { position, .. } = &self.snapshot;
         let next = [course.due, warns_at, position.burn_changes_at(), self.exempt.changes_at];
-        let cut = cut(course.standing, course.since, &self.facts, &self.rules);
+        let cut = cut(course.standing, course.since, &self.facts, &self.rules).map(|(at, _)| at);
+        // Not before the tenant's exemption may end.
+        let cut = match self.exempt.all {
+            true => cut.zip(self.exempt.all_until).map(|(at, end)| at.max(end)),
+            false => cut,
+        };
         Ok(Assessment {
             at: self.now,
             balance: self.snapshot.balance()?,
+            credit_limit: self.snapshot.account.credit_limit,
             burn_per_hour: position.burn_per_hour(),
             runs_out_at: self.facts.runs_out_at,
-            cut_at: cut.filter(|_| !self.exempt.all).map(|(at, _)| at),
+            cut_at: cut,
             due: next.into_iter().flatten().min(),
         })
     }
@@ -314,16 +338,24 @@ async fn set_told(conn: &mut Conn, tenant: TenantId, episode: i64, told: Told) -
     Ok(())
 }
 
-/// Whether money came since the last look, which is still in the agenda.
-async fn paid_since_last_look(conn: &mut Conn, tenant: TenantId) -> Result<bool> {
-    let came: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM journal WHERE tenant_id = $1 \
-         AND kind IN ('recharge', 'bonus', 'voucher', 'credit_note', 'correction') AND at_ms >= (SELECT assessed_ms FROM agenda WHERE tenant_id = $1)",
+/// Whether money came since the last look, which is still in the agenda: was paid, given or given
+/// back, or may be owed now.
+async fn paid_since_last_look(conn: &mut Conn, tenant: TenantId, credit: Micros) -> Result<bool> {
+    let (number, before): (i64, i64) = sqlx::query_as(
+        "SELECT looked_number, looked_credit_micros FROM agenda WHERE tenant_id = $1",
     )
     .bind(tenant.to_string())
+    .fetch_one(&mut *conn)
+    .await?;
+    let came: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM journal WHERE tenant_id = $1 AND number > $2 AND kind IN \
+         ('recharge', 'bonus', 'voucher', 'credit_note', 'correction', 'hold_end')",
+    )
+    .bind(tenant.to_string())
+    .bind(number)
     .fetch_one(conn)
     .await?;
-    Ok(came > 0)
+    Ok(came > 0 || credit.0 > before)
 }
 
 async fn log_warning(

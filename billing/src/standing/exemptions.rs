@@ -55,6 +55,8 @@ pub struct NewExemption<'a> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Exempt {
     pub all: bool,
+    /// Until when all is; none: without an end, or not at all.
+    pub all_until: Option<Timestamp>,
     pub instances: BTreeSet<InstanceId>,
     /// When this changes by itself.
     pub changes_at: Option<Timestamp>,
@@ -174,7 +176,10 @@ pub(crate) async fn exempt(conn: &mut Conn, now: Timestamp, tenant: TenantId) ->
             Some(instance) => {
                 exempt.instances.insert(instance);
             }
-            None => exempt.all = true,
+            None if exempt.all => {
+                exempt.all_until = exempt.all_until.zip(one.to).map(|(a, b)| a.max(b));
+            }
+            None => (exempt.all, exempt.all_until) = (true, one.to),
         }
     }
     Ok(exempt)

@@ -16,9 +16,6 @@ use crate::{accounts, agenda, settings::Guard, text};
 /// About to be stopped: within so long. Stopped lately: since as long. After an operator let the stops
 /// go on, the guard looks away for as long.
 pub const WINDOW_MS: i64 = 3_600_000;
-/// Of the guard's notices: operators get them, whatever else there is to tell.
-const TOPIC: &str = "page";
-
 /// How many are at risk, of how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Risk {
@@ -114,34 +111,30 @@ pub(crate) async fn ask(conn: &mut Conn, now: Timestamp, limits: &Guard) -> Resu
     Ok(Word::Paused)
 }
 
-/// Those whose first stop comes within the hour, and those whose came in the last one.
+/// Those whose first stop or whose deletion comes within the hour, and those whose came in the last
+/// one. The steps between take nothing that the first stop had left.
 async fn at_risk(conn: &mut Conn, now: Timestamp) -> Result<i64> {
-    let soon: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM agenda g JOIN accounts a ON a.tenant_id = g.tenant_id \
-         WHERE g.cut_ms <= $1 AND a.standing IN ('active', 'warned', 'overdue')",
-    )
-    .bind(now.saturating_add_ms(WINDOW_MS).ms())
-    .fetch_one(&mut *conn)
-    .await?;
-    Ok(soon + stopped_lately(conn, now).await?)
-}
-
-async fn stopped_lately(conn: &mut Conn, now: Timestamp) -> Result<i64> {
+    let (from, to) = (now.saturating_add_ms(-WINDOW_MS), now.saturating_add_ms(WINDOW_MS));
+    // Who is stopped and deleted within the hour counts once.
     Ok(sqlx::query_scalar(
-        "SELECT COUNT(DISTINCT tenant_id) FROM standing_log \
-         WHERE at_ms > $1 AND standing = 'suspended'",
+        "SELECT COUNT(*) FROM (SELECT g.tenant_id FROM agenda g \
+         JOIN accounts a ON a.tenant_id = g.tenant_id \
+         WHERE g.cut_ms <= $1 AND a.standing IN ('active', 'warned', 'overdue', 'reclaim_pending') \
+         UNION SELECT tenant_id FROM standing_log \
+         WHERE at_ms > $2 AND standing IN ('suspended', 'reclaimed')) AS r",
     )
-    .bind(now.saturating_add_ms(-WINDOW_MS).ms())
+    .bind(to.ms())
+    .bind(from.ms())
     .fetch_one(conn)
     .await?)
 }
 
-/// Those with something running, or with something that was until lately.
+/// Those with something that costs, or with something that did until lately.
 async fn of_tenants(conn: &mut Conn, now: Timestamp) -> Result<i64> {
     Ok(sqlx::query_scalar(
         "SELECT COUNT(*) FROM agenda g WHERE g.burn_nanos > 0 OR EXISTS (SELECT 1 \
          FROM standing_log l WHERE l.tenant_id = g.tenant_id AND l.at_ms > $1 \
-         AND l.standing = 'suspended')",
+         AND l.standing IN ('suspended', 'reclaimed'))",
     )
     .bind(now.saturating_add_ms(-WINDOW_MS).ms())
     .fetch_one(conn)
@@ -158,14 +151,15 @@ async fn trip(conn: &mut Conn, now: Timestamp, risk: Risk) -> Result<()> {
     tracing::warn!(tenants, of_tenants, "automatic stops are paused");
     let notice = Notice {
         key: format!("standing:guard:{number}"),
-        topic: TOPIC.to_owned(),
+        topic: outbox::PAGE.to_owned(),
         tenant_id: None,
         subject: format!("automatic stops are paused: {reason}"),
         body: format!(
-            "{tenants} of {of_tenants} tenants with something running would be stopped for want of \
-             money within an hour. That is more than the guard lets through, so that nobody is \
-             stopped by itself. Look at prices and at the server's clock; see who is concerned with \
-             'opshawk standing preview', then let the stops go on with 'opshawk standing resume'."
+            "{tenants} of {of_tenants} tenants with something running would be stopped, or lose what \
+             was stopped, for want of money within an hour. That is more than the guard lets \
+             through, so that nobody is stopped by itself. Look at prices and at the server's \
+             clock; see who is concerned with 'opshawk standing preview', then let the stops go on \
+             with 'opshawk standing resume'."
         ),
         data: serde_json::json!({"tenants": tenants, "of_tenants": of_tenants}),
     };

@@ -58,6 +58,8 @@ pub async fn claim(
         return Ok(Claim::Exempt);
     }
     let row = instances::get(&mut *conn, instance).await?;
+    // Its user may start, stop or delete it at this moment.
+    let Some(row) = instances::lock(&mut *conn, &row).await? else { return Ok(Claim::Gone) };
     if row.tenant_id != tenant || row.wanted == Wanted::Absent {
         return Ok(Claim::Gone);
     }

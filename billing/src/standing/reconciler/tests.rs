@@ -74,6 +74,7 @@ async fn a_look_that_met_the_pause_does_not_lose_the_resumption() {
         });
         w.until_somebody_waits(|| resume.is_finished()).await;
         let found = Assessment {
+            credit_limit: micros("0"),
             at: at("09:59"),
             balance: micros("-1"),
             burn_per_hour: "1".parse().unwrap(),

@@ -34,7 +34,7 @@ export function CutPanel() {
             label={t("cut.title")}
             columns={columns}
             rows={cuts}
-            rowId={({ tenant_id }) => tenant_id}
+            rowId={({ tenant_id, next }) => `${tenant_id} ${next}`}
             empty={null}
           />
         </Panel>
