@@ -183,6 +183,8 @@ async fn prepare(conn: &mut Conn, backend: Backend, writer: bool) -> Result<(), 
             "PRAGMA journal_mode = WAL",
             "PRAGMA synchronous = FULL",
             "PRAGMA foreign_keys = ON",
+            // Without it the rows that a REPLACE takes out pass the triggers that refuse deletes.
+            "PRAGMA recursive_triggers = ON",
         ],
         // Statements stay prepared for as long as a connection lives. A plan that was made while a
         // table was all but empty, and kept, reads all of it when it is large.

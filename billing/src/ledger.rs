@@ -23,6 +23,7 @@
 //! | [`bonus`], [`grants`] | money that is given; what is left of each gift |
 //! | [`vouchers`] | codes that become a bonus, once |
 //! | [`holds`] | money that is put aside |
+//! | `over` | ending bonuses and holds in their instants, however late |
 //! | [`refunds`] | money that goes back, and how much can |
 //! | [`corrections`] | entries by hand, with a reason |
 //! | [`list`] | reading the journal |
@@ -35,6 +36,7 @@ pub mod corrections;
 pub mod grants;
 pub mod holds;
 pub mod list;
+pub(crate) mod over;
 pub mod recharge;
 pub mod reconciler;
 pub mod refunds;
@@ -51,4 +53,4 @@ pub use reconciler::LedgerReconciler;
 pub use refunds::{Refund, refund};
 pub use spend::SpendOrder;
 pub(crate) use store::{Posting, append};
-pub use store::{Repeated, Written, report_conflict};
+pub use store::{Repeated, Written, is_about_a_repetition, report_conflict};

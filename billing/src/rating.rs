@@ -36,7 +36,7 @@ use base::{
 use crate::{
     accounts::{self, Account, Locked},
     calendar::next_tick,
-    ledger::{self, Kind, Posting},
+    ledger::{self, Kind, Posting, over},
     prices::model::Overflow,
 };
 
@@ -54,6 +54,7 @@ pub(crate) mod purchases;
 mod reconciler;
 mod write;
 
+pub(crate) use reconciler::post_up_to;
 pub use reconciler::{RatingReconciler, SETTLE_MS, catch_up};
 
 use book::ResourceId;
@@ -70,6 +71,15 @@ pub struct Posted {
     pub amount: Micros,
     /// Groups that did not fit.
     pub parked: usize,
+    /// Bonuses and holds that were over, and ended before it.
+    pub ended: usize,
+}
+
+impl Posted {
+    /// Whether it moved money: there is something to publish.
+    pub fn has_moved(&self) -> bool {
+        self.lines > 0 || self.ended > 0
+    }
 }
 
 /// What a posting covers.
@@ -83,14 +93,24 @@ enum Scope {
 
 /// Posts all that is accrued up to `now`.
 pub async fn post(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Posted> {
-    let mut account = accounts::lock(conn, tenant).await?;
-    post_scope(conn, now, &mut account, Scope::All).await
+    post_after_what_is_over(conn, now, tenant, Scope::All).await
 }
 
 /// Posts the resources whose facts or prices changed, up to their last change.
 pub async fn post_changed(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Posted> {
-    let mut account = accounts::lock(conn, tenant).await?;
-    post_scope(conn, now, &mut account, Scope::Changed).await
+    post_after_what_is_over(conn, now, tenant, Scope::Changed).await
+}
+
+async fn post_after_what_is_over(
+    conn: &mut Conn,
+    now: Timestamp,
+    tenant: TenantId,
+    scope: Scope,
+) -> Result<Posted> {
+    let account = accounts::lock(conn, tenant).await?;
+    let (mut account, ended) = over::end_before(conn, account, now).await?;
+    let posted = post_scope(conn, now, &mut account, scope).await?;
+    Ok(Posted { ended, ..posted })
 }
 
 async fn post_scope(

@@ -17,13 +17,10 @@ use super::{
 };
 use crate::{
     accounts::{self, Locked},
-    sql::parse,
     text,
 };
 
 pub const KEY_MAX_CHARS: usize = 200;
-/// Bonuses and holds that one run ends; the next run goes on.
-pub const EXPIRIES_A_RUN: i64 = 100;
 
 #[derive(Debug, Clone)]
 pub struct Bonus<'a> {
@@ -109,8 +106,9 @@ pub async fn left(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Grant>> {
     Ok(all.into_iter().filter(|grant| grant.left > Micros::ZERO).collect())
 }
 
-/// Ends what is left of the tenant's bonuses whose time has come. How much ended.
-pub async fn expire(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Micros> {
+/// Ends what is left of the tenant's bonuses whose time has come at `now`, up to which is posted. How
+/// much ended.
+pub(super) async fn expire(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Micros> {
     let mut locked = accounts::lock(conn, tenant).await?;
     let ended = expire_locked(conn, &mut locked, now).await?;
     sqlx::query(
@@ -176,28 +174,4 @@ pub(super) async fn end(
         actor: "system:ledger",
     };
     append(conn, locked, now, &posting).await.map(|_| ())
-}
-
-/// Tenants with a bonus whose time has come, at most [`EXPIRIES_A_RUN`].
-pub(crate) async fn due(conn: &mut Conn, now: Timestamp) -> Result<Vec<TenantId>> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT tenant_id FROM bonuses WHERE expires_ms > 0 AND expires_ms <= $1 \
-         AND NOT EXISTS (SELECT 1 FROM bonus_ends e WHERE e.bonus_id = transaction_id) LIMIT $2",
-    )
-    .bind(now.ms())
-    .bind(EXPIRIES_A_RUN)
-    .fetch_all(conn)
-    .await?;
-    ids.iter().map(|id| parse(id)).collect()
-}
-
-/// When the next bonus ends.
-pub(crate) async fn next(conn: &mut Conn) -> Result<Option<Timestamp>> {
-    let at: Option<i64> = sqlx::query_scalar(
-        "SELECT MIN(expires_ms) FROM bonuses WHERE expires_ms > 0 \
-         AND NOT EXISTS (SELECT 1 FROM bonus_ends e WHERE e.bonus_id = transaction_id)",
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(at.map(Timestamp::from_ms))
 }

@@ -4,7 +4,7 @@
 //! their order. What is spent is taken from the grant that ends soonest, and from the oldest of
 //! those. A hold keeps what it took, and gives back the last it took first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use base::{
     Error, Result,
@@ -39,12 +39,16 @@ pub(crate) struct Move {
     pub micros: i64,
     /// Of the grant that came in, where it is one.
     pub expires: Option<Timestamp>,
+    /// Of the hold that it went to, where it is one. Its end is no entry of this account where none
+    /// of it came back.
+    pub has_ended: bool,
 }
 
 /// All grants in their order, used up or not. An error where more was taken than there was.
 pub(crate) fn left(moves: &[Move]) -> Result<Vec<Grant>> {
     let mut grants: Vec<Grant> = Vec::new();
     let mut held: HashMap<LedgerTransactionId, Vec<(usize, i64)>> = HashMap::new();
+    let mut ended: HashSet<LedgerTransactionId> = HashSet::new();
     for step in moves {
         match (step.kind, step.about) {
             (Kind::HoldEnd, Some(hold)) => give_back(&mut grants, held.remove(&hold), step)?,
@@ -63,10 +67,12 @@ pub(crate) fn left(moves: &[Move]) -> Result<Vec<Grant>> {
                 let taken = spend(&mut grants, step.micros.saturating_neg())?;
                 if step.kind == Kind::Hold {
                     held.insert(step.transaction, taken);
+                    ended.extend(step.has_ended.then_some(step.transaction));
                 }
             }
         }
     }
+    held.retain(|hold, _| !ended.contains(hold));
     for (index, part) in held.into_values().flatten() {
         grants[index].held = grants[index].held.checked_add(Micros(part))?;
     }
@@ -116,24 +122,27 @@ fn give_back(grants: &mut [Grant], held: Option<Vec<(usize, i64)>>, step: &Move)
 /// The entries of the tenant's bonus account, in their order. The account's lock is held, or the
 /// connection sees one moment.
 pub(crate) async fn moves(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Move>> {
-    type Row = (String, String, String, String, i64, Option<i64>);
+    type Row = (String, String, String, String, i64, Option<i64>, Option<String>);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT e.transaction_id, j.kind, j.corrects_id, e.direction, e.amount_micros, \
-         b.expires_ms FROM journal_entries e JOIN journal j ON j.id = e.transaction_id \
+         b.expires_ms, h.outcome FROM journal_entries e \
+         JOIN journal j ON j.id = e.transaction_id \
          LEFT JOIN bonuses b ON b.transaction_id = e.transaction_id \
+         LEFT JOIN hold_ends h ON h.hold_id = e.transaction_id \
          WHERE e.tenant_id = $1 AND e.account = 'bonus' ORDER BY e.account_sequence",
     )
     .bind(tenant.to_string())
     .fetch_all(conn)
     .await?;
     rows.into_iter()
-        .map(|(id, kind, about, direction, amount, expires)| {
+        .map(|(id, kind, about, direction, amount, expires, outcome)| {
             Ok(Move {
                 transaction: parse(&id)?,
                 kind: kind.parse()?,
                 about: if about.is_empty() { None } else { Some(parse(&about)?) },
                 micros: if direction == "credit" { amount } else { -amount },
                 expires: expires.filter(|ms| *ms > 0).map(Timestamp::from_ms),
+                has_ended: outcome.is_some(),
             })
         })
         .collect()

@@ -11,8 +11,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    bonus::{self, EXPIRIES_A_RUN, KEY_MAX_CHARS},
+    bonus::{self, KEY_MAX_CHARS},
     chart::{Account, Entry, Kind, Wallet},
+    over,
     recharge::MEMO_MAX_CHARS,
     spend::{put, take},
     store::{Posting, Written, append},
@@ -181,8 +182,27 @@ pub async fn list(conn: &mut Conn, tenant: TenantId) -> Result<Vec<Hold>> {
     rows.into_iter().map(from_row).collect()
 }
 
-/// Ends the hold. The same end again changes nothing, and another one is a conflict.
+/// Ends the hold, after what is over by then. The same end again changes nothing, and another one is
+/// a conflict.
 pub async fn end(
+    conn: &mut Conn,
+    now: Timestamp,
+    id: LedgerTransactionId,
+    how: End,
+    actor: &str,
+) -> Result<Written> {
+    let tenant = get(conn, id).await?.tenant_id;
+    let locked = accounts::lock(conn, tenant).await?;
+    let hold = get(conn, id).await?;
+    // One whose own time is over is refused below.
+    if hold.outcome.is_none() && hold.expires_at > now {
+        over::end_before(conn, locked, now).await?;
+    }
+    end_alone(conn, now, id, how, actor).await
+}
+
+/// Ends this one only.
+pub(super) async fn end_alone(
     conn: &mut Conn,
     now: Timestamp,
     id: LedgerTransactionId,
@@ -202,14 +222,7 @@ pub async fn end(
         let most = hold.amount;
         return Err(Error::conflict(format!("{earned} can't be posted of a hold of {most}")));
     }
-    let is_over = hold.expires_at <= now;
-    let is_open = hold.outcome.is_none();
-    if is_open && is_over && how != End::Expire {
-        return Err(Error::conflict(format!("the hold ended at {}", hold.expires_at)));
-    }
-    if is_open && !is_over && how == End::Expire {
-        return Err(Error::conflict(format!("the hold lasts until {}", hold.expires_at)));
-    }
+    check_time(&hold, now, how)?;
     let request = format!("{}\n{net}\n{tax}", how.as_str());
     let posting = Posting {
         key: format!("hold_end:{id}"),
@@ -222,7 +235,14 @@ pub async fn end(
         about: Some(id),
         actor,
     };
-    let written = append(conn, &mut locked, now, &posting).await?;
+    let written =
+        append(conn, &mut locked, now, &posting).await.map_err(|e| match &hold.outcome {
+            // The hold names it, and no key of the caller's.
+            Some(outcome) if e.kind == ErrorKind::Conflict => {
+                Error::conflict(format!("the hold is {outcome} already"))
+            }
+            _ => e,
+        })?;
     if !written.is_new() {
         return Ok(written);
     }
@@ -246,6 +266,19 @@ pub async fn end(
     Ok(written)
 }
 
+/// One whose time is over expires, and none does before.
+fn check_time(hold: &Hold, now: Timestamp, how: End) -> Result<()> {
+    match (hold.outcome.is_none(), hold.expires_at <= now, how) {
+        (true, true, End::Post { .. } | End::Void) => {
+            Err(Error::conflict(format!("the hold ended at {}", hold.expires_at)))
+        }
+        (true, false, End::Expire) => {
+            Err(Error::conflict(format!("the hold lasts until {}", hold.expires_at)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What is earned is the bonus's first; what is given back pays a debt that came up meanwhile.
 fn entries(wallet: &Wallet, hold: &Hold, net: Micros, tax: Micros) -> Vec<Entry> {
     let mut entries = vec![Entry::debit(Account::Holds, hold.amount)];
@@ -266,29 +299,4 @@ fn entries(wallet: &Wallet, hold: &Hold, net: Micros, tax: Micros) -> Vec<Entry>
         entries.extend(back);
     }
     entries
-}
-
-/// Open holds whose time is over, at most as many as one run ends.
-pub(crate) async fn due(conn: &mut Conn, now: Timestamp) -> Result<Vec<LedgerTransactionId>> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT h.id FROM holds h WHERE h.expires_ms <= $1 \
-         AND NOT EXISTS (SELECT 1 FROM hold_ends e WHERE e.hold_id = h.id) \
-         ORDER BY h.expires_ms, h.id LIMIT $2",
-    )
-    .bind(now.ms())
-    .bind(EXPIRIES_A_RUN)
-    .fetch_all(conn)
-    .await?;
-    ids.iter().map(|id| parse(id)).collect()
-}
-
-/// When the next open hold is over.
-pub(crate) async fn next(conn: &mut Conn) -> Result<Option<Timestamp>> {
-    let at: Option<i64> = sqlx::query_scalar(
-        "SELECT MIN(h.expires_ms) FROM holds h \
-         WHERE NOT EXISTS (SELECT 1 FROM hold_ends e WHERE e.hold_id = h.id)",
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(at.map(Timestamp::from_ms))
 }

@@ -12,7 +12,9 @@ use super::{
     bonus::{self, Bonus, Given},
     chart::{Account, Entry, Kind},
     spend::put,
-    store::{self, Posting, Repeated, Written, append, report_conflict},
+    store::{
+        self, KEY_FIELD, PROVIDER_ID_FIELD, Posting, Repeated, Written, append, report_conflict,
+    },
 };
 use crate::{accounts, sql::parse, text};
 
@@ -55,13 +57,24 @@ impl Recharge<'_> {
         text::bounded("memo", self.memo, 0, MEMO_MAX_CHARS)
     }
 
+    /// A colon in the provider's name is not taken for the one behind it. Payments of before may be
+    /// in the journal by a key without the length; they are found by their provider and its id.
     fn key(&self) -> String {
-        format!("recharge:{}:{}", self.provider, self.provider_id)
+        let (provider, id) = (self.provider, self.provider_id);
+        match provider.contains(':') {
+            false => format!("recharge:{provider}:{id}"),
+            true => format!("recharge/{}:{provider}:{id}", provider.chars().count()),
+        }
+    }
+
+    /// What of the request names the payment: where it was entered by hand, the request's own key.
+    fn name_field(&self) -> &'static str {
+        if self.provider == BY_HAND { KEY_FIELD } else { PROVIDER_ID_FIELD }
     }
 }
 
 /// Credits what was paid: the debt first, then cash. The same payment again changes nothing, with
-/// another amount or for another tenant it is a conflict (see [`report`]). After the commit the
+/// another amount or bonus, or for another tenant, it is a conflict (see [`report`]). After the commit the
 /// caller publishes `Topic::Money` for the tenant.
 pub async fn recharge(conn: &mut Conn, now: Timestamp, new: &Recharge<'_>) -> Result<Written> {
     new.check()?;
@@ -114,8 +127,9 @@ pub async fn recharge(conn: &mut Conn, now: Timestamp, new: &Recharge<'_>) -> Re
 
 /// What is known of this payment; those of before the journal have no hash of their request.
 async fn known(conn: &mut Conn, new: &Recharge<'_>) -> Result<Option<LedgerTransactionId>> {
-    let row: Option<(String, String, i64, i64)> = sqlx::query_as(
-        "SELECT r.transaction_id, r.tenant_id, r.amount_micros, COALESCE(b.amount_micros, 0) \
+    let row: Option<(String, String, i64, i64, i64)> = sqlx::query_as(
+        "SELECT r.transaction_id, r.tenant_id, r.amount_micros, COALESCE(b.amount_micros, 0), \
+         COALESCE(b.expires_ms, 0) \
          FROM recharges r LEFT JOIN bonuses b ON b.recharge_id = r.transaction_id \
          AND b.tenant_id = r.tenant_id WHERE r.provider = $1 AND r.provider_id = $2",
     )
@@ -123,10 +137,12 @@ async fn known(conn: &mut Conn, new: &Recharge<'_>) -> Result<Option<LedgerTrans
     .bind(new.provider_id)
     .fetch_optional(conn)
     .await?;
-    let Some((id, tenant, amount, bonus)) = row else { return Ok(None) };
+    let Some((id, tenant, amount, bonus, expires)) = row else { return Ok(None) };
     let asked_bonus = new.bonus.map_or(0, |with| with.amount.0);
-    if tenant != new.tenant.to_string() || (amount == new.amount.0 && bonus != asked_bonus) {
-        return Err(store::conflict(&new.key()));
+    let asked_expires = new.bonus.and_then(|with| with.expires).map_or(0, Timestamp::ms);
+    let is_other_bonus = (bonus, expires) != (asked_bonus, asked_expires);
+    if tenant != new.tenant.to_string() || (amount == new.amount.0 && is_other_bonus) {
+        return Err(store::conflict(&new.key()).field(new.name_field()));
     }
     if amount != new.amount.0 {
         return Err(Error::conflict(format!(
@@ -134,6 +150,7 @@ async fn known(conn: &mut Conn, new: &Recharge<'_>) -> Result<Option<LedgerTrans
             Micros(amount),
             new.amount
         ))
+        .field(new.name_field())
         .remedy("use a new key for a new payment"));
     }
     Ok(Some(parse(&id)?))
@@ -146,3 +163,6 @@ pub async fn report(conn: &mut Conn, now: Timestamp, again: &Recharge<'_>) -> Re
     let about = Repeated { tenant: again.tenant, what: "top-up", key: &key, asked: &amount };
     report_conflict(conn, now, &about).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use base::{
     Result,
     bus::{Bus, Topic},
-    db::{Conn, Db},
+    db::Db,
     id::TenantId,
     outbox::{self, Notice},
     reconcile::{Outcome, Reconciler, error_chain},
@@ -18,14 +18,12 @@ use base::{
 use serde_json::json;
 
 use super::{
-    bonus,
-    holds::{self, End},
+    over,
     verify::{self, Finding},
 };
-use crate::balance;
 
 const HOUR_MS: i64 = 3_600_000;
-/// After a failure, and where one run does not end all that is over.
+/// After a failure.
 const AGAIN_MS: i64 = 1_000;
 /// Findings that one run tells of.
 const TOLD_MAX: usize = 100;
@@ -49,46 +47,39 @@ impl LedgerReconciler {
         Self { db, clock, bus, verified_ms: never(), found: AtomicI64::new(-1) }
     }
 
-    /// How many bonuses' tenants and holds it ended, and what failed.
+    /// How many bonuses' instants and holds it ended, and what failed.
     pub(crate) async fn end_what_is_over(&self, now: Timestamp) -> Result<(usize, Vec<String>)> {
-        let (tenants, over) = {
-            let mut conn = self.db.read().await?;
-            (bonus::due(&mut conn, now).await?, holds::due(&mut conn, now).await?)
-        };
-        let mut ended = 0;
-        let mut failed = Vec::new();
-        for id in over {
-            let mut tx = self.db.begin_write().await?;
-            match holds::end(&mut tx, now, id, End::Expire, "system:ledger").await {
-                Ok(_) => {
-                    let tenant = holds::get(&mut tx, id).await?.tenant_id;
-                    tx.commit().await?;
-                    self.bus.publish(Topic::Money, tenant, Some(tenant));
-                    ended += 1;
-                }
+        let (mut ended, mut failed) = (0, Vec::new());
+        let mut cursor = None;
+        loop {
+            let page = over::page(&mut *self.db.read().await?, now, cursor).await?;
+            let Some(last) = page.last() else { break };
+            cursor = Some(*last);
+            for tenant in page {
                 // One that fails keeps no other.
-                Err(error) => failed.push(format!("hold {id}: {}", error_chain(&error))),
-            }
-        }
-        for tenant in tenants {
-            let mut tx = self.db.begin_write().await?;
-            match expire(&mut tx, now, tenant).await {
-                Ok(_) => {
-                    tx.commit().await?;
-                    self.bus.publish(Topic::Money, tenant, Some(tenant));
-                    ended += 1;
+                match self.end_of(now, tenant).await {
+                    Ok(of_it) => ended += of_it,
+                    Err(error) => failed.push(format!("{tenant}: {}", error_chain(&error))),
                 }
-                Err(error) => failed.push(format!("{tenant}: {}", error_chain(&error))),
             }
         }
         Ok((ended, failed))
     }
 
+    async fn end_of(&self, now: Timestamp, tenant: TenantId) -> Result<usize> {
+        let mut tx = self.db.begin_write().await?;
+        let ended = over::end(&mut tx, now, tenant).await?;
+        tx.commit().await?;
+        if ended > 0 {
+            self.bus.publish(Topic::Money, tenant, Some(tenant));
+        }
+        Ok(ended)
+    }
+
     /// When the next bonus or hold is over.
     pub(crate) async fn next_over(&self) -> Result<Option<Timestamp>> {
         let mut conn = self.db.read().await?;
-        let (bonus, hold) = (bonus::next(&mut conn).await?, holds::next(&mut conn).await?);
-        Ok(bonus.into_iter().chain(hold).min())
+        over::next(&mut conn).await
     }
 
     async fn verify(&self, now: Timestamp) -> Result<()> {
@@ -107,12 +98,6 @@ impl LedgerReconciler {
         self.bus.publish(Topic::Notice, "ledger", None);
         Ok(())
     }
-}
-
-/// What was used before its time was over is still the bonus's.
-async fn expire(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<()> {
-    balance::post_accrued(conn, now, tenant).await?;
-    bonus::expire(conn, now, tenant).await.map(|_| ())
 }
 
 fn notice(finding: &Finding) -> Notice {

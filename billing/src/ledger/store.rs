@@ -20,6 +20,9 @@ use crate::{
 
 /// Of one transaction.
 pub const ENTRIES_MAX: usize = 32;
+/// The fields that name a request: at fault where it came again and was another one.
+pub const KEY_FIELD: &str = "Idempotency-Key";
+pub const PROVIDER_ID_FIELD: &str = "provider_id";
 /// Accounts that one transaction touches are read by as many probes of an index.
 const COLUMNS: usize = 8;
 
@@ -135,7 +138,14 @@ pub(super) async fn known_request(
 
 pub(super) fn conflict(key: &str) -> Error {
     Error::conflict(format!("{key} is posted already, for another request"))
+        .field(KEY_FIELD)
         .remedy("use a new key for a new request")
+}
+
+/// Whether a conflict about this field of a request is one about a repetition ([`report_conflict`]); any
+/// other is between the ledger and its caller.
+pub fn is_about_a_repetition(field: Option<&str>) -> bool {
+    field.is_some_and(|field| [KEY_FIELD, PROVIDER_ID_FIELD].contains(&field))
 }
 
 /// Every amount is above zero, and the sum is zero.

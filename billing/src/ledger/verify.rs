@@ -16,10 +16,11 @@
 //! | `charge_is_lines` | a charge's revenue and tax are the sum of its lines |
 //! | `totals_are_lines` | what rounding starts from is the sum of the lines |
 //! | `earned` | all revenue and tax come from charges, closings, posted holds, notes and corrections |
-//! | `holds` | the holds account is the sum of the open holds |
-//! | `recharges` | each recharge is its transaction's debit of payments; refunds are not above it |
-//! | `bonuses` | the bonus account is what is left of its grants |
-//! | `vouchers` | each redemption has its transaction, and each voucher's transaction its redemption |
+//! | `holds` | the holds account is the sum of the open holds; of each that ended is earned what it says |
+//! | `recharges` | each recharge and refund is what its transaction says; refunds are not above it |
+//! | `bonuses` | each bonus is what its transaction says; the bonus account is what is left of them |
+//! | `vouchers` | each redemption has its transaction, of the voucher's amount, and each voucher's transaction its redemption |
+//! | `invoices` | each invoice's rounding and each credit note is what its transaction says |
 
 use base::{
     Result,
@@ -32,6 +33,7 @@ use utoipa::ToSchema;
 use crate::accounts;
 
 mod details;
+mod invoices;
 mod lines;
 mod tenant;
 
@@ -121,6 +123,7 @@ pub(crate) async fn of_tenant(conn: &mut Conn, tenant: TenantId) -> Result<Looke
     let books = tenant::read(conn, tenant, &mut looked).await?;
     lines::check(conn, tenant, &books, &mut looked).await?;
     details::check(conn, tenant, &books, &mut looked).await?;
+    invoices::check(conn, tenant, &books, &mut looked).await?;
     Ok(looked)
 }
 

@@ -56,6 +56,23 @@ pub struct Voucher {
     pub redeemed_at: Option<Timestamp>,
 }
 
+impl NewVoucher<'_> {
+    /// Refuses what nobody could ever redeem.
+    pub(crate) fn check(&self, now: Timestamp) -> Result<()> {
+        text::bounded("memo", self.memo, 0, MEMO_MAX_CHARS)?;
+        if self.amount <= Micros::ZERO {
+            return Err(Error::invalid("amount", "a voucher must be above zero"));
+        }
+        if self.valid_to.is_some_and(|to| to <= self.valid_from || to <= now) {
+            return Err(Error::invalid("valid_to", "the voucher would never be valid"));
+        }
+        if self.bonus_expires.is_some_and(|at| at <= self.valid_from || at <= now) {
+            return Err(Error::invalid("bonus_expires_at", "the bonus would end before it begins"));
+        }
+        Ok(())
+    }
+}
+
 /// Makes a voucher. Its code is told here and kept as a hash only.
 pub async fn create(
     conn: &mut Conn,
@@ -63,16 +80,7 @@ pub async fn create(
     new: &NewVoucher<'_>,
 ) -> Result<(VoucherId, String)> {
     prices::check_currency(new.currency)?;
-    text::bounded("memo", new.memo, 0, MEMO_MAX_CHARS)?;
-    if new.amount <= Micros::ZERO {
-        return Err(Error::invalid("amount", "a voucher must be above zero"));
-    }
-    if new.valid_to.is_some_and(|to| to <= new.valid_from || to <= now) {
-        return Err(Error::invalid("valid_to", "the voucher would never be valid"));
-    }
-    if new.bonus_expires.is_some_and(|at| at <= new.valid_from || at <= now) {
-        return Err(Error::invalid("bonus_expires_at", "the bonus would end before it begins"));
-    }
+    new.check(now)?;
     let id = VoucherId::new();
     let code = secret::random_token(CODE_PREFIX);
     sqlx::query(

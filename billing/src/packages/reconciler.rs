@@ -34,7 +34,7 @@ impl PackageReconciler {
         let mut tx = self.db.begin_write().await?;
         let posted = renew(&mut tx, self.clock.now(), tenant).await?;
         tx.commit().await?;
-        if posted.lines > 0 {
+        if posted.has_moved() {
             self.bus.publish(Topic::Money, tenant, Some(tenant));
         }
         Ok(posted.lines)

@@ -21,6 +21,7 @@ use crate::{
     accounts::{self, Account, Locked},
     agenda::{self, Due},
     forecast::Renewal,
+    ledger::over,
     prices::{self, timeline::Timeline},
     rating::{
         Posted,
@@ -112,9 +113,27 @@ impl Open {
 /// corrected prices changed of those that were. Takes the account's lock. After the commit the caller
 /// publishes `Topic::Money` where lines were posted.
 pub async fn renew(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Posted> {
+    let account = accounts::lock(conn, tenant).await?;
+    if due(conn, now, tenant).await?.is_empty() {
+        return Ok(Posted::default());
+    }
+    let (_, ended) = over::end_before(conn, account, now).await?;
+    let posted = renew_up_to(conn, now, tenant).await?;
+    Ok(Posted { ended, ..posted })
+}
+
+async fn due(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<Vec<Open>> {
+    Ok(open(conn, tenant).await?.into_iter().filter(|order| order.due <= now).collect())
+}
+
+/// As [`renew`], where nothing is over by then.
+pub(crate) async fn renew_up_to(
+    conn: &mut Conn,
+    now: Timestamp,
+    tenant: TenantId,
+) -> Result<Posted> {
     let mut account = accounts::lock(conn, tenant).await?;
-    let due: Vec<Open> =
-        open(conn, tenant).await?.into_iter().filter(|order| order.due <= now).collect();
+    let due = due(conn, now, tenant).await?;
     if due.is_empty() {
         return Ok(Posted::default());
     }

@@ -14,11 +14,12 @@ use base::{
 use futures::{StreamExt, stream};
 use serde::Serialize;
 
-use super::{Posted, Scope, load, post, post_usage};
+use super::{Posted, Scope, load, post_scope, post_usage};
 use crate::{
     accounts,
     agenda::{self, Queue},
     calendar::{last_tick, next_tick},
+    ledger::over,
 };
 
 /// A tick is posted so long after its instant, since hosts report a little late; what comes later
@@ -79,12 +80,15 @@ impl RatingReconciler {
 
     /// `begun` is a step that was taken with others, and told.
     async fn run_tenant(&self, tenant: TenantId, mut begun: Option<Step>) -> Result<TenantRun> {
-        let told = begun.as_ref().map_or(0, |step| step.posted().lines);
-        let mut run = TenantRun::default();
+        let (mut run, mut untold) = (TenantRun::default(), false);
         for _ in 0..TICKS_MAX {
             let step = match begun.take() {
                 Some(step) => Some(step),
-                None => self.step(&[tenant]).await?.pop(),
+                None => {
+                    let step = self.step(&[tenant]).await?.pop();
+                    untold |= step.as_ref().is_some_and(|step| step.posted().has_moved());
+                    step
+                }
             };
             match step {
                 Some(Step::Ticked(posted)) => run.add(posted),
@@ -96,7 +100,7 @@ impl RatingReconciler {
                 None => break,
             }
         }
-        if run.lines > told {
+        if untold {
             self.publish(tenant);
         }
         Ok(run)
@@ -109,7 +113,7 @@ impl RatingReconciler {
             _ => self.step_together(&tenants).await,
         };
         for (tenant, step) in tenants.iter().zip(&begun) {
-            if step.posted().lines > 0 {
+            if step.posted().has_moved() {
                 self.publish(*tenant);
             }
         }
@@ -208,11 +212,15 @@ impl Step {
 
 /// One transaction's worth: the next due tick, or else what changed.
 async fn step(conn: &mut Conn, clock: &SharedClock, tenant: TenantId) -> Result<Step> {
-    let mut account = accounts::lock(conn, tenant).await?;
+    let account = accounts::lock(conn, tenant).await?;
     let now = clock.now();
     let zone = account.timezone;
     let settled = now.saturating_add_ms(-SETTLE_MS);
     let tick = next_tick(account.ticked, zone);
+    let (mut account, ended) = over::end_before(conn, account, tick.min(now)).await?;
+    if ended > 0 {
+        return Ok(Step::Ticked(Posted { ended, ..Posted::default() }));
+    }
     let usage = load::load(conn, &account).await?;
     // The last instant at which something changed that was not rated since.
     let dirty = usage.resources.iter().filter(|resource| resource.dirty.is_some());
@@ -249,16 +257,24 @@ async fn plan_tick(conn: &mut Conn, tenant: TenantId, tick: Timestamp) -> Result
 /// a bill of this instant. Where those are more than [`TICKS_MAX`], it is the reconciler's work.
 pub async fn catch_up(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<()> {
     let account = accounts::lock(conn, tenant).await?;
+    over::end_before(conn, account, now).await?;
+    post_up_to(conn, now, tenant).await
+}
+
+/// As [`catch_up`], where nothing is over by then.
+pub(crate) async fn post_up_to(conn: &mut Conn, now: Timestamp, tenant: TenantId) -> Result<()> {
+    let mut account = accounts::lock(conn, tenant).await?;
     let mut tick = next_tick(account.ticked, account.timezone);
     for _ in 0..TICKS_MAX {
         if tick > now {
-            return post(conn, now, tenant).await.map(|_| ());
+            return post_scope(conn, now, &mut account, Scope::All).await.map(|_| ());
         }
         if !in_use(conn, tenant).await? {
             return set_ticked(conn, tenant, last_tick(now, account.timezone)).await;
         }
-        post(conn, tick, tenant).await?;
+        post_scope(conn, tick, &mut account, Scope::All).await?;
         set_ticked(conn, tenant, tick).await?;
+        account = accounts::lock(conn, tenant).await?;
         tick = next_tick(tick, account.timezone);
     }
     Err(Error::unavailable("what the tenant used is not rated up to now yet")

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use base::{
     ErrorKind, Result,
     id::{LedgerTransactionId, TenantId},
+    money::Micros,
     reconcile::Reconciler,
     time::Timestamp,
 };
@@ -12,7 +13,7 @@ use base::{
 use crate::{
     accounts,
     ledger::{
-        self, Account, Bonus, Correction, Entry, LedgerReconciler, Refund, Wallet, Written,
+        self, Account, Bonus, Correction, Entry, LedgerReconciler, Refund, Wallet, Written, bonus,
         holds::{self, End, NewHold},
         recharge::WithBonus,
         refunds, vouchers,
@@ -337,6 +338,41 @@ async fn a_bonus_that_a_hold_has_is_not_taken_back_twice() {
             .unwrap();
         refund(&w, recharge, "50", "r").await.unwrap();
         assert_eq!(wallet(&w).await, pockets("50", "0", "0", "0"));
+        w.assert_sound().await;
+    }
+}
+
+/// Neither a hold that was posted wholly nor one that paid a debt gives anything back to the bonus.
+#[tokio::test]
+async fn a_hold_that_has_ended_keeps_no_refund_waiting() {
+    for w in World::each().await {
+        let bonus = WithBonus { amount: micros("20"), expires: None };
+        let recharge = pay(&w, "100", Some(bonus)).await;
+        let held = hold(&w, "posted", "30", at("14:00")).await.unwrap();
+        let post = End::Post { net: micros("30"), tax: Micros::ZERO };
+        w.write(async |tx| holds::end(tx, at("11:00"), held.id(), post, ACTOR).await)
+            .await
+            .unwrap();
+        // 90 are left in cash, of which the bonus goes back first.
+        refund(&w, recharge, "70", "r1").await.unwrap();
+        assert_eq!(wallet(&w).await, pockets("0", "0", "0", "0"));
+        w.assert_sound().await;
+    }
+    for w in World::each().await {
+        let bonus = WithBonus { amount: micros("20"), expires: None };
+        let recharge = pay(&w, "15", Some(bonus)).await;
+        let held = hold(&w, "voided", "20", at("14:00")).await.unwrap();
+        spend_sixty(&w).await;
+        assert_eq!(wallet(&w).await, pockets("0", "0", "20", "-45"));
+        w.write(async |tx| holds::end(tx, at("11:30"), held.id(), End::Void, ACTOR).await)
+            .await
+            .unwrap();
+        assert_eq!(wallet(&w).await, pockets("0", "0", "0", "-25"));
+        pay(&w, "125", None).await;
+        let refused = refund(&w, recharge, "1", "r1").await.unwrap_err();
+        // All of the oldest is used, and that is what it says.
+        assert_eq!(refused.field.as_deref(), Some("amount"), "{refused}");
+        assert!(w.read(async |c| bonus::left(c, w.tenant).await).await.is_empty());
         w.assert_sound().await;
     }
 }

@@ -1,6 +1,8 @@
 //! All tables of billing with rows: what is append-only refuses every change, what has a ceiling
 //! refuses more, and a backup of the one database comes back into the other.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use base::{
     Result,
@@ -150,11 +152,16 @@ async fn every_table_of_money_is_kept_as_it_was_written() {
         assert!(lacking.is_empty(), "{lacking:?} can be changed");
         for table in guarded {
             let column = texts_of_columns(&db, &table).await;
-            for change in
-                [format!("UPDATE {table} SET {column} = {column}"), format!("DELETE FROM {table}")]
-            {
+            let update = format!("UPDATE {table} SET {column} = {column}");
+            let wholly = match db.backend() {
+                Backend::Sqlite => format!("REPLACE INTO {table} SELECT * FROM {table}"),
+                Backend::Postgres => format!("TRUNCATE {table} CASCADE"),
+            };
+            for change in [update, format!("DELETE FROM {table}"), wholly] {
                 let error = refused(&db, change.clone()).await;
-                assert!(error.contains("append-only"), "{change}: {error}");
+                // What is sealed or at its ceiling says so before anything is replaced.
+                let mut words = CEILINGS.iter().map(|(_, words)| *words).chain(["append-only"]);
+                assert!(words.any(|words| error.contains(words)), "{change}: {error}");
             }
         }
         db.close().await;
@@ -210,6 +217,43 @@ async fn keeps_its_ceilings(db: &Db) {
     for (sql, words) in CEILINGS {
         let error = refused(db, sql.to_owned()).await;
         assert!(error.contains(words), "{sql}: {error}");
+    }
+}
+
+/// What stands beside the journal, changed behind the triggers, and the invariant that it breaks.
+const CHANGED: [(&str, &str, &str); 5] = [
+    ("bonuses", "amount_micros = amount_micros + 1", "bonuses"),
+    ("hold_ends", "posted_micros = posted_micros - 1 WHERE posted_micros > 0", "holds"),
+    ("vouchers", "amount_micros = amount_micros + 1", "vouchers"),
+    ("invoices", "rounding_micros = rounding_micros + 1", "invoices"),
+    ("credit_notes", "net_micros = net_micros - 1, tax_micros = tax_micros + 1", "invoices"),
+];
+
+#[tokio::test]
+async fn what_says_something_else_than_its_transaction_is_found() {
+    for place in each_empty().await {
+        let db = everything(&place).await;
+        for (table, set, invariant) in CHANGED {
+            let mut tx = db.begin_write().await.unwrap();
+            let open = match db.backend() {
+                Backend::Sqlite => format!("DROP TRIGGER {table}_no_update"),
+                Backend::Postgres => format!("DROP TRIGGER {table}_append_only ON {table}"),
+            };
+            for sql in [open, format!("UPDATE {table} SET {set}")] {
+                sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *tx).await.unwrap();
+            }
+            let ids: Vec<String> = sqlx::query_scalar("SELECT tenant_id FROM accounts")
+                .fetch_all(&mut *tx)
+                .await
+                .unwrap();
+            let mut found = BTreeSet::new();
+            for id in ids {
+                let looked = verify::of_tenant(&mut tx, id.parse().unwrap()).await.unwrap();
+                found.extend(looked.findings.iter().map(|finding| finding.invariant));
+            }
+            assert_eq!(found, BTreeSet::from([invariant]), "{table}");
+        }
+        db.close().await;
     }
 }
 

@@ -7,7 +7,8 @@ fn ms(ms: i64) -> Option<Timestamp> {
 }
 
 fn step(kind: Kind, about: Option<LedgerTransactionId>, micros: i64) -> Move {
-    Move { transaction: LedgerTransactionId::new(), kind, about, micros, expires: None }
+    let transaction = LedgerTransactionId::new();
+    Move { transaction, kind, about, micros, expires: None, has_ended: false }
 }
 
 fn grant(micros: i64, expires: Option<Timestamp>) -> Move {
@@ -38,6 +39,21 @@ fn a_hold_gives_back_what_it_took() {
     // What was not given back paid: from what ends soonest.
     assert_eq!(lefts(&[late, soon, hold, back(6)]), [10, 2]);
     assert!(left(&[late, soon, hold, back(15)]).is_err());
+}
+
+/// Posted wholly, or paid into a debt, it ends without an entry of the bonus.
+#[test]
+fn a_hold_that_has_ended_holds_nothing() {
+    let given = grant(20, None);
+    let open = step(Kind::Hold, None, -14);
+    let ended = Move { has_ended: true, ..step(Kind::Hold, None, -5) };
+    let held = |moves: &[Move]| left(moves).unwrap()[0].held.0;
+    assert_eq!(held(&[given, open]), 14);
+    assert_eq!(held(&[given, ended]), 0);
+    assert_eq!(held(&[given, open, ended]), 14);
+    let back = step(Kind::HoldEnd, Some(ended.transaction), 3);
+    assert_eq!(held(&[given, open, ended, back]), 14);
+    assert_eq!(lefts(&[given, open, ended, back]), [4]);
 }
 
 #[test]

@@ -67,15 +67,31 @@ async fn recharges(
             looked.find("recharges", tenant, id, "it is of no provider".to_owned());
         }
     }
-    let refunded: i64 = sqlx::query_scalar(
-        "SELECT CAST(COALESCE(SUM(amount_micros), 0) AS BIGINT) FROM refunds \
-         WHERE tenant_id = $1",
-    )
-    .bind(tenant.to_string())
-    .fetch_one(conn)
-    .await?;
+    refunds(conn, tenant, books, looked).await
+}
+
+async fn refunds(
+    conn: &mut Conn,
+    tenant: TenantId,
+    books: &Books,
+    looked: &mut Looked,
+) -> Result<()> {
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT transaction_id, amount_micros FROM refunds WHERE tenant_id = $1")
+            .bind(tenant.to_string())
+            .fetch_all(conn)
+            .await?;
+    for (id, amount) in &rows {
+        let posted = books.of_kind(id, Kind::Refund).map(|sums| sums.refunded);
+        if posted != Some(i128::from(*amount)) {
+            let detail =
+                format!("{amount} are refunded, by its transaction {posted:?} micro-units");
+            looked.find("recharges", tenant, id, detail);
+        }
+    }
+    let refunded: i128 = rows.iter().map(|(_, amount)| i128::from(*amount)).sum();
     let posted = books.balance(Account::Refunds);
-    if posted != i128::from(refunded) {
+    if posted != refunded {
         let detail = format!("the account is at {posted}, the refunds are {refunded} micro-units");
         looked.find("recharges", tenant, "refunds", detail);
     }
@@ -93,12 +109,26 @@ async fn holds(
          WHERE h.tenant_id = $1 AND NOT EXISTS (SELECT 1 FROM hold_ends e WHERE e.hold_id = h.id)",
     )
     .bind(tenant.to_string())
-    .fetch_one(conn)
+    .fetch_one(&mut *conn)
     .await?;
     let posted = books.balance(Account::Holds);
     if posted != i128::from(open) {
         let detail = format!("the account is at {posted}, the open holds are {open} micro-units");
         looked.find("holds", tenant, "holds", detail);
+    }
+    let ends: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT e.hold_id, e.transaction_id, e.posted_micros FROM hold_ends e \
+         JOIN holds h ON h.id = e.hold_id WHERE h.tenant_id = $1",
+    )
+    .bind(tenant.to_string())
+    .fetch_all(conn)
+    .await?;
+    for (hold, transaction, said) in ends {
+        let earned = books.of_kind(&transaction, Kind::HoldEnd).map(|sums| sums.net + sums.tax);
+        if earned != Some(i128::from(said)) {
+            let detail = format!("{said} of it are posted, by its end {earned:?} micro-units");
+            looked.find("holds", tenant, hold, detail);
+        }
     }
     Ok(())
 }
@@ -109,6 +139,18 @@ async fn bonuses(
     books: &Books,
     looked: &mut Looked,
 ) -> Result<()> {
+    let given: Vec<(String, i64)> =
+        sqlx::query_as("SELECT transaction_id, amount_micros FROM bonuses WHERE tenant_id = $1")
+            .bind(tenant.to_string())
+            .fetch_all(&mut *conn)
+            .await?;
+    for (id, amount) in given {
+        let posted = books.transactions.get(&id).map(|sums| -sums.given);
+        if posted != Some(i128::from(amount)) {
+            let detail = format!("it is of {amount}, its transaction of {posted:?} micro-units");
+            looked.find("bonuses", tenant, id, detail);
+        }
+    }
     let account = books.balance(Account::Bonus);
     match grants::left(&grants::moves(conn, tenant).await?) {
         Ok(grants) => {
@@ -129,21 +171,23 @@ async fn vouchers(
     books: &Books,
     looked: &mut Looked,
 ) -> Result<()> {
-    let redeemed: Vec<(String, String)> = sqlx::query_as(
-        "SELECT voucher_id, transaction_id FROM voucher_redemptions WHERE tenant_id = $1",
+    let redeemed: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT r.voucher_id, r.transaction_id, v.amount_micros FROM voucher_redemptions r \
+         JOIN vouchers v ON v.id = r.voucher_id WHERE r.tenant_id = $1",
     )
     .bind(tenant.to_string())
     .fetch_all(conn)
     .await?;
-    for (voucher, transaction) in &redeemed {
-        let kind = books.transactions.get(transaction).map(|sums| sums.kind);
-        if kind != Some(Kind::Voucher) {
-            let detail = format!("its transaction {transaction} is not in the journal");
-            looked.find("vouchers", tenant, voucher, detail);
-        }
+    for (voucher, transaction, amount) in &redeemed {
+        let detail = match books.of_kind(transaction, Kind::Voucher).map(|sums| -sums.given) {
+            Some(given) if given == i128::from(*amount) => continue,
+            Some(given) => format!("it is of {amount}, its transaction of {given} micro-units"),
+            None => format!("its transaction {transaction} is not in the journal"),
+        };
+        looked.find("vouchers", tenant, voucher, detail);
     }
     for (id, sums) in &books.transactions {
-        let known = redeemed.iter().any(|(_, transaction)| transaction == id);
+        let known = redeemed.iter().any(|(_, transaction, _)| transaction == id);
         if sums.kind == Kind::Voucher && !known {
             looked.find("vouchers", tenant, id, "no voucher was redeemed for it".to_owned());
         }

@@ -20,6 +20,31 @@ pub(super) struct Sums {
     pub tax: i128,
     /// Of payments.
     pub paid: i128,
+    /// Of promotions.
+    pub given: i128,
+    /// Of refunds.
+    pub refunded: i128,
+    /// Of rounding.
+    pub rounding: i128,
+    /// The month whose invoice it rounds.
+    pub rounds: Option<String>,
+}
+
+impl Sums {
+    fn new(kind: Kind, charge: Option<i64>, rounds: Option<String>) -> Self {
+        Self {
+            kind,
+            all: 0,
+            charge,
+            net: 0,
+            tax: 0,
+            paid: 0,
+            given: 0,
+            refunded: 0,
+            rounding: 0,
+            rounds,
+        }
+    }
 }
 
 /// What the journal says.
@@ -33,6 +58,11 @@ pub(super) struct Books {
 impl Books {
     pub fn balance(&self, account: Account) -> i128 {
         self.balances.get(&account).copied().unwrap_or_default()
+    }
+
+    /// The transaction, if it is of this kind.
+    pub fn of_kind(&self, id: &str, kind: Kind) -> Option<&Sums> {
+        self.transactions.get(id).filter(|sums| sums.kind == kind)
     }
 }
 
@@ -73,10 +103,10 @@ async fn transactions(
         before = number;
         looked.transactions += 1;
         let kind: Kind = kind.parse()?;
-        let charge = key.rsplit(':').next().and_then(|number| number.parse().ok());
-        let charge = charge.filter(|_| kind == Kind::Charge);
-        let sums = Sums { kind, charge, all: 0, net: 0, tax: 0, paid: 0 };
-        books.transactions.insert(id, sums);
+        let last = key.rsplit(':').next();
+        let charge = last.filter(|_| kind == Kind::Charge).and_then(|number| number.parse().ok());
+        let rounds = last.filter(|_| kind == Kind::Rounding).map(str::to_owned);
+        books.transactions.insert(id, Sums::new(kind, charge, rounds));
     }
     Ok(())
 }
@@ -123,6 +153,9 @@ async fn entries(
             Account::Revenue => sums.net += moved,
             Account::Tax => sums.tax += moved,
             Account::Payments => sums.paid += moved,
+            Account::Promotions => sums.given += moved,
+            Account::Refunds => sums.refunded += moved,
+            Account::Rounding => sums.rounding += moved,
             _ => {}
         }
     }

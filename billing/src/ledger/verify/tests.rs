@@ -4,7 +4,7 @@ use base::{db::Backend, id::LedgerTransactionId};
 
 use super::*;
 use crate::{
-    ledger::{self, Bonus},
+    ledger::{self, Bonus, Refund},
     meter,
     testing::{Guest, World, at, micros},
     usage::ResourceState::*,
@@ -122,6 +122,18 @@ async fn each_broken_invariant_is_found() {
                 format!("INSERT INTO refunds VALUES ('{recharge}', '{t}', '{recharge}', 3)"),
                 vec!["recharges"],
             ),
+            (journal("x", 4, "credit_note"), vec!["invoices"]),
+            (
+                format!(
+                    "INSERT INTO invoices VALUES ('i', 'I', 1, '{t}', '2026-10', 'CNY', 0, 0, 0, \
+                     7, 0)"
+                ),
+                vec!["invoices"],
+            ),
+            (
+                format!("INSERT INTO bonuses VALUES ('{recharge}', '{t}', '', 3, 0)"),
+                vec!["bonuses"],
+            ),
         ] {
             assert_eq!(broken(&w, &sql).await, expected, "{sql}");
         }
@@ -133,8 +145,19 @@ async fn each_broken_invariant_is_found() {
 #[tokio::test]
 async fn what_was_changed_behind_the_triggers_is_found() {
     for w in World::each().await {
-        used(&w).await;
+        let recharge = used(&w).await;
+        for amount in ["1", "2"] {
+            let (key, actor, amount) = (amount, "system:test", micros(amount));
+            let refund = Refund { recharge, amount, reason: "asked for", key, actor };
+            w.write(async |tx| ledger::refund(tx, at("13:00"), &refund).await).await.unwrap();
+        }
         for (trigger, table, sql, expected) in [
+            (
+                "refunds",
+                "refunds",
+                "UPDATE refunds SET amount_micros = 3000000 - amount_micros",
+                vec!["recharges"],
+            ),
             (
                 "journal_entries",
                 "journal_entries",
@@ -189,7 +212,7 @@ async fn what_is_earned_by_none_that_may_and_entries_of_nobody_are_found() {
         of_nobody(&mut tx, &mut looked).await.unwrap();
         let found = looked.findings.iter().map(|f| (f.invariant, f.tenant_id.clone()));
         let nobodys = ("known_transaction", "nobody".to_owned());
-        let expected = [("earned", t.to_string()), nobodys];
+        let expected = [("earned", t.to_string()), ("invoices", t.to_string()), nobodys];
         assert_eq!(found.collect::<Vec<_>>(), expected, "{:?}", looked.findings);
         assert_eq!(looked.findings[0].detail, "a rounding earned 5 and taxed 0 micro-units");
     }
