@@ -1,5 +1,6 @@
 //! What a past period would have cost under a draft: the same usage rated twice, as prices are and
-//! with the draft published, and nothing posted.
+//! with the draft published, and nothing posted. Tenants that are named are rated as if they paid by
+//! the draft's book, so that a draft can be tried on whoever does not.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +15,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    accounts,
+    accounts::{self, Account},
     prices::{
-        check, drafts, load,
+        PriceBook, check, drafts, load,
         timeline::{Published, Timeline, Version},
     },
     sql::parse,
@@ -37,7 +38,8 @@ pub struct Ask {
     pub until: Timestamp,
     /// From when on the draft would count; none: from the period's beginning.
     pub effective_at: Option<Timestamp>,
-    /// None: all that pay by the draft's book within the period.
+    /// As if they paid by the draft's book from when on the draft would count. None: all that do within
+    /// the period, as long as they do.
     pub tenants: Option<Vec<TenantId>>,
 }
 
@@ -73,11 +75,11 @@ pub struct Simulation {
 pub async fn simulate(conn: &mut Conn, now: Timestamp, ask: &Ask) -> Result<Simulation> {
     check_period(now, ask)?;
     let draft = drafts::get(conn, ask.draft).await.map_err(|e| e.in_field("draft_id"))?;
-    let currency = sound(conn, now, &draft).await?;
+    let book = sound(conn, now, &draft).await?;
     let effective_at = ask.effective_at.unwrap_or(ask.from);
     let tenants = match &ask.tenants {
         Some(named) => named.clone(),
-        None => payers(conn, draft.price_book_id, ask.until).await?,
+        None => payers(conn, book.id, ask.until).await?,
     };
     if tenants.len() > TENANTS_MAX {
         return Err(Error::invalid(
@@ -86,12 +88,14 @@ pub async fn simulate(conn: &mut Conn, now: Timestamp, ask: &Ask) -> Result<Simu
         )
         .remedy("name some of them"));
     }
+    let mut versions = load::of_book(conn, book.id).await?;
     // Nobody else has its id.
     let version = std::sync::Arc::new(Version::new(PriceVersionId::new(), draft.document));
-    let published = Published { book: draft.price_book_id, effective_at, version };
+    versions.push(Published { book: book.id, effective_at, version });
+    let would_be = WouldBe { book: &book, versions, from: effective_at };
     let mut all = BTreeMap::new();
     for tenant in tenants {
-        let one = one(conn, ask, tenant, &published).await.map_err(|e| e.in_field("tenants"))?;
+        let one = one(conn, ask, tenant, &would_be).await.map_err(|e| e.in_field("tenants"))?;
         all.insert(tenant, one);
     }
     let difference = all
@@ -99,8 +103,8 @@ pub async fn simulate(conn: &mut Conn, now: Timestamp, ask: &Ask) -> Result<Simu
         .try_fold(Micros::ZERO, |sum, one: &Simulated| sum.checked_add(one.difference))?;
     Ok(Simulation {
         draft_id: draft.id,
-        price_book_id: draft.price_book_id,
-        currency,
+        price_book_id: book.id,
+        currency: book.currency,
         from: ask.from,
         until: ask.until,
         effective_at,
@@ -123,11 +127,10 @@ fn check_period(now: Timestamp, ask: &Ask) -> Result<()> {
     Ok(())
 }
 
-/// The book's currency; a draft with errors is refused, since it could not be published either.
-async fn sound(conn: &mut Conn, now: Timestamp, draft: &drafts::PriceDraft) -> Result<String> {
-    let (currency, checks) =
-        drafts::found_in(conn, now, draft.price_book_id, &draft.document).await?;
-    check::refusal(&checks).map_or(Ok(currency), Err)
+/// Its book; a draft with errors is refused, since it could not be published either.
+async fn sound(conn: &mut Conn, now: Timestamp, draft: &drafts::PriceDraft) -> Result<PriceBook> {
+    let (book, checks) = drafts::found_in(conn, now, draft.price_book_id, &draft.document).await?;
+    check::refusal(&checks).map_or(Ok(book), Err)
 }
 
 /// Whoever is assigned to the book before `until`, also if it was not in the end.
@@ -145,16 +148,49 @@ async fn payers(conn: &mut Conn, book: PriceBookId, until: Timestamp) -> Result<
     ids.iter().map(|id| parse(id)).collect()
 }
 
+/// The draft's book with the draft published.
+struct WouldBe<'a> {
+    book: &'a PriceBook,
+    /// The draft is the last.
+    versions: Vec<Published>,
+    from: Timestamp,
+}
+
+/// As a book that can't be assigned to the tenant would not be.
+fn check_payer(account: &Account, book: &PriceBook) -> Result<()> {
+    let tenant = account.tenant_id;
+    if book.tenant_id.is_some_and(|owner| owner != tenant) {
+        let message = format!("tenant {tenant} can't pay by another tenant's own price book");
+        return Err(Error::invalid("tenants", message)
+            .remedy("name the book's tenant, or copy the draft into a book for all"));
+    }
+    if account.currency != book.currency {
+        let message = format!(
+            "the account of tenant {tenant} is in {}, the price book in {}",
+            account.currency, book.currency
+        );
+        return Err(Error::invalid("tenants", message)
+            .remedy("name tenants whose accounts are in the book's currency"));
+    }
+    Ok(())
+}
+
 async fn one(
     conn: &mut Conn,
     ask: &Ask,
     tenant: TenantId,
-    published: &Published,
+    draft: &WouldBe<'_>,
 ) -> Result<Simulated> {
     let account = accounts::get(conn, tenant).await?;
     let mut sources = load::sources(conn, tenant).await?;
     let is = Timeline::new(&sources);
-    sources.versions.push(published.clone());
+    match &ask.tenants {
+        Some(_) => {
+            check_payer(&account, draft.book)?;
+            sources.assign(draft.from, draft.book.id, &draft.versions);
+        }
+        None => sources.versions.extend(draft.versions.last().cloned()),
+    }
     let would_be = Timeline::new(&sources);
     let used = charged::load(conn, &account, ask.from, ask.until).await?;
     let charged = used.total(&is)?;

@@ -109,8 +109,10 @@ fn slice(from: i64, to: i64, quantity: i64) -> Slice {
 
 /// So much from then to then; what adjoins and is alike as one.
 fn told(slices: &[Slice]) -> Result<String> {
-    // What differs from nothing is all of it, summed where it overlaps.
-    let all = differences(slices, &[], &[])?;
+    // What differs from nothing is all of it, summed where it overlaps, however well it is known.
+    let alike = |s: &Slice| Slice { quality: Quality::Observed, ..*s };
+    let slices: Vec<Slice> = slices.iter().map(alike).collect();
+    let all = differences(&slices, &[], &[], &[])?;
     let at = |ms: i64| Timestamp::from_ms(ms);
     let told = |s: &Slice| format!("{} from {} to {}", s.quantity, at(s.from), at(s.to));
     Ok(match all.is_empty() {

@@ -13,7 +13,7 @@ use super::{
     components::{self, COMPUTE, Per},
     document::{Document, RATES_MAX, Rate},
     model::{Model, Tier},
-    select::LABELS_MAX,
+    select::{LABELS_MAX, Selector},
     tax::Tax,
 };
 
@@ -297,11 +297,18 @@ fn check_coverage(document: &Document, beside: &Beside, checks: &mut Vec<Check>)
         return;
     }
     for (id, name) in &beside.flavors {
-        let priced = |rate: &&&Rate| rate.r#where.flavor.as_ref().is_none_or(|flavor| flavor == id);
-        if !compute.iter().any(|rate| priced(&rate)) {
-            let message = format!("instances of flavor {name} have no price: they are free");
-            checks.push(warning("no_price", None, message));
+        let flavor = Selector { flavor: Some(id.clone()), ..Selector::default() };
+        if compute.iter().any(|rate| rate.r#where.covers(&flavor)) {
+            continue;
         }
+        let message = match compute.iter().any(|rate| rate.r#where.meets(&flavor)) {
+            true => format!(
+                "instances of flavor {name} whose region or labels no rate names have no price: \
+                 they are free"
+            ),
+            false => format!("instances of flavor {name} have no price: they are free"),
+        };
+        checks.push(warning("no_price", None, message));
     }
 }
 

@@ -125,6 +125,16 @@ impl Rate {
         components::component(&self.component)
     }
 
+    /// With what `used` is rounded that this rate prices: what has no rate of its own has the rate's one
+    /// allowance, tiers and minimum with it, and where there are none each stands for itself.
+    pub fn rounded_as(&self, used: &'static str) -> &'static str {
+        let is_plain = matches!(self.model, Model::Standard(_)) && self.free.is_none();
+        match self.component() {
+            Some(own) if !is_plain || self.minimum.is_some() => own.name,
+            _ => used,
+        }
+    }
+
     /// Of the measure, in what one price is for. None of an unknown component, and beyond what a
     /// measure holds.
     pub fn scale(&self) -> Option<i64> {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    books,
+    books::{self, PriceBook},
     check::Check,
     document::Document,
     publish::{self, Terms},
@@ -167,10 +167,10 @@ pub(crate) async fn found_in(
     now: Timestamp,
     book: PriceBookId,
     document: &Document,
-) -> Result<(String, Vec<Check>)> {
+) -> Result<(PriceBook, Vec<Check>)> {
     let book = books::head(conn, book).await?;
     let checks = publish::checks(conn, now, &book, document).await?;
-    Ok((book.currency, checks))
+    Ok((book, checks))
 }
 
 /// Looks for errors and warnings, and keeps what was found.

@@ -98,6 +98,22 @@ async fn rows(conn: &mut Conn, tenant: TenantId, known_at: Timestamp) -> Result<
         .collect())
 }
 
+/// The versions of a book, in the order of their publication.
+pub(crate) async fn of_book(conn: &mut Conn, book: PriceBookId) -> Result<Vec<Published>> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT id, effective_ms FROM price_versions WHERE book_id = $1 ORDER BY number",
+    )
+    .bind(book.to_string())
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut all = Vec::with_capacity(rows.len());
+    for (id, effective_ms) in rows {
+        let effective_at = Timestamp::from_ms(effective_ms);
+        all.push(Published { book, effective_at, version: version(conn, parse(&id)?).await? });
+    }
+    Ok(all)
+}
+
 /// What the tenant's timeline is made of.
 pub(crate) async fn sources(conn: &mut Conn, tenant: TenantId) -> Result<Sources> {
     sources_known_at(conn, tenant, Timestamp::from_ms(i64::MAX)).await

@@ -94,6 +94,14 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// As if this book of these versions had been assigned from `from` on, whatever was since.
+    pub(crate) fn assign(&mut self, from: Timestamp, book: PriceBookId, versions: &[Published]) {
+        self.assignments.retain(|assigned| assigned.from < from);
+        self.assignments.push(Assignment { from, book });
+        self.versions.retain(|version| version.book != book);
+        self.versions.extend_from_slice(versions);
+    }
+
     /// The versions that price at `at`: of overrides the later made first, the book's last.
     pub(super) fn in_force(&self, at: Timestamp) -> Vec<Arc<Version>> {
         let valid = |o: &&Override| o.from <= at && o.to.is_none_or(|to| at < to);

@@ -1,7 +1,8 @@
 //! A tenant's rounding keys and groups while it is rated: what SQL has of them, and what is new.
 //!
 //! A key is what a line is of: resource, component, rate of a version, month. A group is what is
-//! rounded together: one key, or all keys of a rate that a tenant's resources share. Both go by
+//! rounded together, and has one allowance, tiers and minimum: one key, or all keys of a rate that a
+//! tenant's resources share, or that components use which have no rate of their own. Both go by
 //! numbers here, so that rating compares no text.
 
 use std::collections::{BTreeSet, HashMap};
@@ -65,7 +66,8 @@ pub struct Stored<'a> {
     pub parked: bool,
 }
 
-/// A walk is of one rate by its name, whatever its version, in one month.
+/// A walk is of one rate by its name, whatever its version, in one month. Its component is that of
+/// the keys that stand for its groups.
 type WalkId = (String, &'static str, u32, Month);
 
 #[derive(Debug, Clone, Default)]
@@ -163,25 +165,53 @@ impl Book {
         if let Some(number) = self.find_key(&id) {
             return number;
         }
-        let shared = self.rates[id.rate as usize].is_tenants() && id.resource != ALL;
-        let shared = shared.then(|| self.key(KeyId { resource: ALL, ..id }, "", "", prices));
+        let shared = self.shared(&id).map(|shared| match shared.resource {
+            ALL => self.key(shared, "", "", prices),
+            _ => self.key(shared, name, flavor, prices),
+        });
+        let group = shared.map(|key| self.keys[key as usize].group);
+        self.add_key(id, group, (name, flavor), prices)
+    }
+
+    /// What stands for the group of such a key; none: it stands for itself.
+    fn shared(&self, id: &KeyId) -> Option<KeyId> {
+        let rate = &self.rates[id.rate as usize];
+        let resource = if rate.is_tenants() { ALL } else { id.resource };
+        let shared = KeyId { resource, component: rate.rate.rounded_as(id.component), ..*id };
+        // Posted before such components shared a group: it stays what it is rounded with.
+        let old = KeyId { resource, ..*id };
+        let stands = |key: u32| self.key_of(self.keys[key as usize].group) == key;
+        let shared = if self.find_key(&old).is_some_and(stands) { old } else { shared };
+        (shared != *id).then_some(shared)
+    }
+
+    /// Without a group it has one of its own.
+    fn add_key(
+        &mut self,
+        id: KeyId,
+        group: Option<u32>,
+        (name, flavor): (&str, &str),
+        prices: &Timeline,
+    ) -> u32 {
         let number = count(self.keys.len());
-        let group = match shared {
-            Some(key) => self.keys[key as usize].group,
-            None => {
-                self.group_keys.push(number);
-                self.new_group(&id, prices)
-            }
-        };
+        let group = group.unwrap_or_else(|| {
+            self.group_keys.push(number);
+            self.new_group(&id, prices)
+        });
         let (name, flavor) = (name.to_owned(), flavor.to_owned());
         self.keys.push(Key { id, group, number: None, name, flavor });
         self.key_numbers.insert(id, number);
         number
     }
 
-    /// A key that SQL has, with what is posted of its group.
+    /// A key that SQL has, with what is posted of its group: the one that SQL says. What stands for
+    /// it was told before.
     pub fn stored_key(&mut self, id: KeyId, stored: &Stored<'_>, prices: &Timeline) -> u32 {
-        let key = self.key(id, stored.name, stored.flavor, prices);
+        let group = self.by_number(stored.group).map(|key| self.keys[key as usize].group);
+        let key = match self.find_key(&id) {
+            Some(key) => key,
+            None => self.add_key(id, group, (stored.name, stored.flavor), prices),
+        };
         self.keys[key as usize].number = Some(stored.number);
         self.stored.insert(stored.number, key);
         let group = self.keys[key as usize].group;
@@ -226,3 +256,6 @@ impl Book {
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX - 1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -166,7 +166,7 @@ pub fn slices(
 }
 
 /// What is wanted beyond what is posted, by reading; false where it is more than fits. It is use,
-/// unless something of its time is taken back.
+/// unless something of its time is taken back. What is, or was, an estimate is told as one.
 fn differences<'a>(
     wanted: impl Iterator<Item = &'a Slice>,
     posted: impl Iterator<Item = &'a Slice>,
@@ -196,8 +196,10 @@ fn differences<'a>(
     let one = |(sum, mut slice): (i128, Slice)| {
         if corrects(&slice) {
             slice.kind = LineKind::Adjustment;
-            slice.quality = Quality::Corrected;
-            slice.coverage_ppm = Quality::Corrected.coverage_ppm();
+            if slice.quality != Quality::Estimated {
+                slice.quality = Quality::Corrected;
+                slice.coverage_ppm = Quality::Corrected.coverage_ppm();
+            }
         }
         slice.quantity = i64::try_from(sum).unwrap_or_default();
         (slice, i128::from(slice.quantity) == sum)

@@ -10,7 +10,7 @@ use super::{
     book::{ALL, Book, KeyId, ResourceId, Stored},
     counted::Counted,
     cut::{Span, Used},
-    engine::{LineKind, Quality, Slice},
+    engine::{LineKind, Slice},
     plan::{Resource, Usage},
 };
 mod counted;
@@ -253,8 +253,9 @@ pub(super) async fn posted(
     book: &Book,
 ) -> Result<Vec<Slice>> {
     let id = &book.resources[resource as usize];
-    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT c.key_no, c.from_ms, c.to_ms, c.quantity, c.opened FROM charges c \
+    let rows: Vec<PostedRow> = sqlx::query_as(
+        "SELECT c.key_no, c.from_ms, c.to_ms, c.quantity, c.opened, c.quality, c.coverage_ppm \
+         FROM charges c \
          JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
          WHERE k.tenant_id = $1 AND k.kind = $2 AND k.resource_id = $3 AND k.month >= $4 \
            AND c.quantity <> 0 ORDER BY c.from_ms, c.charge_no, c.position",
@@ -265,14 +266,28 @@ pub(super) async fn posted(
     .bind(month.to_string())
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|(number, from, to, quantity, opened)| {
-            let key = book.by_number(number);
-            let key = key.ok_or_else(|| Error::internal("a line without its key"))?;
-            let group = book.keys[key as usize].group;
-            let (quality, kind) = (Quality::Observed, LineKind::Usage);
-            let coverage_ppm = quality.coverage_ppm();
-            Ok(Slice { key, group, from, to, quantity, opened, quality, coverage_ppm, kind })
+    rows.iter()
+        .map(|row| {
+            let key = book.by_number(row.0);
+            posted_slice(book, key.ok_or_else(|| Error::internal("a line without its key"))?, row)
         })
         .collect()
+}
+
+/// A posted line: its key's number, from, to, quantity, opened, quality and coverage.
+type PostedRow = (i64, i64, i64, i64, i64, String, i64);
+
+fn posted_slice(book: &Book, key: u32, row: &PostedRow) -> Result<Slice> {
+    let (_, from, to, quantity, opened, quality, coverage_ppm) = row;
+    Ok(Slice {
+        key,
+        group: book.keys[key as usize].group,
+        from: *from,
+        to: *to,
+        quantity: *quantity,
+        opened: *opened,
+        quality: quality.parse()?,
+        coverage_ppm: *coverage_ppm,
+        kind: LineKind::Usage,
+    })
 }

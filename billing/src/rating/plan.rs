@@ -100,7 +100,7 @@ pub fn plan(usage: &mut Usage, until: impl Fn(&Resource) -> Timestamp, read: Tim
         }
         join(&mut all, start, &days);
         if old.is_some() {
-            adjust(&usage.book, &wanted, &resource.posted, &days, &mut all, &mut plan.parked);
+            adjust(&usage.book, &wanted, resource, &days, &mut all, &mut plan.parked);
         }
         counted::slices(
             (resource.number, &resource.counted, &resource.spans),
@@ -144,16 +144,18 @@ fn join(all: &mut Vec<Slice>, start: usize, days: &Days) {
 fn adjust(
     book: &Book,
     wanted: &[Slice],
-    posted: &[Slice],
+    resource: &Resource,
     days: &Days,
     all: &mut Vec<Slice>,
     parked: &mut Vec<Parked>,
 ) {
+    let lost = resource.spans.iter().filter(|span| span.quality == Quality::Estimated);
+    let gaps: Vec<(i64, i64)> = lost.map(|span| (span.from, span.to)).collect();
     let mut by_key: BTreeMap<u32, (Vec<Slice>, Vec<Slice>)> = BTreeMap::new();
     for slice in wanted {
         by_key.entry(slice.key).or_default().0.push(*slice);
     }
-    for slice in posted.iter().filter(|slice| !book.parked.contains(&slice.group)) {
+    for slice in resource.posted.iter().filter(|slice| !book.parked.contains(&slice.group)) {
         by_key.entry(slice.key).or_default().1.push(*slice);
     }
     for (key, (wanted, posted)) in by_key {
@@ -161,7 +163,7 @@ fn adjust(
         if !book.is_hourly(group) {
             continue;
         }
-        match differences(&wanted, &posted, &days.ends) {
+        match differences(&wanted, &posted, &gaps, &days.ends) {
             Ok(slices) => all.extend(slices),
             Err(why) => parked.push(Parked { group, why }),
         }

@@ -153,12 +153,14 @@ fn look(kind: &str, span: usage::Span) -> Result<Look> {
     Ok(Look { from: span.from_ms, name: span.name.into(), shape })
 }
 
-/// What walks tiers together: of a resource or of all, over the versions of a month.
+/// What walks tiers together: of a resource or of all, over the versions of a month. Components that
+/// use another one's rate are in its walk.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct WalkKey {
     /// `YYYY-MM`.
     month: String,
     resource: Option<u32>,
+    /// With what it is rounded.
     component: &'static str,
     rate: String,
 }
@@ -290,7 +292,7 @@ impl Used {
         WalkKey {
             month: Month::of(at, self.zone).to_string(),
             resource: (found.rate.scope == Scope::Resource).then_some(resource),
-            component,
+            component: found.rate.rounded_as(component),
             rate: found.rate.id.clone(),
         }
     }

@@ -98,6 +98,76 @@ async fn a_part_of_the_past_is_what_it_added() {
     }
 }
 
+/// Of another book than the one that the tenant pays by: 0.36 an hour there, 0.50 in the draft, and 0.80
+/// in the other book's own version from 12:30 on.
+#[tokio::test]
+async fn who_is_named_is_rated_as_if_it_paid_by_the_drafts_book() {
+    for w in World::each().await {
+        w.price_small("0.36").await;
+        w.seen(&w.guest("a"), Running, at("10:00")).await;
+        let other = w
+            .write(async |tx| {
+                let other = prices::create_book(tx, at("00:00"), "gold", "CNY").await?.id;
+                let terms = Terms { effective_at: Some(at("12:30")), correction: None };
+                publish(tx, at("00:00"), other, terms, &document(&w, "0.8")).await?;
+                Ok(other)
+            })
+            .await
+            .unwrap();
+        let half = document(&w, "0.5");
+        let draft = w
+            .write(async |tx| drafts::create(tx, at("00:00"), "ann", other, Some(half)).await)
+            .await
+            .unwrap()
+            .id;
+        assert_eq!(run(&w, &ask(draft, "10:00", "13:00")).await.unwrap().tenants, []);
+        let named = Ask { tenants: Some(vec![w.tenant]), ..ask(draft, "10:00", "13:00") };
+        let found = run(&w, &named).await.unwrap();
+        let amounts = (found.tenants[0].charged.0, found.tenants[0].simulated.0);
+        // Two and a half hours by the draft, and half an hour behind it.
+        assert_eq!(amounts, (1_080_000, 1_250_000 + 400_000));
+        // Until the draft would count it pays as it does.
+        let later = Ask { effective_at: Some(at("12:00")), ..named.clone() };
+        let found = run(&w, &later).await.unwrap();
+        assert_eq!(found.tenants[0].simulated.0, 720_000 + 250_000 + 400_000);
+        // Once it pays by that book, it is all that do as long as they do: from 12:15 on.
+        w.write(async |tx| {
+            prices::assign::assign(tx, at("12:15"), w.tenant, other, Some(at("12:15"))).await
+        })
+        .await
+        .unwrap();
+        let found = run(&w, &ask(draft, "10:00", "13:00")).await.unwrap();
+        assert_eq!(found.tenants[0].simulated.0, 810_000 + 125_000 + 400_000);
+        assert_eq!(run(&w, &named).await.unwrap().tenants[0].simulated.0, 1_650_000);
+    }
+}
+
+/// A book that could not be assigned to it is refused.
+#[tokio::test]
+async fn who_could_not_pay_by_the_drafts_book_is_refused() {
+    for w in World::each().await {
+        let half = document(&w, "0.5");
+        let drafts = w
+            .write(async |tx| {
+                let now = at("00:00");
+                let other = identity::tenants::create(tx, now, "beta").await?.id;
+                accounts::open_account(tx, now, &w.settings, other, "CNY", None).await?;
+                let deal = prices::books::create_own_book(tx, now, "deal", other).await?.id;
+                let dollars = prices::create_book(tx, now, "dollars", "USD").await?.id;
+                let deal = drafts::create(tx, now, "ann", deal, Some(half.clone())).await?.id;
+                Ok([deal, drafts::create(tx, now, "ann", dollars, Some(half)).await?.id])
+            })
+            .await
+            .unwrap();
+        for draft in drafts {
+            let named = Ask { tenants: Some(vec![w.tenant]), ..ask(draft, "10:00", "13:00") };
+            let error = run(&w, &named).await.unwrap_err();
+            assert_eq!(error.field.as_deref(), Some("tenants"), "{error:?}");
+            assert!(error.remedy.is_some());
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_makes_no_sense_is_refused() {
     for w in World::each().await {

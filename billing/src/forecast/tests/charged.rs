@@ -116,7 +116,9 @@ impl Case {
             let from = near(rng);
             let to =
                 if rng.random_bool(0.3) { from + rng.random_range(1..2_000) } else { i64::MAX };
-            let mut span = shaped(COMPUTE, flavor, quantity(rng));
+            // One is paused all along, at the running price.
+            let compute = if resource == 2 { COMPUTE_SUSPENDED } else { COMPUTE };
+            let mut span = shaped(compute, flavor, quantity(rng));
             if rng.random_bool(0.5) {
                 span.used.components.push((DISK, quantity(rng)));
             }

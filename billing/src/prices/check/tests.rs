@@ -117,6 +117,35 @@ fn what_is_free_unsaid_and_what_leaps_are_warnings() {
     assert_eq!(warnings(&leaps, &small), ["leap"]);
 }
 
+/// Only what is in a region, or has a label, has a price.
+#[test]
+fn a_rate_with_conditions_prices_no_flavor_whole() {
+    let compute = |id: &str, conditions: &str| {
+        let component = r#""component":"instance.compute""#;
+        format!(r#"{{"id":"{id}",{component},"where":{{{conditions}}},"price":"1"}}"#)
+    };
+    let warned = |rates: &[String]| -> Vec<String> {
+        let checks = check(&document(&rates.join(",")), &beside());
+        assert!(checks.iter().all(|c| c.code == "no_price"), "{checks:?}");
+        checks.into_iter().map(|c| c.message).collect()
+    };
+    let rest = |flavor: &str| {
+        format!(
+            "instances of flavor {flavor} whose region or labels no rate names have no price: \
+             they are free"
+        )
+    };
+    let gold = compute("gold", r#""labels":{"tier":"gold"}"#);
+    let both = [rest("small"), rest("large")];
+    assert_eq!(warned(&[gold]), both);
+    assert_eq!(warned(&[compute("north", r#""region":"north""#)]), both);
+    let small = compute("small", &format!(r#""flavor":"{SMALL}","region":"north""#));
+    let none = "instances of flavor large have no price: they are free".to_owned();
+    assert_eq!(warned(std::slice::from_ref(&small)), [rest("small"), none.clone()]);
+    let whole = compute("whole", &format!(r#""flavor":"{SMALL}""#));
+    assert_eq!(warned(&[small, whole]), [none]);
+}
+
 #[test]
 fn a_refusal_names_the_first_errors_and_counts_the_rest() {
     let rates: Vec<String> = (0..8)

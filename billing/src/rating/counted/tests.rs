@@ -126,6 +126,29 @@ fn ports_that_are_read_at_once_make_one_line_known_as_its_worst() {
     assert_eq!((line.quantity, line.quality, line.coverage_ppm), (12, Quality::Estimated, 250_000));
 }
 
+/// Read hours apart, it was an estimate; a reading that is told late makes it known, in part.
+#[test]
+fn an_estimate_is_taken_back_as_one_and_what_still_is_one_says_so() {
+    let mut case = Case::new(of_documents(&[version(0, vec![rate("out", "")])]));
+    let guessed =
+        |delta: Delta, coverage_ppm| Delta { quality: Quality::Estimated, coverage_ppm, ..delta };
+    case.post(vec![guessed(delta(10, 40, 9), 250_000)], 40);
+    let parted = vec![delta(10, 20, 4), guessed(delta(20, 40, 5), 500_000)];
+    case.post(parted.clone(), 40);
+    let known = |s: &Slice| (s.from, s.to, s.quantity, s.quality, s.coverage_ppm);
+    let mut found: Vec<_> = case.counted.posted[1..].iter().map(known).collect();
+    found.sort_by_key(|(from, to, ..)| (*from, *to));
+    assert_eq!(
+        found,
+        [
+            (10, 20, 4, Quality::Corrected, 1_000_000),
+            (10, 40, -9, Quality::Estimated, 250_000),
+            (20, 40, 5, Quality::Estimated, 500_000),
+        ]
+    );
+    assert_eq!(case.post(parted, 40), []);
+}
+
 #[test]
 fn more_than_fits_is_parked() {
     let mut case = Case::new(of_documents(&[version(0, vec![rate("out", "")])]));

@@ -2,14 +2,13 @@
 
 use base::{Error, Result, db::Conn, id::TenantId, time::Timestamp};
 
-use super::{name_of, used};
+use super::{PostedRow, name_of, posted_slice, used};
 use crate::{
     counters::readings,
     kinds::Attributes,
     rating::{
         book::{Book, ResourceId},
         counted::{Delta, Look},
-        engine::{LineKind, Quality, Slice},
         plan::Resource,
     },
     usage::{self, spans},
@@ -81,8 +80,9 @@ pub async fn posted(
     book: &Book,
 ) -> Result<()> {
     // A charge is not older than the readings that it is of; a fact's sequence is no instant.
-    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT c.key_no, c.from_ms, c.to_ms, c.quantity, c.opened FROM charges c \
+    let rows: Vec<PostedRow> = sqlx::query_as(
+        "SELECT c.key_no, c.from_ms, c.to_ms, c.quantity, c.opened, c.quality, c.coverage_ppm \
+         FROM charges c \
          WHERE c.tenant_id = $1 AND c.at_ms > $2 AND c.opened > $2 AND c.quantity <> 0 \
          ORDER BY c.charge_no, c.position",
     )
@@ -90,17 +90,14 @@ pub async fn posted(
     .bind(dirty.ms())
     .fetch_all(conn)
     .await?;
-    for (number, from, to, quantity, opened) in rows {
-        let Some(key) = book.by_number(number) else { continue };
-        let group = book.keys[key as usize].group;
+    for row in &rows {
+        let Some(key) = book.by_number(row.0) else { continue };
+        let slice = posted_slice(book, key, row)?;
         let id = book.keys[key as usize].id;
-        if book.is_hourly(group) {
+        if book.is_hourly(slice.group) {
             continue;
         }
         let Some(resource) = resources.get_mut(id.resource as usize) else { continue };
-        let (quality, kind) = (Quality::Observed, LineKind::Usage);
-        let coverage_ppm = quality.coverage_ppm();
-        let slice = Slice { key, group, from, to, quantity, opened, quality, coverage_ppm, kind };
         resource.counted.posted.push(slice);
     }
     Ok(())

@@ -30,6 +30,14 @@ fn whole(n: impl Into<BigInt>) -> BigRational {
     BigRational::from_integer(n.into())
 }
 
+/// By whose rate it is priced.
+fn priced_as(component: &str) -> &str {
+    match component {
+        "instance.compute_suspended" => "instance.compute",
+        own => own,
+    }
+}
+
 /// Milliseconds of the stretch by local month, counted minute by minute's worth.
 fn by_month(from: i64, to: i64, zone: Tz) -> BTreeMap<(i32, u32), i64> {
     // Zones in use here change at whole minutes.
@@ -84,24 +92,28 @@ fn micros(amount: &BigRational) -> BigInt {
 
 /// Net and tax of all of it, in micro-units. Versions are in force one after the other.
 pub fn rate(uses: &[Use], versions: &[(Timestamp, Document)], zone: Tz) -> (BigInt, BigInt) {
-    // By month, rate, resource (of a shared rate: none), version: what was used.
-    type Walk = ((i32, u32), String, Option<usize>);
-    let mut used: BTreeMap<Walk, BTreeMap<usize, BigInt>> = BTreeMap::new();
+    // By month, rate, component, resource (of a shared rate: none), version: what was used.
+    type Walk<'a> = ((i32, u32), String, &'a str, Option<usize>);
+    let mut used: BTreeMap<Walk<'_>, BTreeMap<usize, BigInt>> = BTreeMap::new();
     for (index, (begins, document)) in versions.iter().enumerate() {
         let ends = versions.get(index + 1).map_or(i64::MAX, |(at, _)| at.ms());
         for it in uses {
-            let Some(rate) = document.rates.iter().find(|r| r.component == it.component) else {
+            let component = priced_as(it.component);
+            let Some(rate) = document.rates.iter().find(|r| r.component == component) else {
                 continue;
             };
+            // With nothing to share each component is rounded by itself.
+            let is_plain = matches!(rate.model, Model::Standard(_)) && rate.free.is_none();
+            let component = if is_plain { it.component } else { component };
             let owner = (rate.scope == Scope::Resource).then_some(it.resource);
             for (month, ms) in by_month(it.from.max(begins.ms()), it.to.min(ends), zone) {
-                let walk = used.entry((month, rate.id.clone(), owner)).or_default();
+                let walk = used.entry((month, rate.id.clone(), component, owner)).or_default();
                 *walk.entry(index).or_default() += BigInt::from(it.quantity) * BigInt::from(ms);
             }
         }
     }
     let (mut net, mut tax) = (BigInt::from(0), BigInt::from(0));
-    for ((_, name, _), by_version) in used {
+    for ((_, name, ..), by_version) in used {
         let mut before = whole(0);
         for (index, ms) in by_version {
             let (_, document) = &versions[index];
