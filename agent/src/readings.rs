@@ -193,8 +193,10 @@ impl Content {
         let ports = self.last.entry(reading.instance_id).or_default();
         let known = ports.insert(reading.port.clone(), reading.clone());
         let started = self.started.get(&reading.instance_id).filter(|_| known.is_none());
-        if let Some(at) = started.filter(|at| **at < reading.at) {
-            let zero = PortReading { at: *at, received_bytes: 0, sent_bytes: 0, ..reading.clone() };
+        if let Some(started) = started {
+            // Before it, also where the clock was set back in between.
+            let at = reading.at.saturating_add_ms(-1).min(*started);
+            let zero = PortReading { at, received_bytes: 0, sent_bytes: 0, ..reading.clone() };
             self.waiting.push(zero);
         }
         self.wait(reading);

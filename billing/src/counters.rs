@@ -11,6 +11,7 @@
 //! | Module | Holds |
 //! | --- | --- |
 //! | [`delta`] | readings to deltas, with epochs, resets and drops; exact splits. Pure |
+//! | `ahead` | where readings of a clock that is far ahead belong. Pure |
 //! | [`readings`] | taking readings; what rating reads |
 //! | `project` | the deltas as rows, made anew where readings or owners changed |
 //! | [`rebuild`] | all deltas made again, to compare or to write |
@@ -19,6 +20,7 @@
 //! in integers, and the sum of a counter's deltas is what it counted, however it was read and
 //! however its deltas are cut.
 
+mod ahead;
 pub mod delta;
 mod project;
 pub mod readings;

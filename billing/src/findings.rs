@@ -8,9 +8,12 @@
 //! | `usage_gap` | `gap/ID` | facts were lost: the time is estimated until somebody answers |
 //! | `counter_drop` | `instance/ID/net_tx/PORT` | it read less within an epoch |
 //! | `counter_conflict` | `instance/ID/net_tx/PORT` | a reading came again with another value |
-//! | `counter_refused` | `instance/ID/net_tx/PORT` | a reading can't be right: it is dated in the future, say |
+//! | `counter_ahead` | `instance/ID/net_tx/PORT` | a reading was dated in the future: it counts as of when it came |
+//! | `counter_refused` | `instance/ID/net_tx/PORT` | a reading can't be right: it is negative, say |
 //! | `usage_conflict` | `SOURCE/ID` | a source told the same fact with another content |
+//! | `usage_refused` | `SOURCE/ID` | a fact that no row can hold, or of a tenant without an account |
 //! | `leak_unbilled`, `leak_unused`, `leak_state`, `leak_price` | `instance/ID`, `instance/ID/compute` | what there is, what is metered and what is billed differ ([`crate::leaks`]); listed when seen twice |
+//! | `month_unclosed` | `tenant/ID/MONTH` | a month that is over can't be closed, and so no later one ([`crate::close`]) |
 
 use base::{
     Error, Result,

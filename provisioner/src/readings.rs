@@ -69,7 +69,12 @@ async fn take_batch(
     batch: &[Reading],
 ) -> Result<bool> {
     let error = match counters::read(&mut *conn, now, series, batch).await {
-        Ok(taken) => return Ok(taken.new > 0),
+        Ok(taken) => {
+            if let Some(why) = taken.refused.first() {
+                tracing::error!(%series, count = taken.refused.len(), why, "readings refused");
+            }
+            return Ok(taken.new > 0);
+        }
         Err(error) => error,
     };
     if !is_refusal(&error) {

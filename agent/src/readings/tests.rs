@@ -85,10 +85,16 @@ fn a_guest_that_was_seen_to_start_began_at_zero_and_only_once() {
     readings.starting(host.id, at(20)).unwrap();
     host.saw(&readings, 25, "2", 4);
     assert_eq!(waiting(&readings)[2..], said(&[("2", 25, 4)]));
+    // The clock was set back while it was starting.
+    let third = InstanceId::new();
+    readings.starting(third, at(9_000)).unwrap();
+    readings.saw(third, vec![counted("a", "1", 3)], at(26)).unwrap();
+    let began = readings.waiting(usize::MAX).swap_remove(3);
+    assert_eq!((began.at.ms(), began.received_bytes), (25_999, 0));
     // One that ran already is counted from where it was found.
     let other = InstanceId::new();
     readings.saw(other, vec![counted("a", "1", 9)], at(30)).unwrap();
-    assert_eq!(waiting(&readings)[3..], said(&[("1", 30, 9)]));
+    assert_eq!(waiting(&readings)[5..], said(&[("1", 30, 9)]));
 }
 
 #[test]

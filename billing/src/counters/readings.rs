@@ -13,13 +13,14 @@ use base::{
 };
 
 use super::{
+    ahead,
     delta::Reading,
     project::{self, between},
 };
 use crate::{
     findings::{self, Seen, Severity},
     kinds::{self, Quantity},
-    usage::{self, FUTURE_MAX_MS, Quality, Resource},
+    usage::{self, Quality, Resource},
 };
 
 /// Taken at once.
@@ -47,28 +48,66 @@ impl std::fmt::Display for Series {
 }
 
 /// What became of readings.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Taken {
     pub new: usize,
     /// Known with another value; the first stands, and a finding says so.
     pub conflicts: usize,
+    /// Why each that can't be right was not taken; a finding says so.
+    pub refused: Vec<&'static str>,
 }
 
 /// Takes readings, at most [`READINGS_MAX`], in any order and however often, in the caller's
-/// transaction. The resource must be known by a fact: it says whose the counted is.
+/// transaction. The resource must be known by a fact: it says whose the counted is. One that can't be
+/// right is refused alone. Those of epochs that are dated in the future are taken as of now, in the
+/// order in which they are given.
 pub async fn read(
     conn: &mut Conn,
     now: Timestamp,
     series: &Series,
     readings: &[Reading],
 ) -> Result<Taken> {
-    check(now, series, readings)?;
+    check(series, readings)?;
+    let mut taken = Taken::default();
+    let mut sound: Vec<Reading> = Vec::with_capacity(readings.len());
+    for reading in readings {
+        match fault(now, series, reading) {
+            Some(fault) => taken.refused.push(fault),
+            None => sound.push(reading.clone()),
+        }
+    }
+    if !sound.is_empty() {
+        take(&mut *conn, now, series, sound, &mut taken).await?;
+    }
+    if let Some(first) = taken.refused.first() {
+        let detail = format!("{} readings are refused: {first}", taken.refused.len());
+        see(conn, now, "counter_refused", series, &detail).await?;
+    }
+    Ok(taken)
+}
+
+async fn take(
+    conn: &mut Conn,
+    now: Timestamp,
+    series: &Series,
+    mut readings: Vec<Reading>,
+    taken: &mut Taken,
+) -> Result<()> {
     usage::lost::lock(&mut *conn, &series.resource).await?;
     let id = series_id(&mut *conn, series).await?;
-    let known = known(&mut *conn, &id, readings).await?;
-    let mut taken = Taken::default();
+    let dated = readings.iter().find(|reading| ahead::is_ahead(now, reading));
+    if let Some(dated) = dated.map(|reading| Timestamp::from_ms(reading.at_ms)) {
+        let detail = format!(
+            "a reading is dated {dated}, but it is {now} here. It counts as of now: set the clock of \
+             its host"
+        );
+        see(&mut *conn, now, "counter_ahead", series, &detail).await?;
+        let before = project::before(&mut *conn, &id, series.has_epochs, i64::MAX).await?;
+        readings = ahead::placed(now, &before, readings);
+    }
+    let known = known(&mut *conn, &id, &readings).await?;
     let mut new: BTreeMap<(i64, &str), i64> = BTreeMap::new();
-    for reading in readings {
+    for reading in &readings {
         let key = (reading.at_ms, reading.epoch.as_str());
         let before = known.get(&(reading.at_ms, reading.epoch.clone())).or_else(|| new.get(&key));
         match before.copied() {
@@ -88,10 +127,11 @@ pub async fn read(
     if let Some((from, _)) = new.keys().next() {
         project::project(conn, now, &id, series, *from).await?;
     }
-    Ok(taken)
+    Ok(())
 }
 
-fn check(now: Timestamp, series: &Series, readings: &[Reading]) -> Result<()> {
+/// Refuses all of them.
+fn check(series: &Series, readings: &[Reading]) -> Result<()> {
     let component = kinds::find(&series.resource.kind)
         .and_then(|kind| kind.component(&series.component))
         .filter(|component| component.quantity == Quantity::Counter);
@@ -104,27 +144,33 @@ fn check(now: Timestamp, series: &Series, readings: &[Reading]) -> Result<()> {
         let message = format!("at most {READINGS_MAX} readings are taken at once");
         return Err(Error::invalid("readings", message));
     }
-    let long = |name: &str| name.len() > NAME_MAX_BYTES || name.contains('\0');
-    if long(&series.port) || readings.iter().any(|reading| long(&reading.epoch)) {
-        let message = format!("a port or epoch has more than {NAME_MAX_BYTES} bytes, or a zero");
-        return Err(Error::invalid("epoch", message));
-    }
-    for reading in readings {
-        if reading.value < 0 {
-            return Err(Error::invalid("value", "a counter is not negative"));
-        }
-        if Timestamp::from_ms(reading.at_ms).since_ms(now) > FUTURE_MAX_MS {
-            return Err(Error::invalid("at", "a reading lies in the future"));
-        }
-        if reading.at_ms < 0 {
-            return Err(Error::invalid("at", "a reading lies before 1970"));
-        }
-        if reading.epoch.is_empty() == series.has_epochs {
-            let message = "either all readings of a series name an epoch, or none does";
-            return Err(Error::invalid("epoch", message));
-        }
+    if is_long(&series.port) {
+        let message = format!("a port has more than {NAME_MAX_BYTES} bytes, or one that is zero");
+        return Err(Error::invalid("port", message));
     }
     Ok(())
+}
+
+fn is_long(name: &str) -> bool {
+    name.len() > NAME_MAX_BYTES || name.contains('\0')
+}
+
+/// Why a reading can't be right.
+fn fault(now: Timestamp, series: &Series, reading: &Reading) -> Option<&'static str> {
+    if is_long(&reading.epoch) {
+        return Some("an epoch's name is too long, or holds a zero byte");
+    }
+    if reading.value < 0 {
+        return Some("a counter is not negative");
+    }
+    if reading.at_ms < 0 {
+        return Some("a reading lies before 1970");
+    }
+    if reading.epoch.is_empty() == series.has_epochs {
+        return Some("either all readings of a series name an epoch, or none does");
+    }
+    // Without an epoch it can't be known whether it was told before.
+    (!series.has_epochs && ahead::is_ahead(now, reading)).then_some("a reading lies in the future")
 }
 
 async fn series_id(conn: &mut Conn, series: &Series) -> Result<String> {

@@ -115,6 +115,7 @@ async fn tiers_tax_and_price_changes_are_walked_again() {
         w.rate(at("10:05")).await;
         w.seen(&db, Paused, at("10:40")).await;
         w.seen(&web, Absent, at("12:20")).await;
+        w.seen(&db, Absent, at("13:02")).await;
         w.rate(at("13:05")).await;
         // Told late: earlier parts of the walk move, and the later price's group settles.
         let late = w.guest("late");

@@ -10,8 +10,9 @@ use base::{
 use super::Resource;
 use crate::kinds::{ATTRIBUTES_MAX_BYTES, Attributes};
 
-/// Of a source's name, its id of a fact, a resource's id, name or state.
-pub const TEXT_MAX_BYTES: usize = 200;
+/// Of a source's name, its id of a fact, a resource's id, name or state: any name that an instance may
+/// have fits, of up to four bytes a character.
+pub const TEXT_MAX_BYTES: usize = 4 * inventory::instances::NAME_MAX_CHARS;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {

@@ -1,4 +1,5 @@
-//! All spans made again from the facts, to compare them with those that are there, or to write them.
+//! All spans and heads made again from the facts, to compare them with those that are there, or to
+//! write them.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,12 @@ use base::{
     time::Timestamp,
 };
 
-use super::{Resource, Span, heads, settle, sources, spans};
+use super::{
+    Resource, Span,
+    heads::{self, Head},
+    project::FOREVER_MS,
+    settle, sources, spans,
+};
 
 /// Told of one run; more would help nobody.
 pub const DIFFERENCES_MAX: usize = 1_000;
@@ -23,37 +29,53 @@ pub enum Mode {
     Write,
 }
 
-/// A resource whose spans are not those that follow from its facts.
+/// A resource whose spans are not those that follow from its facts, or which stands elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     pub resource: Resource,
-    /// The first that differs, as it is and as it should be; none: there is or should be none.
-    pub is: Option<Span>,
-    pub should: Option<Span>,
+    /// The first span that differs, or where all are right its head, in words: as it is and as it
+    /// should be.
+    pub is: String,
+    pub should: String,
 }
 
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = |span: &Option<Span>| match span {
-            None => "nothing".to_owned(),
-            Some(span) => {
-                let to = match span.is_open() {
-                    true => "on".to_owned(),
-                    false => format!("to {}", Timestamp::from_ms(span.to_ms)),
-                };
-                format!(
-                    "{} of tenant {} from {} {to} ({}, {})",
-                    span.state,
-                    span.tenant,
-                    Timestamp::from_ms(span.from_ms),
-                    span.attributes,
-                    span.quality.as_str(),
-                )
-            }
-        };
-        write!(f, "{}: it is {}, but by its facts ", self.resource, shown(&self.is))?;
-        write!(f, "{}", shown(&self.should))
+        let Self { resource, is, should } = self;
+        write!(f, "{resource}: it is {is}, but by its facts {should}")
     }
+}
+
+fn span_shown(span: Option<&Span>) -> String {
+    let Some(span) = span else { return "nothing".to_owned() };
+    let to = match span.is_open() {
+        true => "on".to_owned(),
+        false => format!("to {}", Timestamp::from_ms(span.to_ms)),
+    };
+    format!(
+        "{} of tenant {} from {} {to} ({}, {})",
+        span.state,
+        span.tenant,
+        Timestamp::from_ms(span.from_ms),
+        span.attributes,
+        span.quality.as_str(),
+    )
+}
+
+fn head_shown(head: &Head) -> String {
+    let instant = |ms: i64| match ms {
+        i64::MIN | FOREVER_MS => "never".to_owned(),
+        ms => Timestamp::from_ms(ms).to_string(),
+    };
+    let after = if head.plain { "put behind it" } else { "projected anew" };
+    format!(
+        "at fact {} (ordinal {}, tenant {}) since {}, parked {}, the next one is {after}",
+        head.sequence,
+        head.last_ordinal,
+        head.tenant,
+        instant(head.effective_ms),
+        instant(head.parked_ms),
+    )
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -66,7 +88,7 @@ pub struct Rebuilt {
     pub differences: Vec<Difference>,
 }
 
-/// Makes the spans of all resources again. Facts may come meanwhile: each resource is looked at under
+/// Makes the spans of all resources again, and compares where their facts stand. Facts may come meanwhile: each resource is looked at under
 /// its lock.
 pub async fn rebuild(db: &Db, now: Timestamp, mode: Mode) -> Result<Rebuilt> {
     let mut done = Rebuilt::default();
@@ -90,12 +112,26 @@ pub async fn rebuild(db: &Db, now: Timestamp, mode: Mode) -> Result<Rebuilt> {
     Ok(done)
 }
 
+/// Of each table the next ones, by its index: what a hand took out of one is found in the others.
 async fn page(conn: &mut Conn, after: &Resource) -> Result<Vec<Resource>> {
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT kind, resource_id FROM usage_heads \
-         WHERE kind > $1 OR (kind = $1 AND resource_id > $2) \
-         ORDER BY kind, resource_id LIMIT $3",
-    )
+    macro_rules! next_of {
+        ($table:literal) => {
+            concat!(
+                "SELECT * FROM (SELECT DISTINCT kind, resource_id FROM ",
+                $table,
+                " WHERE (kind, resource_id) > ($1, $2) ORDER BY kind, resource_id LIMIT $3) ",
+                $table
+            )
+        };
+    }
+    let rows: Vec<(String, String)> = sqlx::query_as(concat!(
+        next_of!("usage_heads"),
+        " UNION ",
+        next_of!("usage_facts"),
+        " UNION ",
+        next_of!("usage_spans"),
+        " ORDER BY kind, resource_id LIMIT $3"
+    ))
     .bind(&after.kind)
     .bind(&after.id)
     .bind(RESOURCES_A_PAGE)
@@ -117,24 +153,24 @@ async fn one(
     resource: &Resource,
     done: &mut Rebuilt,
 ) -> Result<()> {
-    heads::lock(&mut *conn, &[resource]).await?;
+    let head = heads::lock(&mut *conn, &[resource]).await?.remove(resource);
     let is = spans::of_resource(&mut *conn, resource).await?;
-    let (_, projected) = sources::projected(&mut *conn, resource).await?;
-    let should = &projected.spans;
+    let (sequence, projected) = sources::projected(&mut *conn, resource).await?;
+    let (should, should_head) = (&projected.spans, Head::of(sequence, &projected));
     done.resources += 1;
     done.facts += projected.counted.len() as u64;
     done.spans += should.len() as u64;
-    if is == *should {
+    let (is, should) = if is != *should {
+        let same = is.iter().zip(should).take_while(|(is, should)| is == should).count();
+        (span_shown(is.get(same)), span_shown(should.get(same)))
+    } else if let Some(head) = head.filter(|head| *head != should_head) {
+        (head_shown(&head), head_shown(&should_head))
+    } else {
         return Ok(());
-    }
+    };
     done.differing += 1;
     if done.differences.len() < DIFFERENCES_MAX {
-        let same = is.iter().zip(should).take_while(|(is, should)| is == should).count();
-        done.differences.push(Difference {
-            resource: resource.clone(),
-            is: is.get(same).cloned(),
-            should: should.get(same).cloned(),
-        });
+        done.differences.push(Difference { resource: resource.clone(), is, should });
     }
     if mode == Mode::Write {
         settle::settle(conn, now, resource).await?;

@@ -35,9 +35,9 @@ pub async fn record(conn: &mut Conn, now: Timestamp, fact: &Fact) -> Result<Reco
 /// the accounts that they may move. After the commit the caller publishes `Topic::Money` for the
 /// tenants.
 ///
-/// The outer error is the database's. An inner one refuses that one fact, and leaves the others: a
-/// `Conflict` where a known id comes with another content (told as a finding), `NotFound` where the
-/// tenant has no account, `Invalid` where no row could hold it.
+/// The outer error is the database's. An inner one refuses that one fact, which is told as a finding,
+/// and leaves the others: a `Conflict` where a known id comes with another content, `NotFound` where
+/// the tenant has no account, `Invalid` where no row could hold it.
 pub async fn record_all(
     conn: &mut Conn,
     now: Timestamp,
@@ -47,26 +47,33 @@ pub async fn record_all(
         let message = format!("there are {} facts, at most {FACTS_MAX} are taken", facts.len());
         return Err(Error::invalid("facts", message));
     }
-    let resources: Vec<&Resource> = facts.iter().map(|fact| &fact.resource).collect();
-    let unknown = lock_accounts(&mut *conn, facts, &resources).await?;
+    // What no row could hold, no query could ask for.
+    let checked: Vec<Result<()>> = facts.iter().map(Fact::check).collect();
+    let sound = facts.iter().zip(&checked).filter(|(_, checked)| checked.is_ok());
+    let sound: Vec<&Fact> = sound.map(|(fact, _)| fact).collect();
+    let resources: Vec<&Resource> = sound.iter().map(|fact| &fact.resource).collect();
+    let unknown = lock_accounts(&mut *conn, &sound, &resources).await?;
+    // One that is refused makes no resource known.
+    let kept = sound.iter().filter(|fact| !unknown.contains(&fact.tenant_id));
+    let resources: Vec<&Resource> = kept.map(|fact| &fact.resource).collect();
     let heads = heads::lock(&mut *conn, &resources).await?;
     let mut batch = Batch {
         now,
-        known: known(&mut *conn, facts).await?,
+        known: known(&mut *conn, &sound).await?,
         open: open(&mut *conn, &resources).await?,
         heads,
         ..Batch::default()
     };
     batch.before = batch.open.clone();
     let mut taken = Vec::with_capacity(facts.len());
-    for fact in facts {
-        taken.push(match unknown.contains(&fact.tenant_id) {
+    for (fact, checked) in facts.iter().zip(checked) {
+        taken.push(checked.and_then(|()| match unknown.contains(&fact.tenant_id) {
             true => Err(Error::new(
                 ErrorKind::NotFound,
                 format!("the account of tenant {} does not exist", fact.tenant_id),
             )),
-            false => fact.check().and_then(|()| batch.take(fact)),
-        });
+            false => batch.take(fact),
+        }));
     }
     write(conn, batch, facts, taken).await
 }
@@ -74,7 +81,7 @@ pub async fn record_all(
 /// In one order for all. Returns the tenants that have no account.
 async fn lock_accounts(
     conn: &mut Conn,
-    facts: &[Fact],
+    facts: &[&Fact],
     resources: &[&Resource],
 ) -> Result<BTreeSet<TenantId>> {
     let tenants: BTreeSet<TenantId> = facts.iter().map(|fact| fact.tenant_id).collect();
@@ -85,7 +92,7 @@ async fn lock_accounts(
 /// The payloads of facts that are there, by source and its id.
 type Known = HashMap<(String, String), String>;
 
-async fn known(conn: &mut Conn, facts: &[Fact]) -> Result<Known> {
+async fn known(conn: &mut Conn, facts: &[&Fact]) -> Result<Known> {
     type Row = (String, String, String, String, String, String, String, i64, i64);
     let mut by_source: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for fact in facts {
@@ -273,10 +280,8 @@ async fn write(
                 let id = id.map(|new| new.id.as_str()).unwrap_or_default();
                 report::quarantined(&mut *conn, batch.now, id, fact).await?;
             }
-            Err(error) if error.kind == ErrorKind::Conflict => {
-                report::conflict(&mut *conn, batch.now, fact, error).await?;
-            }
-            _ => {}
+            Ok(Recorded::Known | Recorded::Parked { .. }) => {}
+            Err(error) => report::refused(&mut *conn, batch.now, fact, error).await?,
         }
     }
     Ok(taken)

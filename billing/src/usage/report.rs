@@ -1,7 +1,7 @@
 //! What operators are told of facts that can't count.
 
 use base::{
-    Error, Result,
+    Error, ErrorKind, Result,
     db::Conn,
     id::FindingId,
     outbox::{self, Notice},
@@ -14,6 +14,7 @@ use crate::findings::{self, Seen, Severity};
 pub const QUARANTINED: &str = "usage_quarantined";
 pub const PARKED: &str = "usage_parked";
 pub const CONFLICT: &str = "usage_conflict";
+pub const REFUSED: &str = "usage_refused";
 pub const GAP: &str = "usage_gap";
 
 /// As a finding calls a fact that was put aside.
@@ -98,13 +99,30 @@ pub async fn released(conn: &mut Conn, now: Timestamp, resource: &Resource) -> R
     findings::resolve(conn, now, PARKED, &resource.to_string()).await.map(|_| ())
 }
 
-pub async fn conflict(conn: &mut Conn, now: Timestamp, fact: &Fact, error: &Error) -> Result<()> {
+/// A fact that is not kept. Its source tells it no more, so that nothing else shows that what it told
+/// of is not billed.
+pub async fn refused(conn: &mut Conn, now: Timestamp, fact: &Fact, error: &Error) -> Result<()> {
+    let field = error.field.as_ref().map_or(String::new(), |field| format!("{field}: "));
+    let (resource, message) = (&fact.resource, &error.message);
+    let (kind, detail) = match error.kind {
+        ErrorKind::Conflict => (CONFLICT, format!("{message}; the first content stands")),
+        _ => (
+            REFUSED,
+            format!(
+                "{field}{message}; that it is {} since {} is not counted, and it is billed as it \
+                 was before, or not at all",
+                fact.state, fact.at,
+            ),
+        ),
+    };
+    // What came from outside may hold what text in SQL can't.
+    let clean = |text: String| text.replace('\0', "\u{fffd}");
     let seen = Seen {
-        kind: CONFLICT,
-        subject: &format!("{}/{}", fact.source, fact.source_id),
+        kind,
+        subject: &clean(format!("{}/{}", fact.source, fact.source_id)),
         tenant: Some(fact.tenant_id),
         severity: Severity::Error,
-        detail: &format!("{}: {}; the first content stands", fact.resource, error.message),
+        detail: &clean(format!("{resource}: {detail}")),
     };
     findings::see(conn, now, seen).await.map(|_| ())
 }

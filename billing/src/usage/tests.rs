@@ -100,8 +100,18 @@ async fn a_batch_is_taken_in_its_order_and_refuses_only_what_is_wrong() {
         assert_eq!(taken[1].as_ref().unwrap(), &Recorded::Known);
         let kinds = [2, 3, 4].map(|n: usize| taken[n].as_ref().unwrap_err().kind);
         assert_eq!(kinds, [ErrorKind::Conflict, ErrorKind::NotFound, ErrorKind::Invalid]);
-        let conflict = ("usage_conflict".to_owned(), format!("test/{}", first.source_id));
-        assert_eq!(w.findings().await, [conflict]);
+        let finding = |kind: &str, n: usize| {
+            (kind.to_owned(), format!("{}/{}", facts[n].source, facts[n].source_id))
+        };
+        let mut found = w.findings().await;
+        found.sort();
+        let mut expected = [
+            finding("usage_conflict", 2),
+            finding("usage_refused", 3),
+            finding("usage_refused", 4),
+        ];
+        expected.sort();
+        assert_eq!(found, expected);
         assert_eq!(
             w.spans(&a).await,
             [
@@ -112,6 +122,38 @@ async fn a_batch_is_taken_in_its_order_and_refuses_only_what_is_wrong() {
         let again = w.record_all(at("10:31"), &facts[..1]).await;
         assert_eq!(again[0].as_ref().unwrap(), &Recorded::Known);
         w.assert_rebuilt().await;
+    }
+}
+
+/// Any that an instance may have is taken; what no row can hold is told to the operators, and holds
+/// up nothing.
+#[tokio::test]
+async fn a_name_of_any_letters_is_billed_and_a_fact_that_is_refused_is_found() {
+    for w in World::each().await {
+        w.price_small("0.36").await;
+        let named = w.guest(&"\u{1F985}".repeat(inventory::instances::NAME_MAX_CHARS));
+        let nowhere = w.guest("web-2");
+        let running = |guest: &Guest| w.event(guest, ResourceState::Running, at("10:00"));
+        let facts = [
+            Fact { resource_name: "x".repeat(fact::TEXT_MAX_BYTES + 1), ..running(&nowhere) },
+            Fact { source_id: "a\0b".to_owned(), ..running(&nowhere) },
+            running(&named),
+        ];
+        let taken = w.record_all(at("10:00"), &facts).await;
+        assert_eq!(counted(&taken), [None, None, Some((1, at("10:00")))]);
+        let all = w.read(async |conn| findings::list(conn, false).await).await;
+        let mut found: Vec<_> = all.iter().map(|f| (&*f.kind, f.subject.clone())).collect();
+        found.sort();
+        let subjects = [format!("test/{}", facts[0].source_id), "test/a\u{fffd}b".to_owned()];
+        let mut expected = subjects.map(|subject| ("usage_refused", subject));
+        expected.sort();
+        assert_eq!(found, expected);
+        assert!(all.iter().all(|f| f.tenant_id == Some(w.tenant)), "{all:?}");
+        assert!(all.iter().all(|f| f.detail.contains(&nowhere.id)), "{all:?}");
+        // Nothing is known of what was refused.
+        assert_eq!(w.scalar("SELECT COUNT(*) FROM usage_heads").await, 1);
+        w.rate(at("11:00")).await;
+        assert_eq!(w.balance(at("11:00")).await.balance, micros("-0.36"));
     }
 }
 
@@ -265,6 +307,45 @@ async fn spans_that_were_tampered_with_are_found_and_written_anew() {
         w.rate(at("11:05")).await;
         assert_eq!(w.balance(at("11:05")).await.posted, micros("-0.18"));
         w.assert_sound().await;
+    }
+}
+
+/// Where a resource's facts stand says what becomes of the next one; and what stands nowhere is billed
+/// all the same.
+#[tokio::test]
+async fn a_head_that_was_tampered_with_or_taken_out_is_found_and_written_anew() {
+    let broken = [
+        ("UPDATE usage_heads SET effective_ms = effective_ms + 3600000", 2),
+        ("UPDATE usage_heads SET last_ordinal = 7", 2),
+        ("UPDATE usage_heads SET plain = 0", 2),
+        ("UPDATE usage_heads SET sequence = sequence + 1", 2),
+        ("UPDATE usage_heads SET tenant_id = ''", 2),
+        ("UPDATE usage_heads SET parked_ms = 1", 2),
+        ("DELETE FROM usage_heads", 2),
+        // Of what no fact tells of.
+        (
+            "INSERT INTO usage_spans SELECT kind, 'nothing', 1, from_ms, to_ms, tenant_id, \
+             resource_name, state, attributes, alternative, quality FROM usage_spans \
+             WHERE resource_name = 'web-1' AND opened = 2",
+            1,
+        ),
+    ];
+    for w in World::each().await {
+        for name in ["web-1", "web-2"] {
+            let guest = w.guest(name);
+            w.seen(&guest, ResourceState::Running, at("10:00")).await;
+            w.seen(&guest, ResourceState::Stopped, at("10:30")).await;
+        }
+        for (sql, differing) in broken {
+            w.assert_rebuilt().await;
+            w.write(async |tx| Ok(sqlx::query(sql).execute(tx).await?)).await.unwrap();
+            let found = w.rebuilt(Mode::Check).await;
+            assert_eq!(found.differing, differing, "{sql}: {found:?}");
+            assert_eq!(w.rebuilt(Mode::Check).await, found, "a check changes nothing: {sql}");
+            assert_eq!(w.rebuilt(Mode::Write).await.differences, found.differences, "{sql}");
+        }
+        w.assert_rebuilt().await;
+        assert_eq!(w.scalar("SELECT COUNT(*) FROM usage_spans").await, 4);
     }
 }
 

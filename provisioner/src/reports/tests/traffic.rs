@@ -3,7 +3,6 @@
 use agent::wire::PortReading;
 use billing::{
     counters::readings,
-    findings,
     prices::{document::Document, publish},
 };
 use serde_json::json;
@@ -126,6 +125,39 @@ async fn what_can_not_be_right_holds_nothing_up() {
         let mut found: Vec<_> = found.into_iter().map(|(k, s)| (k, s.to_owned())).collect();
         found.sort();
         assert_eq!(found, expected);
+    }
+}
+
+/// One reading that is wrong, and a clock that is an hour ahead while the guest is started.
+#[tokio::test]
+async fn one_bad_reading_or_clock_costs_no_byte_of_the_others() {
+    for test in testing::each().await {
+        let (mut story, id) = Story::with_traffic(&test.db).await;
+        let ahead =
+            |read: PortReading| PortReading { at: read.at.saturating_add_ms(3_600_000), ..read };
+        let zero = ahead(story.read(id, "1", 0));
+        story.clock.advance(Duration::from_secs(10));
+        let first = vec![zero, ahead(story.read(id, "1", 1))];
+        story.tell(first.clone()).await;
+        // The acknowledgement was lost; meanwhile the clock was set right.
+        story.boot = BootId::new();
+        story.clock.advance(Duration::from_secs(10));
+        let bad = PortReading { sent_bytes: -1, received_bytes: -1, ..story.read(id, "1", 0) };
+        story.clock.advance(Duration::from_secs(10));
+        let told = [first, vec![bad, story.read(id, "1", 3)]].concat();
+        story.tell(told).await;
+        assert_eq!(story.balance().await, "8.500000");
+        let sum = |of: &str, counted: &[(String, i64)]| -> i64 {
+            counted.iter().filter(|(component, _)| component == of).map(|(_, gib)| gib).sum()
+        };
+        let counted = story.counted().await;
+        assert_eq!((sum("net_rx", &counted), sum("net_tx", &counted)), (6, 3), "{counted:?}");
+        let mut conn = test.db.read().await.unwrap();
+        let all = findings::list(&mut conn, false).await.unwrap();
+        let mut kinds: Vec<&str> = all.iter().map(|finding| finding.kind.as_str()).collect();
+        kinds.sort_unstable();
+        let expected = ["counter_ahead", "counter_ahead", "counter_refused", "counter_refused"];
+        assert_eq!(kinds, expected);
     }
 }
 
