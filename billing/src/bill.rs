@@ -18,7 +18,10 @@ use utoipa::ToSchema;
 use crate::{
     accounts,
     balance::snapshot,
-    close::charges::KnownTerms,
+    close::{
+        charges::KnownTerms,
+        joined::{Joined, Stretch},
+    },
     explain::LineId,
     prices::components::{self, Per},
     rating::lines::{self, Which, goes_on},
@@ -26,8 +29,7 @@ use crate::{
 
 mod export;
 
-pub use export::csv;
-pub(crate) use export::text;
+pub use export::{csv, text};
 
 /// Rated lines that one bill may be made of (before they are joined).
 pub const LINES_MAX: usize = 1_000_000;
@@ -42,7 +44,8 @@ pub struct BillLine {
     pub meter: String,
     /// `instance.compute`.
     pub component: String,
-    /// The first of the rated lines that it joins; `/v1/lines` has them behind one another.
+    /// The first of the rated lines that it joins; the others stand behind it in `/v1/lines`, with
+    /// adjustments of their time between them.
     #[schema(value_type = String, example = "0193c5f0-…-8a51.42.0")]
     pub first_line: LineId,
     pub from: Timestamp,
@@ -194,31 +197,56 @@ async fn lines(
 
 /// Hourly lines of the same thing at the same price become one, then all in order of time.
 fn joined(lines: Vec<BillLine>) -> Vec<BillLine> {
-    let mut all: Vec<BillLine> = Vec::new();
+    let mut all = Joined::new();
+    let mut series: Option<[String; 4]> = None;
     for line in lines {
-        let like = |last: &&mut BillLine| {
-            last.to == line.from
-                && last.what == line.what
-                && last.resource_id == line.resource_id
-                && last.meter == line.meter
-                && last.unit_price == line.unit_price
-                && (&last.model, last.unit) == (&line.model, line.unit)
-                && goes_on(&last.meter, last.quantity, line.quantity).is_some()
-                && last.adjustment == line.adjustment
-                && last.amount.checked_add(line.amount).is_ok()
-        };
-        match all.last_mut().filter(like) {
-            Some(last) => {
-                last.to = line.to;
-                last.amount = Micros(last.amount.0 + line.amount.0);
-                let quantity = goes_on(&last.meter, last.quantity, line.quantity);
-                last.quantity = quantity.unwrap_or(last.quantity);
-            }
-            None => all.push(line),
+        let of = [&line.resource_kind, &line.resource_id, &line.component, &line.meter];
+        if series.as_ref().is_none_or(|series| series.each_ref() != of) {
+            all.end_series();
+            series = Some(of.map(String::clone));
+        }
+        if let Some(first) = all.join(line) {
+            all.begin(first);
         }
     }
-    all.sort_by(|a, b| (a.from, &a.resource_id, &a.meter).cmp(&(b.from, &b.resource_id, &b.meter)));
+    let mut all = all.done();
+    all.sort_by(|a, b| {
+        let (of_a, of_b) = ((&a.resource_id, &a.meter), (&b.resource_id, &b.meter));
+        (a.from, of_a, a.rank()).cmp(&(b.from, of_b, b.rank()))
+    });
     all
+}
+
+impl Stretch for BillLine {
+    fn from(&self) -> Timestamp {
+        self.from
+    }
+
+    fn to(&self) -> Timestamp {
+        self.to
+    }
+
+    fn rank(&self) -> u8 {
+        u8::from(self.adjustment)
+    }
+
+    fn join(&mut self, next: &Self) -> bool {
+        let like = self.to == next.from
+            && self.what == next.what
+            && self.resource_id == next.resource_id
+            && self.meter == next.meter
+            && self.unit_price == next.unit_price
+            && (&self.model, self.unit) == (&next.model, next.unit)
+            && self.adjustment == next.adjustment;
+        let quantity = goes_on(&self.component, self.quantity, next.quantity);
+        let (true, Some(quantity), Ok(amount)) =
+            (like, quantity, self.amount.checked_add(next.amount))
+        else {
+            return false;
+        };
+        (self.to, self.quantity, self.amount) = (next.to, quantity, amount);
+        true
+    }
 }
 
 /// The instants of the tenant's current billing month, up to now.

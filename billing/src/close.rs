@@ -12,6 +12,9 @@
 //! follows from the account's last charge at that moment, which the closing keeps: a month's
 //! invoice has the lines of the month, and those of earlier months that were charged after their
 //! own closing. So every line is on exactly one invoice, whenever it comes.
+//!
+//! A month that can't be closed keeps all later ones open, and is a finding until it is
+//! ([`unclosed`]).
 
 use base::{
     Error, Result,
@@ -30,7 +33,9 @@ use crate::{
 };
 
 pub mod charges;
+pub(crate) mod joined;
 mod reconciler;
+pub mod unclosed;
 
 pub use charges::charges;
 pub use reconciler::MonthReconciler;
@@ -163,6 +168,7 @@ async fn close_by(
     };
     let closing = Closing { month, ends, closed: now, settled: account.last_charge, invoice_id };
     insert(conn, tenant, &closing).await?;
+    unclosed::closed(conn, now, tenant, month).await?;
     if let Some(id) = invoice_id {
         issue::issue(conn, now, settings, &mut account, id, month, charges).await?;
     }

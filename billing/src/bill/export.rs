@@ -79,7 +79,7 @@ fn subtotal(bill: &Bill) -> [String; COLUMNS.len()] {
 
 /// Text that would be taken for a formula gets an apostrophe in front, which spreadsheets do not
 /// show. Numbers that we wrote ourselves are left, so that they can be summed.
-pub(crate) fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     let start = text.trim_start().chars().next();
     let control = text.starts_with(['\t', '\r', '\n']);
     if control || start.is_some_and(|c| FORMULA_STARTS.contains(&c)) {

@@ -6,20 +6,23 @@ use std::collections::HashMap;
 use base::{
     Error, Result,
     db::Conn,
-    id::{PriceVersionId, TenantId},
+    id::{PriceBookId, PriceVersionId, TenantId},
     money::{Micros, Nanos, div_half_even},
     time::Timestamp,
 };
 use chrono_tz::Tz;
 use futures::TryStreamExt;
 
+use super::joined::{Joined, Stretch};
 use crate::{
     calendar::Month,
+    explain::LineId,
     prices::{
         components::{self, Per},
         load,
     },
     rating::lines::{self, Line, Place, Which, goes_on},
+    sql::parse,
 };
 
 /// Charges of one invoice, after those of adjoining hours were joined.
@@ -28,6 +31,8 @@ pub const CHARGES_MAX: usize = 200_000;
 /// A stretch of use at one price, or a correction of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
+    /// The first of the rated lines that it joins.
+    pub first_line: LineId,
     pub resource_kind: String,
     pub resource_id: String,
     /// As it was called then.
@@ -41,6 +46,8 @@ pub struct Charge {
     /// What the price stands under in its version.
     pub rate: String,
     pub price_version: String,
+    /// That the version is of.
+    pub price_book: String,
     /// Its own, `YYYY-MM`.
     pub month: String,
     pub from: Timestamp,
@@ -75,8 +82,8 @@ pub struct Terms {
 pub const PAGE_LINES: usize = 10_000;
 
 /// All that closing `month` now covers: its own lines, and those of earlier months that were
-/// charged after the account's charge numbered `settled`. In order of month, resource and time; what
-/// adjoins at the same price is one charge. Of the lines a page is held at a time.
+/// charged after the account's charge numbered `settled`. In order of month, resource, time and kind;
+/// what adjoins at the same price is one charge. Of the lines a page is held at a time.
 pub async fn charges(
     conn: &mut Conn,
     tenant: TenantId,
@@ -86,7 +93,7 @@ pub async fn charges(
 ) -> Result<Vec<Charge>> {
     let month = month.to_string();
     let mut known = Known::default();
-    let mut all: Vec<Charge> = Vec::new();
+    let mut all = Joined::new();
     for series in lines::series(conn, tenant, &month, settled).await? {
         // Of its own month all that there is, of an earlier one what came since it was closed.
         let settled = if series.month == month { 0 } else { settled };
@@ -98,21 +105,20 @@ pub async fn charges(
             lines::name_flavors(conn, &page, &mut known.flavors).await?;
             behind = page.last().map_or(behind, Place::of);
             for line in page {
-                let next = known.charge(conn, line).await?;
-                if all.last_mut().is_some_and(|last| last.join(&next)) {
-                    continue;
-                }
+                let next = known.charge(conn, tenant, line).await?;
+                let Some(first) = all.join(next) else { continue };
                 if all.len() == CHARGES_MAX {
                     return Err(too_many(tenant, &month, CHARGES_MAX));
                 }
-                all.push(next);
+                all.begin(first);
             }
             if is_last {
                 break;
             }
         }
+        all.end_series();
     }
-    Ok(all)
+    Ok(all.done())
 }
 
 /// What lines refer to, as far as it was read.
@@ -120,12 +126,27 @@ pub async fn charges(
 struct Known {
     flavors: HashMap<String, String>,
     terms: KnownTerms,
+    books: HashMap<PriceVersionId, PriceBookId>,
 }
 
 impl Known {
-    async fn charge(&mut self, conn: &mut Conn, line: Line) -> Result<Charge> {
+    async fn charge(&mut self, conn: &mut Conn, tenant: TenantId, line: Line) -> Result<Charge> {
         let terms = self.terms.of(conn, &line).await?;
-        Ok(charge(line, terms, &self.flavors))
+        let book = self.book(conn, line.version).await?;
+        Ok(charge(tenant, line, terms, book, &self.flavors))
+    }
+
+    async fn book(&mut self, conn: &mut Conn, version: PriceVersionId) -> Result<PriceBookId> {
+        if let Some(book) = self.books.get(&version) {
+            return Ok(*book);
+        }
+        let book: String = sqlx::query_scalar("SELECT book_id FROM price_versions WHERE id = $1")
+            .bind(version.to_string())
+            .fetch_one(conn)
+            .await?;
+        let book = parse(&book)?;
+        self.books.insert(version, book);
+        Ok(book)
     }
 }
 
@@ -158,9 +179,17 @@ async fn terms(conn: &mut Conn, version: PriceVersionId, rate: &str) -> Result<T
     Ok(Terms { model, unit, tax_rate: found.tax.rate })
 }
 
-fn charge(line: Line, terms: Terms, flavors: &HashMap<String, String>) -> Charge {
+fn charge(
+    tenant: TenantId,
+    line: Line,
+    terms: Terms,
+    book: PriceBookId,
+    flavors: &HashMap<String, String>,
+) -> Charge {
     Charge {
+        first_line: LineId { tenant, charge: line.charge, position: line.position },
         terms,
+        price_book: book.to_string(),
         what: line.what(flavors),
         flavor: flavors.get(&line.flavor).unwrap_or(&line.flavor).clone(),
         adjustment: line.is_adjustment(),
@@ -268,8 +297,25 @@ pub(crate) async fn used(
     Ok(())
 }
 
-impl Charge {
-    /// Takes the one that goes on where this ends; false where it is another thing.
+impl Stretch for Charge {
+    fn from(&self) -> Timestamp {
+        self.from
+    }
+
+    fn to(&self) -> Timestamp {
+        self.to
+    }
+
+    fn rank(&self) -> u8 {
+        match self.kind.as_str() {
+            "usage" | "purchase" => 0,
+            "adjustment" => 1,
+            // What the month's end makes due.
+            "volume" => 2,
+            _ => 3,
+        }
+    }
+
     fn join(&mut self, next: &Self) -> bool {
         let like = self.to == next.from
             && self.month == next.month

@@ -5,15 +5,21 @@ use base::{
     id::InvoiceId,
     money::{Micros, Nanos},
     reconcile::Reconciler,
-    time::Timestamp,
+    time::{Clock, Timestamp},
 };
 
 use super::{Closing, MonthReconciler, charges::PAGE_LINES, close, close_by, closings, progress};
 use crate::{
+    bill,
     calendar::Month,
+    explain,
     invoice::{self, Content, documents},
-    prices::publish::{Terms, publish},
-    testing::{Guest, World, micros},
+    meter,
+    prices::{
+        self, Price,
+        publish::{Terms, publish},
+    },
+    testing::{Guest, World, micros, nanos},
     usage::ResourceState::{Absent, Running},
 };
 
@@ -66,6 +72,66 @@ async fn scenario_13_the_invoice_is_the_sum_of_its_744_lines() {
         assert_eq!((content.sums.total, content.sums.rounding), (micros("52.08"), Micros::ZERO));
         // November's first days are not on it.
         assert_eq!(content.lines[0].to, shanghai("2026-11-01T00:00"));
+        world.assert_sound().await;
+    }
+}
+
+/// What was charged for October is taken back and given at the right price day by day, beside its
+/// hours: each of the three is one charge, which opens down to the first line of its own.
+#[tokio::test]
+async fn a_corrected_month_of_one_machine_is_three_charges() {
+    let (start, end) = (shanghai("2026-10-01T00:00"), shanghai("2026-11-01T00:00"));
+    for world in World::each_from(start).await {
+        world.price_small("0.07").await;
+        let guest = world.guest("web-1");
+        world.seen(&guest, Running, start).await;
+        world.rate(end.saturating_add_ms(60_000)).await;
+        let terms = Terms { effective_at: Some(start), correction: Some("too dear") };
+        let price = Price { meter: meter::instance(world.small), unit_price: nanos("0.05") };
+        let (now, document) = (world.clock.now(), prices::meters::document(&[price]));
+        world.write(async |tx| publish(tx, now, world.book, terms, &document).await).await.unwrap();
+        let until = shanghai("2026-11-02T00:00");
+        world.rate(until.saturating_add_ms(60_000)).await;
+        let adjusted = world.scalar("SELECT COUNT(*) FROM charges WHERE kind = 'adjustment'").await;
+        assert_eq!(adjusted, 2 * 31, "two of each day");
+        let october = closed(&world, shanghai("2026-11-04T00:00"), "2026-10").await.unwrap();
+        let content = content(&world, october.invoice_id).await;
+        let expected =
+            [("usage", 1, "52.08"), ("adjustment", -1, "-52.08"), ("adjustment", 1, "37.2")];
+        let found: Vec<_> = content
+            .lines
+            .iter()
+            .map(|line| (line.kind.as_str(), line.quantity, line.net))
+            .collect();
+        assert_eq!(found, expected.map(|(kind, quantity, net)| (kind, quantity, micros(net))));
+        assert_eq!(content.sums.total, micros("37.2"));
+        for line in &content.lines {
+            assert_eq!((line.from, line.to), (start, end));
+            assert!(!line.priced.as_ref().unwrap().effective, "{line:?}");
+            let id = line.first_line.unwrap();
+            let opened = world.read(async |conn| explain::explain(conn, id, 0).await).await.line;
+            assert_eq!(
+                (opened.kind, opened.rate, opened.price_version.to_string()),
+                (line.kind.clone(), line.rate.clone(), line.price_version_id.clone())
+            );
+            assert_eq!((opened.from, opened.quantity), (line.from, line.quantity));
+        }
+        let bill =
+            world.read(async |conn| bill::bill(conn, world.tenant, start, until, now).await).await;
+        let found: Vec<_> = bill
+            .lines
+            .iter()
+            .map(|line| (line.adjustment, line.from, line.to, line.amount))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (false, start, end, micros("52.08")),
+                (true, start, end, micros("-52.08")),
+                (true, start, end, micros("37.2")),
+                (false, end, until, micros("1.2")),
+            ]
+        );
         world.assert_sound().await;
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Language, too_large};
+use crate::explain::LineId;
 
 /// Of the content's shape; raised when a key changes its meaning.
 pub const VERSION: u32 = 1;
@@ -38,7 +39,7 @@ pub struct Content {
     pub digits: u32,
     /// Of the printed forms, where nobody asks for another.
     pub language: Language,
-    /// In order of month, resource and time.
+    /// In order of month, resource, time and kind.
     pub lines: Vec<Line>,
     pub sums: Sums,
 }
@@ -64,6 +65,11 @@ pub struct Party {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Line {
+    /// The first of the rated lines that it joins: with it the line is opened down to what made it.
+    /// None in invoices of before it was said.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "0193c5f0-…-8a51.42.0")]
+    pub first_line: Option<LineId>,
     /// `instance`.
     pub resource_kind: String,
     pub resource_id: String,
@@ -77,6 +83,9 @@ pub struct Line {
     /// What the price stands under in its version.
     pub rate: String,
     pub price_version_id: String,
+    /// That the version is of. Empty in invoices of before it was said.
+    #[serde(default)]
+    pub price_book_id: String,
     /// `YYYY-MM`: an earlier month than the invoice's came late, and is settled here.
     pub month: String,
     pub from: Timestamp,

@@ -1,9 +1,11 @@
 //! An invoice as CSV in the columns of FOCUS 1.2 (FinOps Open Cost and Usage Specification,
 //! focus.finops.org), one row a line; `BilledCost` adds up to the invoice's total.
 //!
-//! Columns that would always be empty because OpsHawk has no such thing (capacity reservations,
-//! commitment discounts, sub-accounts, virtual currencies) are left out, as the specification lets
-//! conditional columns be. Nulls are empty cells. Times are UTC in whole seconds; the exact
+//! Columns that would always be empty are left out, as the specification lets conditional columns
+//! be: OpsHawk has no such thing (capacity reservations, commitment discounts, sub-accounts, virtual
+//! currencies), or invoices do not say it (regions, zones, tags). List prices and costs are the
+//! contracted ones: an invoice has what the tenant pays, and not what others would. Nulls are empty
+//! cells. Times are UTC in whole seconds; the exact
 //! milliseconds stand in `x_` columns. Texts that a spreadsheet would take for a formula are made
 //! harmless; figures that we wrote are not touched, so that they can be summed.
 
@@ -18,9 +20,8 @@ use super::{
 };
 use crate::bill::text;
 
-/// In the order of the specification's list, our own last.
-pub const COLUMNS: [&str; 49] = [
-    "AvailabilityZone",
+/// In the order of the specification's list, then our own; of those what is new stands at the end.
+pub const COLUMNS: [&str; 46] = [
     "BilledCost",
     "BillingAccountId",
     "BillingAccountName",
@@ -48,8 +49,6 @@ pub const COLUMNS: [&str; 49] = [
     "PricingUnit",
     "ProviderName",
     "PublisherName",
-    "RegionId",
-    "RegionName",
     "ResourceId",
     "ResourceName",
     "ResourceType",
@@ -60,7 +59,6 @@ pub const COLUMNS: [&str; 49] = [
     "SkuMeter",
     "SkuPriceDetails",
     "SkuPriceId",
-    "Tags",
     "x_Adjustment",
     "x_ChargePeriodEndMs",
     "x_ChargePeriodStartMs",
@@ -69,6 +67,7 @@ pub const COLUMNS: [&str; 49] = [
     "x_Month",
     "x_PricingModel",
     "x_TaxRate",
+    "x_FirstLine",
 ];
 
 pub fn csv(content: &Content) -> Result<String> {
@@ -115,18 +114,19 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn of_line(content: &'a Content, line: &'a Line) -> Self {
+        let priced = line.priced.clone().or_else(|| measure::priced(line, 0));
         Self {
             content,
             line: Some(line),
-            priced: line.priced.clone().or_else(|| measure::priced(line, 0)),
             tax_rate: Some(line.tax_rate),
-            category: match line.kind.as_str() {
-                // What nobody used, and what a late fact moved.
-                "minimum" => "Adjustment",
-                "adjustment" if line.quantity == 0 => "Adjustment",
-                _ if measure::is_bought(line) => "Purchase",
-                _ => USAGE,
+            category: match priced {
+                // Use and purchases have a quantity and a price: not so a minimum, and what a late
+                // fact moved.
+                None => "Adjustment",
+                Some(_) if measure::is_bought(line) => "Purchase",
+                Some(_) => USAGE,
             },
+            priced,
             description: line.what.clone(),
             from: line.from,
             to: line.to,
@@ -157,6 +157,9 @@ impl<'a> Row<'a> {
     fn cells(&self) -> [String; COLUMNS.len()] {
         let (content, line) = (self.content, self.line);
         let of_line = |f: &dyn Fn(&Line) -> String| line.map(f).unwrap_or_default();
+        // What is of all of the tenant's resources is of none.
+        let resource = line.filter(|line| !line.resource_id.is_empty());
+        let of_resource = |f: &dyn Fn(&Line) -> String| resource.map(f).unwrap_or_default();
         let billed = plain(self.billed.to_string());
         // Only use is consumed. What a month's end makes due is of use that stands on other lines: none
         // of its own.
@@ -171,7 +174,6 @@ impl<'a> Row<'a> {
         let service = line.map_or(OTHER, |line| service(&line.component));
         let issuer = text(&content.issuer.name);
         [
-            String::new(),
             billed.clone(),
             content.party.tenant_id.to_string(),
             text(&content.party.name),
@@ -182,12 +184,7 @@ impl<'a> Row<'a> {
             self.category.to_owned(),
             if late { "Correction" } else { "" }.to_owned(),
             text(&self.description),
-            match line {
-                Some(line) if measure::is_bought(line) => "Recurring",
-                Some(_) => "Usage-Based",
-                None => "One-Time",
-            }
-            .to_owned(),
+            frequency(line).to_owned(),
             instant(self.to),
             instant(self.from),
             of_used(&|used| measure::decimal(used.scaled, DIGITS)),
@@ -204,19 +201,16 @@ impl<'a> Row<'a> {
             of_price(&|priced| priced.unit.clone()),
             issuer.clone(),
             issuer,
-            String::new(),
-            String::new(),
-            of_line(&|line| text(&line.resource_id)),
-            of_line(&|line| text(&line.resource_name)),
-            of_line(&|line| text(&line.resource_kind)),
+            of_resource(&|line| text(&line.resource_id)),
+            of_resource(&|line| text(&line.resource_name)),
+            of_resource(&|line| text(&line.resource_kind)),
             service[0].to_owned(),
             service[1].to_owned(),
             service[2].to_owned(),
-            of_line(&|line| text(&line.rate)),
+            of_line(&sku),
             of_line(&|line| text(&line.component)),
             of_line(&details),
-            of_line(&|line| format!("{}/{}", line.price_version_id, line.rate)),
-            String::new(),
+            of_line(&|line| text(&format!("{}/{}", line.price_version_id, line.rate))),
             of_line(&|line| line.adjustment.to_string()),
             self.to.ms().to_string(),
             self.from.ms().to_string(),
@@ -225,6 +219,7 @@ impl<'a> Row<'a> {
             of_line(&|line| line.month.clone()),
             of_line(&|line| line.model.clone()),
             self.tax_rate.map(|rate| plain(rate.to_string())).unwrap_or_default(),
+            line.and_then(|line| line.first_line).map(|id| id.to_string()).unwrap_or_default(),
         ]
     }
 }
@@ -261,10 +256,29 @@ fn instant(at: Timestamp) -> String {
     at.to_chrono().to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+fn frequency(line: Option<&Line>) -> &'static str {
+    match line {
+        Some(line) if measure::is_bought(line) => "Recurring",
+        Some(_) => "Usage-Based",
+        None => "One-Time",
+    }
+}
+
+/// A rate's name is its book's own. An invoice of before it said the book says the version, which is
+/// of one.
+fn sku(line: &Line) -> String {
+    let book = match line.price_book_id.as_str() {
+        "" => &line.price_version_id,
+        book => book,
+    };
+    text(&format!("{book}/{}/{}", line.component, line.rate))
+}
+
 /// A flat JSON object; empty where there is nothing to say.
 fn details(line: &Line) -> String {
     match line.flavor.as_str() {
         "" => String::new(),
-        flavor => serde_json::json!({ "x_Flavor": flavor }).to_string(),
+        // The specification's own name beside ours.
+        flavor => serde_json::json!({ "InstanceType": flavor, "x_Flavor": flavor }).to_string(),
     }
 }

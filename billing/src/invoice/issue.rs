@@ -94,6 +94,7 @@ fn line(charge: Charge) -> Line {
 fn unpriced(charge: Charge) -> Line {
     Line {
         priced: None,
+        first_line: Some(charge.first_line),
         component: charge.component,
         flavor: charge.flavor,
         resource_kind: charge.resource_kind,
@@ -102,6 +103,7 @@ fn unpriced(charge: Charge) -> Line {
         what: charge.what,
         rate: charge.rate,
         price_version_id: charge.price_version,
+        price_book_id: charge.price_book,
         month: charge.month,
         from: charge.from,
         to: charge.to,

@@ -18,6 +18,7 @@ pub fn at(text: &str) -> Timestamp {
 /// All of October 2026 in Shanghai.
 pub fn line(name: &str, price: &str, net: &str) -> Line {
     Line {
+        first_line: None,
         resource_kind: "instance".to_owned(),
         resource_id: "0193a000-0000-7000-8000-000000000001".to_owned(),
         resource_name: name.to_owned(),
@@ -26,6 +27,7 @@ pub fn line(name: &str, price: &str, net: &str) -> Line {
         what: format!("instance {name}, flavor small"),
         rate: "instance:0193a000-0000-7000-8000-0000000000f1".to_owned(),
         price_version_id: "0193a000-0000-7000-8000-0000000000e1".to_owned(),
+        price_book_id: "0193a000-0000-7000-8000-0000000000d1".to_owned(),
         month: "2026-10".to_owned(),
         from: at("2026-10-01T00:00"),
         to: at("2026-11-01T00:00"),

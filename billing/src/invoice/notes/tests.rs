@@ -8,6 +8,7 @@ use crate::{
     accounts,
     calendar::Month,
     close::charges::{Charge, Terms},
+    explain::LineId,
     invoice::{issue::issue, samples::at},
     testing::{World, micros},
 };
@@ -15,6 +16,7 @@ use crate::{
 /// An invoice over a charge of that net and tax, which nothing was posted for.
 async fn invoice(world: &World, net: &str, tax: &str) -> InvoiceId {
     let charge = Charge {
+        first_line: LineId { tenant: world.tenant, charge: 1, position: 0 },
         resource_kind: "instance".to_owned(),
         resource_id: "i".to_owned(),
         resource_name: "web-1".to_owned(),
@@ -23,6 +25,7 @@ async fn invoice(world: &World, net: &str, tax: &str) -> InvoiceId {
         flavor: "small".to_owned(),
         rate: "small".to_owned(),
         price_version: "v".to_owned(),
+        price_book: "b".to_owned(),
         month: "2026-10".to_owned(),
         from: at("2026-10-01T00:00"),
         to: at("2026-11-01T00:00"),
