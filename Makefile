@@ -51,6 +51,7 @@ demo: build
 check: require $(console_modules)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo clippy -p billing --features pdf --all-targets --quiet -- -D warnings
 	cd $(console_dir) && npm run check
 
 test: build
@@ -69,6 +70,8 @@ soak: build
 	OPSHAWK_PROMQL_QUERIES=$${OPSHAWK_PROMQL_QUERIES:-30000} cargo test -p timeseries --test reference random -- --nocapture
 	OPSHAWK_SOAK_KILLS=$${OPSHAWK_SOAK_KILLS:-200} cargo test -p timeseries --test durability -- --nocapture
 	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_SEEDS:-300} $(services) cargo test -p billing scenarios::random -- --nocapture
+	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_ORDERS:-300} $(services) cargo test -p billing scenarios::any_order -- --nocapture
+	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_MONTHS:-3000} cargo test -p billing --lib -- an_independent_rater --nocapture
 	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_RACES:-2000} $(services) cargo test -p billing scenarios::races -- --nocapture
 	OPSHAWK_SOAK_SEEDS=$${OPSHAWK_SOAK_LEDGERS:-100} $(services) cargo test -p billing scenarios::whole_ledger -- --nocapture
 	OPSHAWK_SOAK_CRASHES=$${OPSHAWK_SOAK_CRASHES:-50} $(services) cargo test -p billing scenarios::crashes -- --nocapture

@@ -20,6 +20,7 @@
 //! | `pricing` | books, versions and overrides |
 //! | `months` | closing months, credit notes, names; the invoices |
 //! | `packages` | ordering, cancelling, renewing packages |
+//! | `shapes` | what resources were told to be, for facts that say a part of it |
 //! | `machines` | instances: their facts, what is wanted of them |
 //! | `host` | a simulated host, which does what is wanted and confirms it |
 //! | `usage` | gaps, rulings, readings |
@@ -51,6 +52,7 @@ mod packages;
 mod play;
 mod pricing;
 mod report;
+mod shapes;
 pub(crate) mod sound;
 mod steer;
 pub mod types;

@@ -67,6 +67,8 @@ scenarios! {
     scenario_31: "31-a-package-keeps-its-day",
     scenario_32: "32-tax-on-top",
     scenario_33: "33-what-a-months-end-makes-due",
+    scenario_34: "34-an-outage-outlives-a-bonus",
+    scenario_35: "35-months-end-by-each-ones-clock",
 }
 
 fn scenario(name: &str) -> PathBuf {
@@ -127,10 +129,19 @@ fn every_file_is_played() -> Result<()> {
     Ok(())
 }
 
-/// Scenario 6: without the outage all is as with it.
 #[test]
 fn scenario_06_without_the_outage() -> Result<()> {
-    let file = scenario("06-an-outage-changes-nothing");
+    is_the_same_without_the_outage("06-an-outage-changes-nothing")
+}
+
+#[test]
+fn scenario_34_without_the_outage() -> Result<()> {
+    is_the_same_without_the_outage("34-an-outage-outlives-a-bonus")
+}
+
+/// Without its two steps of `rating` all is as with them.
+fn is_the_same_without_the_outage(name: &str) -> Result<()> {
+    let file = scenario(name);
     let text = std::fs::read_to_string(&file)?;
     let kept: Vec<&str> = text.lines().filter(|line| !line.contains(", rating: ")).collect();
     ensure!(kept.len() + 2 == text.lines().count(), "it has two such steps");
@@ -180,6 +191,10 @@ fn the_exit_code_says_whether_it_went_as_expected() -> Result<()> {
     let key = "line 11: price_books.standard.versions[0].rates[0].price: a price stands in quotes";
     ensure!(ends(&float, None, 2, &[key])?.is_empty());
     ensure!(ends("", None, 2, &["a map was expected"])?.is_empty());
+    // Nobody could publish it, as nobody could read the other.
+    let unit = text.replace("price: \"0.36\"", "unit: 0, price: \"0.36\"");
+    let key = "line 11: price_books.standard.versions[0].rates[0].unit: 0 is no unit of a price";
+    ensure!(ends(&unit, None, 2, &[key])?.is_empty());
     // A database with something in it is refused.
     let database = dir.join("replay.db");
     let url = format!("sqlite://{}?mode=rwc", database.display());

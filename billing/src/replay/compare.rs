@@ -1,5 +1,7 @@
 //! What a file expects against what came out, by path.
 
+use std::collections::{HashMap, VecDeque};
+
 use serde_json::Value;
 
 use super::file::Expect;
@@ -76,18 +78,71 @@ fn missing(path: &str, expected: &Value, differences: &mut Vec<Difference>) {
     });
 }
 
-/// Each is found in the list, and no entry stands for two.
+/// Each is found in the list, and no entry stands for two: as many as can be are found.
 fn include(path: &str, expected: &[Value], found: &Value, differences: &mut Vec<Difference>) {
-    let mut left: Vec<&Value> = found.as_array().into_iter().flatten().collect();
+    let suits = |wanted: &Value, item: &Value| {
+        let mut none = Vec::new();
+        matches("", wanted, item, &mut none);
+        none.is_empty()
+    };
+    // Who has as many to choose from as there are wishes always finds one.
+    let choices = |wanted: &Value| -> Vec<usize> {
+        let items = found.as_array().into_iter().flatten().enumerate();
+        let suiting = items.filter(|(_, item)| suits(wanted, item)).map(|(index, _)| index);
+        suiting.take(expected.len()).collect()
+    };
+    let mut matching = Matching::new(expected.iter().map(choices).collect());
     for (index, wanted) in expected.iter().enumerate() {
-        let place = left.iter().position(|item| {
-            let mut none = Vec::new();
-            matches("", wanted, item, &mut none);
-            none.is_empty()
-        });
-        match place {
-            Some(place) => drop(left.remove(place)),
-            None => missing(&format!("{path}[{index}]"), wanted, differences),
+        if !matching.place(index) {
+            missing(&format!("{path}[{index}]"), wanted, differences);
+        }
+    }
+}
+
+/// Gives each wish one of the items that suit it; who has one may get another for it instead.
+struct Matching {
+    /// By wish.
+    choices: Vec<Vec<usize>>,
+    items: Vec<Option<usize>>,
+    /// By item.
+    wishes: HashMap<usize, usize>,
+}
+
+impl Matching {
+    fn new(choices: Vec<Vec<usize>>) -> Self {
+        Self { items: vec![None; choices.len()], choices, wishes: HashMap::new() }
+    }
+
+    /// Whether the wish gets an item; all that had one keep one.
+    fn place(&mut self, wish: usize) -> bool {
+        // For each item that was asked for, who would take it.
+        let mut takers: HashMap<usize, usize> = HashMap::new();
+        let mut asking = VecDeque::from([wish]);
+        while let Some(taker) = asking.pop_front() {
+            for item in &self.choices[taker] {
+                if takers.contains_key(item) {
+                    continue;
+                }
+                takers.insert(*item, taker);
+                match self.wishes.get(item) {
+                    Some(holder) => asking.push_back(*holder),
+                    None => {
+                        self.hand_on(*item, &takers);
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// The free item goes to its taker, what that one had to the next, up to the wish that had none.
+    fn hand_on(&mut self, free: usize, takers: &HashMap<usize, usize>) {
+        let mut next = Some(free);
+        while let Some(item) = next {
+            let taker = takers[&item];
+            self.wishes.insert(item, taker);
+            next = self.items[taker].replace(item);
         }
     }
 }
@@ -127,6 +182,20 @@ mod tests {
         assert!(paths(twice, report.clone()).is_empty());
         let thrice = json!({"lines_include": [{"net": "1"}, {"net": "1"}, {"net": "1"}]});
         assert_eq!(paths(thrice, report), ["expect.lines_include[2]"]);
+    }
+
+    /// The first wish would take the only line that suits the second, and the third's.
+    #[test]
+    fn a_subset_is_found_whatever_its_order() {
+        let line = |to: &str, kind: &str| json!({"net": "1", "to": to, "kind": kind});
+        let report = json!({"lines": [line("a", "x"), line("b", "x"), line("b", "y")]});
+        let all = [json!({"net": "1"}), json!({"to": "a"}), json!({"to": "b", "kind": "x"})];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let wishes = order.map(|index| all[index].clone());
+            assert!(paths(json!({"lines_include": wishes}), report.clone()).is_empty());
+        }
+        let wishes = json!([{"net": "1"}, {"kind": "y"}, {"to": "b"}, {"to": "b"}]);
+        assert_eq!(paths(json!({"lines_include": wishes}), report), ["expect.lines_include[3]"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use base::{money::Micros, time::Timestamp};
 use chrono_tz::Tz;
+use inventory::flavors::{DISK_GIB_MAX, MEMORY_MIB_MAX, NAME_MAX_CHARS, VCPUS_MAX};
 
 use super::{
     node::{self, Map, Node, Parsed, Unreadable},
@@ -26,7 +27,7 @@ pub use expect::Expect;
 pub use money::{Admit, Money, Voucher};
 pub use packages::Package;
 pub use prices::{Override, Publish, Version};
-pub use resources::{Attributes, Resource};
+pub use resources::{Attributes, Given, Resource};
 pub use settings::SettingsChange;
 pub use standing::Steer;
 pub use steps::{Action, Crash, Fact, KINDS_OF_ERROR, Recharge, Step, UserPower};
@@ -40,6 +41,8 @@ pub const VERSION: i64 = 1;
 pub const NAMES_MAX: usize = 1_000;
 /// How often one step may be repeated.
 pub const REPEAT_MAX: i64 = 1_000;
+/// How often one thing may fail on the host.
+pub const FAILS_MAX: i64 = 1_000;
 pub const STEPS_MAX: usize = 10_000;
 /// How long after its last step a replay goes on where `end` isn't given.
 const TAIL_MS: i64 = 3_600_000;
@@ -103,12 +106,20 @@ pub enum HostAction {
     Pause,
 }
 
-/// What fails each time it is tried before an instant.
+/// What fails of an instance.
 #[derive(Debug)]
 pub struct Failure {
     pub resource: String,
     pub action: HostAction,
-    pub until: Timestamp,
+    pub which: Tries,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tries {
+    /// Each before an instant.
+    Until(Timestamp),
+    /// So many, from the first on.
+    First(i64),
 }
 
 /// What names may be used.
@@ -156,19 +167,14 @@ fn read(root: Node<'_>) -> Parsed<File> {
     let books =
         section(map.take("price_books"), |node| prices::book(node, &currency, times, &flavors))?;
     let tenants = section(map.take("tenants"), |node| tenant(node, zone, &currency, &books))?;
-    if let Some((_, book)) = books
-        .iter()
-        .find(|(_, book)| book.tenant.as_ref().is_some_and(|tenant| !tenants.contains_key(tenant)))
-    {
-        let owner = book.tenant.as_deref().unwrap_or_default();
-        return Err(root.wrong(format!("a price book's tenant '{owner}' is not in tenants")));
-    }
+    check_own_books(&root, &books, &tenants)?;
     let resources =
         section(map.take("resources"), |node| resources::resource(node, &tenants, &flavors))?;
-    let vouchers = money::vouchers(map.take("vouchers"), times, &tenants)?;
+    let vouchers = money::vouchers(map.take("vouchers"), start, times, &tenants)?;
     let packages = section(map.take("packages"), |node| packages::package(node, &tenants))?;
     if let Some(name) = packages.keys().find(|name| resources.contains_key(*name)) {
-        return Err(root.wrong(format!("'{name}' is a resource and a package: rename one of them")));
+        let node = root.inside("packages").inside(name);
+        return Err(node.wrong(format!("'{name}' is a resource and a package: rename one of them")));
     }
     let names = Names {
         times,
@@ -236,6 +242,14 @@ fn section<T>(
     Ok(all)
 }
 
+/// Whether the product takes the key that this stands under for a name.
+fn check_name(node: &Node<'_>, max_chars: usize) -> Parsed<()> {
+    match identity::checked_name("name", node.key(), max_chars) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(node.wrong(error.message)),
+    }
+}
+
 /// Without the section there is `small`.
 fn flavors(node: Option<Node<'_>>) -> Parsed<BTreeMap<String, Flavor>> {
     let small = Flavor { vcpus: 1, memory_mib: 512, disk_gib: 1 };
@@ -243,17 +257,18 @@ fn flavors(node: Option<Node<'_>>) -> Parsed<BTreeMap<String, Flavor>> {
         return Ok(BTreeMap::from([("small".to_owned(), small)]));
     }
     section(node, |node| {
+        check_name(node, NAME_MAX_CHARS)?;
         let mut map = node.map()?;
         let mut flavor = small.clone();
-        for (key, field) in [
-            ("vcpus", &mut flavor.vcpus),
-            ("memory_mib", &mut flavor.memory_mib),
-            ("disk_gib", &mut flavor.disk_gib),
+        for (key, field, max) in [
+            ("vcpus", &mut flavor.vcpus, VCPUS_MAX),
+            ("memory_mib", &mut flavor.memory_mib, MEMORY_MIB_MAX),
+            ("disk_gib", &mut flavor.disk_gib, DISK_GIB_MAX),
         ] {
             if let Some(node) = map.take(key) {
                 *field = node.count()?;
-                if *field < 1 {
-                    return Err(node.wrong(format!("{key} must be above zero")));
+                if !(1..=max).contains(field) {
+                    return Err(node.wrong(format!("{key} is from 1 to {max}")));
                 }
             }
         }
@@ -268,6 +283,7 @@ fn tenant(
     currency: &str,
     books: &BTreeMap<String, Book>,
 ) -> Parsed<Tenant> {
+    check_name(node, identity::tenants::NAME_MAX_CHARS)?;
     let mut map = node.map()?;
     let zone = map.take("zone").map_or(Ok(zone), |node| types::zone(&node))?;
     let currency =
@@ -289,6 +305,28 @@ fn tenant(
     map.unsupported(&[("settings", by_step)])?;
     map.finish()?;
     Ok(tenant)
+}
+
+/// A book of one tenant is of one that there is, and nobody else pays by it.
+fn check_own_books(
+    root: &Node<'_>,
+    books: &BTreeMap<String, Book>,
+    tenants: &BTreeMap<String, Tenant>,
+) -> Parsed<()> {
+    for (name, book) in books {
+        let Some(owner) = &book.tenant else { continue };
+        if !tenants.contains_key(owner) {
+            let node = root.inside("price_books").inside(name).inside("tenant");
+            return Err(node.wrong(format!("'{owner}' does not stand in tenants")));
+        }
+        let pays =
+            |(tenant, of): &(&String, &Tenant)| *tenant != owner && of.book.as_ref() == Some(name);
+        if let Some((other, _)) = tenants.iter().find(pays) {
+            let node = root.inside("tenants").inside(other).inside("book");
+            return Err(node.wrong(format!("that book is {owner}'s own")));
+        }
+    }
+    Ok(())
 }
 
 fn credit_limit(node: &Node<'_>) -> Parsed<Micros> {
@@ -327,15 +365,25 @@ fn host(node: &Node<'_>, names: &Names<'_>) -> Parsed<Host> {
     if let Some(node) = map.take("fail") {
         for node in node.list()? {
             let mut map = node.map()?;
-            map.unsupported(&[("times", "give the instant up to which it fails, as until")])?;
             host.fail.push(Failure {
                 resource: resources::instance(&map.require("resource")?, names)?,
                 action: map.require("action")?.one_of(&HOST_ACTIONS)?,
-                until: names.times.instant(&map.require("until")?)?,
+                which: tries(&node, &mut map, names)?,
             });
             map.finish()?;
         }
     }
     map.finish()?;
     Ok(host)
+}
+
+fn tries(node: &Node<'_>, map: &mut Map<'_>, names: &Names<'_>) -> Parsed<Tries> {
+    match (map.take("until"), map.take("times")) {
+        (Some(until), None) => Ok(Tries::Until(names.times.instant(&until)?)),
+        (None, Some(times)) => match times.count()? {
+            count if (1..=FAILS_MAX).contains(&count) => Ok(Tries::First(count)),
+            _ => Err(times.wrong(format!("it fails 1 to {FAILS_MAX} times"))),
+        },
+        _ => Err(node.wrong("give either the instant until which it fails, or how many times")),
+    }
 }

@@ -5,8 +5,8 @@ use base::{Result, id::UsageEventId, time::Timestamp};
 use inventory::instances::{self, Power};
 
 use super::{
-    file::{Host, HostAction},
-    machines::{Machine, Report, as_seen, see},
+    file::{Failure, Host, HostAction, Tries},
+    machines::{Machine, Report, as_seen, fail, see},
     world::World,
 };
 use crate::usage::ResourceState;
@@ -16,7 +16,14 @@ use crate::usage::ResourceState;
 pub struct Pending {
     pub at: Timestamp,
     state: ResourceState,
+    /// Tries that failed.
+    failed: u32,
 }
+
+/// So long an agent waits after the first try that fails, and twice as long after each further one,
+const RETRY_MIN_MS: i64 = 1_000;
+/// but no longer than this.
+const RETRY_MAX_MS: i64 = 60_000;
 
 impl World<'_> {
     /// Reads what is wanted, and begins what is new.
@@ -49,16 +56,40 @@ impl World<'_> {
         let at = match work(machine.state, state) {
             None => self.now,
             Some(action) => {
-                let fails = host.fail.iter().filter(|f| f.resource == name && f.action == action);
-                let begin = fails.map(|f| f.until).fold(self.now, Timestamp::max);
-                begin.saturating_add_ms(match action {
-                    HostAction::Stop => host.stop_after_ms,
-                    HostAction::Start => host.start_after_ms,
-                    HostAction::Pause => host.pause_after_ms,
-                })
+                let until = host.fail.iter().filter_map(|failure| match failure.which {
+                    Tries::Until(until) if failure.is_of(name, action) => Some(until),
+                    _ => None,
+                });
+                until.fold(self.now, Timestamp::max).saturating_add_ms(host.takes_ms(action))
             }
         };
-        Pending { at, state }
+        Pending { at, state, failed: 0 }
+    }
+
+    /// Lets a try fail, where the file says so: its row tells of it, and the next one follows as an
+    /// agent's would. Whether it did.
+    async fn fails(&mut self, name: &str, pending: Pending) -> Result<bool> {
+        let file = self.file;
+        let Some(host) = &file.host else { return Ok(false) };
+        let mut machine = self.machines[name].clone();
+        let Some(action) = work(machine.state, pending.state) else { return Ok(false) };
+        let is_due = |(failure, failed): &(&Failure, &mut i64)| {
+            let left = matches!(failure.which, Tries::First(count) if **failed < count);
+            left && failure.is_of(name, action)
+        };
+        let Some((_, failed)) = host.fail.iter().zip(&mut self.failed).find(is_due) else {
+            return Ok(false);
+        };
+        *failed += 1;
+        let now = self.server_now();
+        let mut tx = self.db.begin_write().await?;
+        fail(&mut tx, now, &machine).await?;
+        tx.commit().await?;
+        let wait_ms = retry_ms(pending.failed).saturating_add(host.takes_ms(action));
+        let at = pending.at.saturating_add_ms(wait_ms);
+        machine.pending = Some(Pending { at, failed: pending.failed + 1, ..pending });
+        self.machines.insert(name.to_owned(), machine);
+        Ok(true)
     }
 
     /// Confirms what is done by now. Returns whether anything was.
@@ -70,6 +101,9 @@ impl World<'_> {
             .filter_map(|(name, machine)| Some((name.clone(), due(machine)?)))
             .collect();
         for (name, pending) in &due {
+            if self.fails(name, *pending).await? {
+                continue;
+            }
             let machine = self.machines[name].clone();
             if machine.state == Some(pending.state) {
                 let mut after = Machine { pending: None, ..machine };
@@ -101,6 +135,28 @@ impl World<'_> {
     pub fn next_confirmation(&self) -> Option<Timestamp> {
         self.machines.values().filter_map(|machine| Some(machine.pending?.at)).min()
     }
+}
+
+impl Host {
+    fn takes_ms(&self, action: HostAction) -> i64 {
+        match action {
+            HostAction::Stop => self.stop_after_ms,
+            HostAction::Start => self.start_after_ms,
+            HostAction::Pause => self.pause_after_ms,
+        }
+    }
+}
+
+impl Failure {
+    fn is_of(&self, resource: &str, action: HostAction) -> bool {
+        self.resource == resource && self.action == action
+    }
+}
+
+/// After a try that fails, and so many before it.
+fn retry_ms(failed: u32) -> i64 {
+    let doubled = RETRY_MIN_MS.checked_shl(failed).unwrap_or(RETRY_MAX_MS);
+    if (1..RETRY_MAX_MS).contains(&doubled) { doubled } else { RETRY_MAX_MS }
 }
 
 /// What has to be done to get there; nothing where it is so.

@@ -20,8 +20,7 @@ use crate::{
     ledger::{
         self, Bonus, Correction, Refund,
         holds::{self, End, NewHold},
-        refunds,
-        vouchers::{self, NewVoucher},
+        refunds, vouchers,
     },
     meter::{self, Component, ResourceState},
 };
@@ -31,7 +30,8 @@ use crate::{
 pub struct Names {
     /// The codes.
     vouchers: BTreeMap<String, String>,
-    pub recharges: BTreeMap<String, LedgerTransactionId>,
+    /// By provider and id.
+    pub recharges: BTreeMap<(String, String), LedgerTransactionId>,
     holds: BTreeMap<String, LedgerTransactionId>,
 }
 
@@ -48,16 +48,8 @@ impl Names {
                 Some(tenant) => &file.tenants[tenant].currency,
                 None => &file.currency,
             };
-            let new = NewVoucher {
-                currency,
-                amount: voucher.amount,
-                tenant: voucher.tenant.as_ref().map(|tenant| tenants[tenant]),
-                valid_from: voucher.valid_from.unwrap_or(file.start),
-                valid_to: voucher.valid_to,
-                bonus_expires: voucher.bonus_expires,
-                memo: name,
-                actor: ACTOR,
-            };
+            let tenant = voucher.tenant.as_ref().map(|tenant| tenants[tenant]);
+            let new = voucher.to_make(currency, tenant, name, file.start);
             let (_, code) = vouchers::create(conn, file.start, &new).await?;
             names.vouchers.insert(name.clone(), code);
         }
@@ -65,13 +57,19 @@ impl Names {
     }
 }
 
-fn named(
-    all: &BTreeMap<String, LedgerTransactionId>,
-    what: &str,
-    name: &str,
-) -> Result<LedgerTransactionId> {
-    let unknown = || Error::new(ErrorKind::NotFound, format!("no step made the {what} {name}"));
-    all.get(name).copied().ok_or_else(unknown)
+impl Names {
+    /// Where no provider is given, only one has such an id: the file was read so.
+    fn recharge(&self, id: &str, provider: Option<&String>) -> Result<LedgerTransactionId> {
+        let is = |(by, known): &(String, String)| {
+            known == id && provider.is_none_or(|provider| provider == by)
+        };
+        let found = self.recharges.iter().find(|(key, _)| is(key));
+        found.map(|(_, made)| *made).ok_or_else(|| unknown("recharge", id))
+    }
+}
+
+fn unknown(what: &str, name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("no step made the {what} {name}"))
 }
 
 /// By which a request is known; without a name each is one of its own.
@@ -95,8 +93,8 @@ impl World<'_> {
                 let code = &self.money.vouchers[voucher];
                 vouchers::redeem(&mut tx, now, self.tenants[tenant], code, ACTOR).await?;
             }
-            Money::Refund { recharge, amount, reason, id } => {
-                let recharge = named(&self.money.recharges, "recharge", recharge)?;
+            Money::Refund { recharge, provider, amount, reason, id } => {
+                let recharge = self.money.recharge(recharge, provider.as_ref())?;
                 let key = key(id.as_ref());
                 let refund = Refund { recharge, amount: *amount, reason, key: &key, actor: ACTOR };
                 let tenant = refunds::tenant_of(&mut tx, recharge).await?;
@@ -107,7 +105,8 @@ impl World<'_> {
                 held = Some(self.hold(&mut tx, now, tenant, *amount, id, *expires).await?);
             }
             Money::EndHold { id, post } => {
-                let hold = named(&self.money.holds, "hold", id)?;
+                let hold = self.money.holds.get(id).copied();
+                let hold = hold.ok_or_else(|| unknown("hold", id))?;
                 let how = post.map_or(End::Void, |(net, tax)| End::Post { net, tax });
                 holds::end(&mut tx, now, hold, how, ACTOR).await?;
             }
@@ -148,7 +147,8 @@ impl World<'_> {
 
     /// Whether it would be let in; nothing is made.
     async fn admit(&self, conn: &mut Conn, now: Timestamp, asked: &Admit) -> Result<()> {
-        let (tenant, instance, old, new) = match asked {
+        let resized;
+        let (tenant, instance, old, new, attributes) = match asked {
             Admit::Create { tenant, attributes, count } => {
                 let mut new = self.burns(ResourceState::Running, attributes);
                 for component in &mut new {
@@ -157,7 +157,7 @@ impl World<'_> {
                         Error::invalid("count", "so much is more than can be reckoned")
                     })?;
                 }
-                (tenant, None, Vec::new(), new)
+                (tenant, None, Vec::new(), new, attributes)
             }
             Admit::Resize { resource, attributes } => {
                 let machine = &self.machines[resource];
@@ -166,11 +166,14 @@ impl World<'_> {
                     Error::new(ErrorKind::NotFound, message)
                 })?;
                 let old = self.burns(state, &machine.attributes);
-                (&machine.tenant, machine.id, old, self.burns(state, attributes))
+                resized = attributes.over(&machine.attributes);
+                let new = self.burns(state, &resized);
+                (&machine.tenant, machine.id, old, new, &resized)
             }
         };
         let (settings, tenant) = (&self.settings, self.tenants[tenant]);
-        let ask = admission::Ask { instance, old: &old, new: &new };
+        let selected_by = Some(&attributes.more);
+        let ask = admission::Ask { instance, old: &old, new: &new, selected_by };
         admission::admit_change(conn, now, settings, tenant, ask).await
     }
 

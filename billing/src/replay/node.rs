@@ -94,6 +94,22 @@ impl<'a> Node<'a> {
         Wrong { path: self.path.clone(), message: message.into() }
     }
 
+    /// The key that it stands under; empty for the file as a whole, and in a list.
+    pub fn key(&self) -> &str {
+        match self.path.last() {
+            Some(Segment::Key(key)) => key,
+            _ => "",
+        }
+    }
+
+    /// The value of its key; itself where it has none such.
+    pub fn inside(&self, key: &str) -> Node<'a> {
+        match self.value.get(key) {
+            Some(value) => self.child(Segment::Key(key.to_owned()), value),
+            None => self.clone(),
+        }
+    }
+
     /// As errors and differences name it.
     pub fn path(&self) -> String {
         shown(&self.path)

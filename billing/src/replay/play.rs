@@ -42,8 +42,13 @@ pub struct Played {
 
 /// Plays the file in a database that [`super::open_empty`] made.
 pub async fn play(db: &Db, file: &File, deliveries: &dyn Deliveries) -> Result<Played> {
+    let at = |instant, mut error: Error| {
+        error.message = format!("at {}: {}", file.times.show(instant), error.message);
+        error
+    };
+    let world = World::build(db.clone(), file).await;
     let mut player = Player {
-        world: World::build(db.clone(), file).await?,
+        world: world.map_err(|error| at(file.start, error))?,
         deliveries,
         channels: BTreeMap::new(),
         rating_at: None,
@@ -56,11 +61,7 @@ pub async fn play(db: &Db, file: &File, deliveries: &dyn Deliveries) -> Result<P
     };
     match player.run().await {
         Ok(report) => Ok(Played { report, differences: player.differences }),
-        Err(mut error) => {
-            let at = file.times.show(player.world.now);
-            error.message = format!("at {at}: {}", error.message);
-            Err(error)
-        }
+        Err(error) => Err(at(player.world.now, error)),
     }
 }
 
@@ -237,7 +238,8 @@ impl Player<'_> {
         match ledger::recharge(&mut tx, now, &payment).await {
             Ok(written) => {
                 tx.commit().await?;
-                self.world.money.recharges.insert(id, written.id());
+                let key = (recharge.provider.clone(), id);
+                self.world.money.recharges.insert(key, written.id());
                 Ok(())
             }
             Err(error) if error.kind == ErrorKind::Conflict => {

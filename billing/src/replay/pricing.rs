@@ -20,7 +20,6 @@ use crate::prices::{
     publish::{self, Terms},
 };
 
-/// The file's rates, with flavors by id.
 fn with_ids(rates: &[Rate], flavors: &BTreeMap<String, FlavorId>) -> Vec<Rate> {
     let mut rates = rates.to_vec();
     for rate in &mut rates {
@@ -34,7 +33,8 @@ fn with_ids(rates: &[Rate], flavors: &BTreeMap<String, FlavorId>) -> Vec<Rate> {
     rates
 }
 
-fn document(of: &Document, flavors: &BTreeMap<String, FlavorId>) -> Document {
+/// The file's document, with flavors by id.
+pub fn document(of: &Document, flavors: &BTreeMap<String, FlavorId>) -> Document {
     Document { tax: of.tax, rates: with_ids(&of.rates, flavors) }
 }
 

@@ -126,8 +126,9 @@ struct Line<'a> {
     quality: String,
     coverage_ppm: i64,
     created_ms: i64,
-    /// Of its tenant's charges.
+    /// Of its tenant's charges, and its place there.
     charge: i64,
+    position: i64,
 }
 
 /// In the order in which they were posted; those of one transaction by time, resource and
@@ -137,7 +138,7 @@ async fn rated<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> 
     let rows = sqlx::query(
         "SELECT c.tenant_id, k.resource_id, k.component, k.version_id, k.month, c.charge_no, \
          c.from_ms, c.to_ms, c.quantity, c.net, c.tax, c.kind, c.quality, c.coverage_ppm, \
-         t.created_ms \
+         t.created_ms, c.position \
          FROM charges c JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
          JOIN journal t \
            ON t.dedup_key = 'charge:' || c.tenant_id || ':' || c.charge_no LIMIT $1",
@@ -170,6 +171,7 @@ async fn rated<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> 
             coverage_ppm: row.try_get("coverage_ppm")?,
             created_ms: row.try_get("created_ms")?,
             charge,
+            position: row.try_get("position")?,
         });
     }
     lines.sort_by(|a, b| {
@@ -177,6 +179,7 @@ async fn rated<'a>(conn: &mut Conn, names: &Names<'a>) -> Result<Vec<Line<'a>>> 
         key(a)
             .cmp(&key(b))
             .then_with(|| (&a.component, &a.version).cmp(&(&b.component, &b.version)))
+            .then_with(|| a.position.cmp(&b.position))
     });
     Ok(lines)
 }

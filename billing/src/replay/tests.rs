@@ -10,7 +10,10 @@ use base::{
 
 use super::{Deliveries, Difference, Played, open_empty, parse, play};
 
+mod ends;
 mod money;
+mod told;
+mod wrong;
 
 struct Nobody;
 
@@ -451,4 +454,3 @@ fn what_a_kind_does_not_have_is_refused() {
         assert!(error.contains(words), "{error}");
     }
 }
-mod ends;

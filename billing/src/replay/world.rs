@@ -6,7 +6,7 @@ use base::{
     Result,
     bus::Bus,
     db::{Conn, Db},
-    id::{FlavorId, ImageId, InvoiceId, PackageOrderId, PriceBookId, TenantId, UsageGapId},
+    id::{FlavorId, ImageId, InvoiceId, PackageOrderId, PriceBookId, TenantId},
     money::Micros,
     time::{ManualClock, SharedClock, Timestamp},
 };
@@ -16,7 +16,7 @@ use inventory::{
     quotas::{self, Resource},
 };
 
-use super::{file::File, machines::Machine, money, pricing};
+use super::{file::File, machines::Machine, money, pricing, shapes::Shapes, usage::Gap};
 use crate::{Settings, accounts};
 
 /// Of the simulated host and of each quota: no replay is refused for want of room.
@@ -38,12 +38,16 @@ pub struct World<'f> {
     pub books: BTreeMap<String, PriceBookId>,
     pub flavors: BTreeMap<String, FlavorId>,
     pub machines: BTreeMap<String, Machine>,
+    /// By the names of the machines.
+    pub shapes: BTreeMap<String, Shapes>,
+    /// What failed of the file's failures, as it lists them.
+    pub failed: Vec<i64>,
     pub image: ImageId,
     /// Whether usage is rated.
     pub rating: bool,
     pub money: money::Names,
-    /// As they were told of, each with its resource.
-    pub gaps: Vec<(String, UsageGapId)>,
+    /// As they were told of.
+    pub gaps: Vec<Gap>,
     /// As they were ordered, by their names.
     pub packages: Vec<(String, PackageOrderId)>,
     /// What each invoice's forms were when it was issued, by their hashes.
@@ -79,8 +83,8 @@ impl<'f> World<'f> {
         let image = images::create(&mut tx, start, new).await?.id;
         let money = money::Names::build(&mut tx, file, &tenants).await?;
         tx.commit().await?;
-        let machine =
-            |(name, r): (&String, &super::file::Resource)| (name.clone(), Machine::new(r));
+        let resources = || file.resources.iter();
+        let fails = file.host.as_ref().map_or(0, |host| host.fail.len());
         Ok(Self {
             file,
             db,
@@ -92,7 +96,9 @@ impl<'f> World<'f> {
             tenants,
             books,
             flavors,
-            machines: file.resources.iter().map(machine).collect(),
+            machines: resources().map(|(name, r)| (name.clone(), Machine::new(r))).collect(),
+            shapes: resources().map(|(name, r)| (name.clone(), Shapes::new(r))).collect(),
+            failed: vec![0; fails],
             image,
             rating: true,
             money,

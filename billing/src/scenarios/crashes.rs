@@ -21,7 +21,7 @@ fn seeds() -> u64 {
 }
 
 /// What came of it, by names in place of ids: each row as text.
-const OUTCOME: [&str; 10] = [
+const OUTCOME: [&str; 12] = [
     "SELECT 'journal ' || t.name || ' ' || CAST(j.number AS TEXT) || ' ' || j.kind || ' ' || \
      CAST(j.at_ms AS TEXT) || ' ' || CAST(j.created_ms AS TEXT) || ' ' || j.month || ' ' || j.reason \
      FROM journal j JOIN tenants t ON t.id = j.tenant_id",
@@ -29,12 +29,18 @@ const OUTCOME: [&str; 10] = [
      || ' ' || e.account || ' ' || e.direction || ' ' || CAST(e.amount_micros AS TEXT) || ' ' || \
      CAST(e.balance_micros AS TEXT) FROM journal_entries e \
      JOIN journal j ON j.id = e.transaction_id JOIN tenants t ON t.id = e.tenant_id",
-    "SELECT 'line ' || t.name || ' ' || CAST(c.charge_no AS TEXT) || ' ' || k.resource_id || ' ' || \
-     k.component || ' ' || k.month || ' ' || CAST(c.from_ms AS TEXT) || ' ' || \
+    "SELECT 'line ' || t.name || ' ' || CAST(c.charge_no AS TEXT) || ' ' || \
+     COALESCE(o.name, k.resource_id) || ' ' || k.component || ' ' || k.month || ' ' || \
+     CAST(c.from_ms AS TEXT) || ' ' || \
      CAST(c.to_ms AS TEXT) || ' ' || CAST(c.quantity AS TEXT) || ' ' || CAST(c.net AS TEXT) || ' ' \
      || CAST(c.tax AS TEXT) || ' ' || c.kind || ' ' || c.quality FROM charges c \
      JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
-     JOIN tenants t ON t.id = c.tenant_id",
+     LEFT JOIN package_orders o ON o.id = k.resource_id JOIN tenants t ON t.id = c.tenant_id",
+    "SELECT 'package ' || t.name || ' ' || o.name || ' ' || CAST(o.starts_ms AS TEXT) || ' ' || \
+     COALESCE(CAST(e.ends_ms AS TEXT), '') FROM package_orders o \
+     LEFT JOIN package_ends e ON e.order_id = o.id JOIN tenants t ON t.id = o.tenant_id",
+    "SELECT 'prices ' || CAST(v.number AS TEXT) || ' ' || CAST(v.effective_ms AS TEXT) || ' ' || \
+     d.reason FROM price_versions v JOIN price_documents d ON d.version_id = v.id",
     "SELECT 'standing ' || t.name || ' ' || CAST(s.episode AS TEXT) || ' ' || s.standing || ' ' || \
      CAST(s.at_ms AS TEXT) FROM standing_log s JOIN tenants t ON t.id = s.tenant_id",
     "SELECT 'notice ' || subject || ' ' || CAST(created_ms AS TEXT) FROM notices",

@@ -1,6 +1,6 @@
 //! Random scripts of everything that moves money, and a program that plays them: facts, payments,
-//! gifts, holds, refunds and corrections of two tenants, over the end of a month, with rating,
-//! standing, closing and what ends by itself in between. Whoever asks keeps asking until it is
+//! gifts, holds, refunds, corrections, packages and corrected prices of two tenants, over the end of a
+//! month, with rating, standing, closing and what ends by itself in between. Whoever asks keeps asking until it is
 //! answered, as clients do, under a key that names the request.
 
 use std::{
@@ -10,16 +10,6 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-
-use base::{
-    Error, ErrorKind, Result,
-    db::Conn,
-    id::{LedgerTransactionId, TenantId},
-    money::Micros,
-    reconcile::Reconciler,
-    time::Timestamp,
-};
-use rand::{Rng, rngs::StdRng};
 
 use crate::{
     accounts,
@@ -31,6 +21,7 @@ use crate::{
         refunds,
         vouchers::{self, NewVoucher},
     },
+    packages::{self, NewOrder, PackageReconciler},
     prices::{
         document::Document,
         publish::{Terms, publish},
@@ -38,8 +29,20 @@ use crate::{
     rating::{self, RatingReconciler},
     standing::StandingReconciler,
     testing::{Guest, World},
-    usage::{self, Fact, Resource, ResourceState, lost},
+    usage::{self, Fact, Resource, lost},
 };
+use base::{
+    Error, ErrorKind, Result,
+    db::Conn,
+    id::{LedgerTransactionId, TenantId},
+    money::{Micros, Nanos},
+    reconcile::Reconciler,
+    time::Timestamp,
+};
+
+mod acts;
+
+pub use acts::{Act, Step, draw};
 
 pub const START: &str = "2026-10-31T18:00:00+08:00";
 const ACTOR: &str = "system:test";
@@ -62,88 +65,17 @@ const PRICES: [(&str, &str); 2] = [
         r#"{"tax":{"mode":"on_top","rate":"0.06"},"rates":[
             {"id":"c","component":"instance.compute","free":1,
              "graduated":[{"up_to":4,"price":"0.123456789"},{"price":"0.7"}]},
-            {"id":"d","component":"instance.disk","price":"0.000777777"}]}"#,
+            {"id":"d","component":"instance.disk","price":"0.000777777"},
+            {"id":"p","component":"package.package","price":"0.5"}]}"#,
     ),
     (
         "2026-11-01T02:30:00+08:00",
         r#"{"tax":{"mode":"included","rate":"0.19"},"rates":[
             {"id":"c","component":"instance.compute","price":"0.333333333"},
-            {"id":"d","component":"instance.disk","package":{"size":5,"price":"0.3"}}]}"#,
+            {"id":"d","component":"instance.disk","package":{"size":5,"price":"0.3"}},
+            {"id":"p","component":"package.package","price":"0.7"}]}"#,
     ),
 ];
-
-/// What somebody asks for. Amounts are micro-units; tenants and guests are numbers, and what came
-/// before is named by its step.
-#[derive(Debug, Clone)]
-pub enum Act {
-    Fact { guest: usize, tenant: usize, state: ResourceState, back_ms: i64 },
-    Lost { guest: usize, ms: i64, state: ResourceState },
-    Recharge { tenant: usize, amount: i64, bonus: Option<i64>, lasts_ms: i64 },
-    Bonus { tenant: usize, amount: i64, lasts_ms: i64 },
-    Redeem { tenant: usize, voucher: usize },
-    Hold { tenant: usize, amount: i64, lasts_ms: i64 },
-    EndHold { hold: usize, post: Option<i64> },
-    Refund { recharge: usize, amount: i64 },
-    Correct { tenant: usize, account: Account, amount: i64 },
-    Limit { tenant: usize, limit: i64 },
-}
-
-impl Act {
-    pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Fact { .. } | Self::Lost { .. })
-    }
-}
-
-/// After so long something is asked for.
-#[derive(Debug, Clone)]
-pub struct Step {
-    pub after_ms: i64,
-    pub act: Act,
-}
-
-pub fn draw(rng: &mut StdRng, steps: usize) -> Vec<Step> {
-    (0..steps)
-        .map(|n| Step { after_ms: rng.random_range(0..1_500_000), act: act(rng, n) })
-        .collect()
-}
-
-fn act(rng: &mut StdRng, before: usize) -> Act {
-    let tenant = rng.random_range(0..TENANTS);
-    let amount = rng.random_range(1..3_000_000);
-    let lasts_ms = rng.random_range(1..LASTS_MS);
-    let states = [ResourceState::Running, ResourceState::Stopped, ResourceState::Paused];
-    let state = states[rng.random_range(0..states.len())];
-    match rng.random_range(0..24) {
-        0..7 => {
-            let guest = rng.random_range(0..GUESTS);
-            // Told at once, late, or by a clock that is ahead; a few of them of another tenant.
-            let back_ms = rng.random_range(-200_000..7_200_000i64).max(-60_000);
-            let moved = rng.random_bool(0.15);
-            Act::Fact { guest, tenant: (guest + usize::from(moved)) % TENANTS, state, back_ms }
-        }
-        7 => Act::Lost { guest: rng.random_range(0..GUESTS), ms: amount, state },
-        8..11 => {
-            let bonus = rng.random_bool(0.5).then(|| rng.random_range(1..1_000_000));
-            Act::Recharge { tenant, amount, bonus, lasts_ms }
-        }
-        11..13 => Act::Bonus { tenant, amount, lasts_ms },
-        13 => Act::Redeem { tenant, voucher: rng.random_range(0..VOUCHERS) },
-        14..17 => Act::Hold { tenant, amount: amount / 3, lasts_ms },
-        17..20 => {
-            let post = rng.random_bool(0.6).then(|| rng.random_range(0..500_000));
-            Act::EndHold { hold: rng.random_range(0..=before), post }
-        }
-        20..22 => Act::Refund { recharge: rng.random_range(0..=before), amount: amount / 2 },
-        22 => {
-            let accounts =
-                [Account::Cash, Account::Bonus, Account::Receivable, Account::Promotions];
-            let account = accounts[rng.random_range(0..accounts.len())];
-            let sign = if rng.random_bool(0.5) { 1 } else { -1 };
-            Act::Correct { tenant, account, amount: sign * amount / 4 }
-        }
-        _ => Act::Limit { tenant, limit: amount },
-    }
-}
 
 /// The program's world, and what clients remember.
 pub struct Player<'w> {
@@ -278,6 +210,9 @@ impl<'w> Player<'w> {
                 Act::Fact { .. } | Act::Lost { .. } => {
                     self.tell(tx, &key, act).await.map(|()| None)
                 }
+                Act::Order { .. } | Act::Cancel { .. } | Act::Reprice { .. } => {
+                    self.sell(tx, &key, act).await.map(|()| None)
+                }
                 _ => self.move_money(tx, &key, act).await,
             })
             .await
@@ -307,6 +242,44 @@ impl<'w> Player<'w> {
                     policy: usage::gaps::GapPolicy::Cheaper,
                 };
                 lost::lost(conn, self.now, &lost).await.map(|_| ())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What has no key of its own is looked for first, as whoever asks again would.
+    async fn sell(&self, conn: &mut Conn, key: &str, act: &Act) -> Result<()> {
+        let now = self.now;
+        let named = async |conn: &mut Conn, tenant: usize, name: &str| -> Result<_> {
+            let all = packages::list(conn, now, self.tenants[tenant]).await?;
+            Ok(all.into_iter().find(|package| package.name == name))
+        };
+        match *act {
+            Act::Order { tenant } if named(conn, tenant, key).await?.is_none() => {
+                let tenant = self.tenants[tenant];
+                let new = NewOrder { tenant, name: key, rate: "p", actor: ACTOR };
+                packages::order(conn, now, &new).await.map(|_| ())
+            }
+            Act::Cancel { tenant, order } => {
+                let ordered = named(conn, tenant, &format!("step-{order}")).await?;
+                let ordered = ordered.ok_or_else(|| Error::not_found("what was not ordered"))?;
+                packages::cancel(conn, now, self.tenants[tenant], ordered.id, ACTOR)
+                    .await
+                    .map(|_| ())
+            }
+            Act::Reprice { back_ms, nanos } if !is_published(conn, key).await? => {
+                let price = Nanos(nanos);
+                let document = format!(
+                    r#"{{"tax":{{"mode":"on_top","rate":"0.06"}},"rates":[
+                        {{"id":"c","component":"instance.compute","price":"{price}"}},
+                        {{"id":"d","component":"instance.disk","price":"0.000777777"}},
+                        {{"id":"p","component":"package.package","price":"{price}"}}]}}"#
+                );
+                let document: Document = serde_json::from_str(&document).unwrap();
+                let start: Timestamp = START.parse().unwrap();
+                let effective_at = Some(now.saturating_add_ms(-back_ms).max(start));
+                let terms = Terms { effective_at, correction: Some(key) };
+                publish(conn, now, self.w.book, terms, &document).await.map(|_| ())
             }
             _ => Ok(()),
         }
@@ -392,7 +365,7 @@ impl<'w> Player<'w> {
                 accounts::set_credit_limit(conn, now, tenant, limit, ACTOR, "").await?;
                 return Ok(None);
             }
-            Act::Fact { .. } | Act::Lost { .. } => return Ok(None),
+            _ => return Ok(None),
         }))
     }
 
@@ -437,6 +410,7 @@ impl<'w> Player<'w> {
         let mut next = Vec::new();
         for reconciler in [
             &RatingReconciler::new(db(), clock(), bus()) as &dyn Reconciler,
+            &PackageReconciler::new(db(), clock(), bus()),
             &MonthReconciler::new(db(), clock(), bus(), settings()),
             &StandingReconciler::new(db(), clock(), bus(), settings()),
         ] {
@@ -472,4 +446,13 @@ impl<'w> Player<'w> {
             .await;
         rows.into_iter().collect()
     }
+}
+
+/// Whether prices were corrected for that reason.
+async fn is_published(conn: &mut Conn, reason: &str) -> Result<bool> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM price_documents WHERE reason = $1")
+        .bind(reason)
+        .fetch_one(conn)
+        .await?;
+    Ok(count > 0)
 }

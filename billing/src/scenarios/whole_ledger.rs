@@ -52,7 +52,7 @@ async fn check(player: &Player<'_>, asked: &Asked, what: &str) {
     assert_eq!(of("holds"), asked.held(player.now), "{what}");
 }
 
-/// Net and tax of all charges, by the tenant's name.
+/// Net and tax of all that is charged for usage, by the tenant's name.
 async fn charged(w: &World, now: Timestamp) -> Vec<(String, i64, i64)> {
     let tenants = w
         .read(async |conn| {
@@ -68,7 +68,9 @@ async fn charged(w: &World, now: Timestamp) -> Vec<(String, i64, i64)> {
     w.read(async |conn| {
         Ok(sqlx::query_as(
             "SELECT t.name, CAST(SUM(c.net) AS BIGINT), CAST(SUM(c.tax) AS BIGINT) \
-             FROM charges c JOIN tenants t ON t.id = c.tenant_id GROUP BY t.name ORDER BY t.name",
+             FROM charges c JOIN tenants t ON t.id = c.tenant_id \
+             JOIN rated_keys k ON k.tenant_id = c.tenant_id AND k.key_no = c.key_no \
+             WHERE k.component <> 'package.package' GROUP BY t.name ORDER BY t.name",
         )
         .fetch_all(conn)
         .await?)
@@ -84,12 +86,12 @@ async fn worlds() -> Vec<World> {
     all
 }
 
-/// The same facts at the same instants, and nothing else.
+/// The same facts and prices at the same instants, and nothing else.
 async fn usage_alone(w: &World, script: &[Step]) -> Vec<(String, i64, i64)> {
     let mut player = Player::new(w).await;
     for (number, step) in script.iter().enumerate() {
         player.wait(player.now.saturating_add_ms(step.after_ms)).await;
-        if step.act.is_usage() {
+        if step.act.is_rated() {
             player.ask(number, &step.act).await;
         }
     }

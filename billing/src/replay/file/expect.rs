@@ -33,6 +33,10 @@ enum Kind {
     Tenant,
     /// Or a package.
     Resource,
+    /// Or empty: of no one resource.
+    ResourceOrAll,
+    /// Or null: of none that the file names.
+    ResourceOrNone,
     Package,
     Word(&'static [&'static str]),
     Component,
@@ -40,6 +44,7 @@ enum Kind {
     Instant,
     InstantOrNone,
     Amount,
+    AmountOrNone,
     Count,
     Flag,
 }
@@ -48,7 +53,7 @@ type Keys = &'static [(&'static str, Kind)];
 
 const LINE: Keys = &[
     ("tenant", Kind::Tenant),
-    ("resource", Kind::Resource),
+    ("resource", Kind::ResourceOrAll),
     ("component", Kind::Component),
     ("from", Kind::Instant),
     ("to", Kind::Instant),
@@ -91,7 +96,7 @@ const ACTION: Keys = &[
 ];
 const FINDING: Keys = &[
     ("kind", Kind::Text),
-    ("resource", Kind::Resource),
+    ("resource", Kind::ResourceOrNone),
     ("at", Kind::Instant),
     ("seen", Kind::Count),
     ("open", Kind::Flag),
@@ -115,7 +120,7 @@ const PACKAGE: Keys = &[
     ("at", Kind::Instant),
     ("renews_at", Kind::InstantOrNone),
     ("ends_at", Kind::InstantOrNone),
-    ("price", Kind::Amount),
+    ("price", Kind::AmountOrNone),
 ];
 const LATER_IN_LINES: [(&str, &str); 1] = [("measure", "lines keep their quantity and time")];
 
@@ -194,8 +199,9 @@ fn value(node: &Node<'_>, kind: Kind, names: &Names<'_>) -> Parsed<Value> {
         // A notice may be the operators' alone.
         Kind::Tenant if node.is_null() => Value::Null,
         Kind::Tenant => json!(known(node, names.tenants, "tenants")?),
-        Kind::Resource if names.packages.contains_key(node.text()?) => json!(node.text()?),
-        Kind::Resource => json!(known(node, names.resources, "resources")?),
+        Kind::ResourceOrAll if node.text()?.is_empty() => json!(""),
+        Kind::ResourceOrNone if node.is_null() => Value::Null,
+        Kind::Resource | Kind::ResourceOrAll | Kind::ResourceOrNone => resource(node, names)?,
         Kind::Package => json!(known(node, names.packages, "packages")?),
         Kind::Word(words) => {
             let pairs: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
@@ -215,10 +221,18 @@ fn value(node: &Node<'_>, kind: Kind, names: &Names<'_>) -> Parsed<Value> {
         Kind::Instant | Kind::InstantOrNone => {
             json!(names.times.show(names.times.instant(node)?))
         }
-        Kind::Amount => json!(types::amount(node)?),
+        Kind::AmountOrNone if node.is_null() => Value::Null,
+        Kind::Amount | Kind::AmountOrNone => json!(types::amount(node)?),
         Kind::Count => json!(node.count()?),
         Kind::Flag => json!(node.flag()?),
     })
+}
+
+fn resource(node: &Node<'_>, names: &Names<'_>) -> Parsed<Value> {
+    match node.text()? {
+        name if names.packages.contains_key(name) => Ok(json!(name)),
+        _ => Ok(json!(known(node, names.resources, "resources")?)),
+    }
 }
 
 fn by_tenant(

@@ -3,19 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use base::{money::Micros, time::Timestamp};
+use base::{id::TenantId, money::Micros, time::Timestamp};
 
 use super::{
     Attributes, Names, Tenant, known,
-    resources::{attributes, instance},
+    resources::{Given, given, instance, no_flavor},
     section,
     steps::Action,
 };
 use crate::{
-    ledger::{Account, Entry, recharge::WithBonus},
+    ledger::{Account, Entry, recharge::WithBonus, vouchers::NewVoucher},
     replay::{
         node::{Map, Node, Parsed},
         types::{self, Times},
+        world::ACTOR,
     },
 };
 
@@ -34,6 +35,28 @@ pub struct Voucher {
     pub bonus_expires: Option<Timestamp>,
 }
 
+impl Voucher {
+    /// As the product makes it.
+    pub fn to_make<'a>(
+        &self,
+        currency: &'a str,
+        tenant: Option<TenantId>,
+        name: &'a str,
+        start: Timestamp,
+    ) -> NewVoucher<'a> {
+        NewVoucher {
+            currency,
+            amount: self.amount,
+            tenant,
+            valid_from: self.valid_from.unwrap_or(start),
+            valid_to: self.valid_to,
+            bonus_expires: self.bonus_expires,
+            memo: name,
+            actor: ACTOR,
+        }
+    }
+}
+
 /// What a step does to the ledger, or asks of it.
 #[derive(Debug)]
 pub enum Money {
@@ -50,6 +73,8 @@ pub enum Money {
     Refund {
         /// The recharge's `id`.
         recharge: String,
+        /// Its provider's name, where another has that id too.
+        provider: Option<String>,
         amount: Micros,
         reason: String,
         id: Option<String>,
@@ -77,12 +102,21 @@ pub enum Money {
 /// What a user asks for.
 #[derive(Debug)]
 pub enum Admit {
-    Create { tenant: String, attributes: Attributes, count: i64 },
-    Resize { resource: String, attributes: Attributes },
+    Create {
+        tenant: String,
+        attributes: Attributes,
+        count: i64,
+    },
+    /// The other attributes are as they stand.
+    Resize {
+        resource: String,
+        attributes: Given,
+    },
 }
 
 pub fn vouchers(
     node: Option<Node<'_>>,
+    start: Timestamp,
     times: Times,
     tenants: &BTreeMap<String, Tenant>,
 ) -> Parsed<BTreeMap<String, Voucher>> {
@@ -96,7 +130,21 @@ pub fn vouchers(
             bonus_expires: instant(&mut map, "bonus_expires", times)?,
         };
         map.finish()?;
+        check(node, start, &voucher)?;
         Ok(voucher)
+    })
+}
+
+/// What the product would refuse to make, at its key.
+fn check(node: &Node<'_>, start: Timestamp, voucher: &Voucher) -> Parsed<()> {
+    let new = voucher.to_make("", None, node.key(), start);
+    new.check(start).map_err(|error| {
+        let key = match error.field.as_deref() {
+            Some("bonus_expires_at") => "bonus_expires",
+            Some(field) => field,
+            None => "",
+        };
+        node.inside(key).wrong(error.message)
     })
 }
 
@@ -151,6 +199,7 @@ pub(super) fn refund(node: &Node<'_>, _: Timestamp, _: &Names<'_>) -> Parsed<Act
     let mut map = node.map()?;
     let refund = Money::Refund {
         recharge: map.require("recharge")?.name()?,
+        provider: map.take("provider").map(|node| node.name()).transpose()?,
         amount: amount(&mut map)?,
         reason: map.require("reason")?.name()?,
         id: id(&mut map)?,
@@ -214,20 +263,16 @@ fn entry(node: &Node<'_>) -> Parsed<Entry> {
 pub(super) fn admit(node: &Node<'_>, _: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let mut map = node.map()?;
     let resource = map.take("resource");
-    let shape = map.take("attributes");
-    let of = |before: &Attributes| match &shape {
-        Some(shape) => attributes(shape, before, names.flavors),
-        None if names.flavors.contains_key(&before.flavor) => Ok(before.clone()),
-        None => Err(node.wrong("there is no flavor 'small': give attributes: {flavor: NAME}")),
-    };
+    let small = Attributes::small();
+    let shape = given(map.take("attributes"), small.kind, names.flavors)?;
     let admit = match resource {
-        Some(node) => {
-            let resource = instance(&node, names)?;
-            Admit::Resize { attributes: of(&names.resources[&resource].attributes)?, resource }
-        }
+        Some(node) => Admit::Resize { resource: instance(&node, names)?, attributes: shape },
         None => Admit::Create {
             tenant: tenant(&mut map, names)?,
-            attributes: of(&Attributes::small())?,
+            attributes: match shape.over(&small) {
+                shape if names.flavors.contains_key(&shape.flavor) => shape,
+                _ => return Err(no_flavor(node)),
+            },
             count: match map.take("count") {
                 Some(node) => match node.count()? {
                     count if (1..=ADMITTED_MAX).contains(&count) => count,

@@ -2,11 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::{money::Micros, time::Timestamp};
+use base::{
+    id::FlavorId,
+    money::{Currency, Micros},
+    time::Timestamp,
+};
 
 use super::{Book, Flavor, Names, known};
 use crate::{
     prices::{
+        check::{self, Beside, Check, Severity},
         components,
         document::{Document, Minimum, Rate, Scope},
         model::{Model, Tier},
@@ -15,6 +20,7 @@ use crate::{
     },
     replay::{
         node::{Map, Node, Parsed},
+        pricing,
         types::{self, Times},
     },
 };
@@ -69,6 +75,7 @@ pub fn book(
         }
         let document = document(&mut map, flavors)?;
         map.finish()?;
+        check(&node, &currency, &document)?;
         versions.push(Version { from, document });
     }
     map.finish()?;
@@ -109,6 +116,40 @@ fn instant(map: &mut Map<'_>, key: &'static str, names: &Names<'_>) -> Parsed<Op
 fn document(map: &mut Map<'_>, flavors: &BTreeMap<String, Flavor>) -> Parsed<Document> {
     let tax = map.take("tax").map_or(Ok(Tax::default()), |node| tax(&node))?;
     Ok(Document { tax, rates: rates(&map.require("rates")?, flavors)? })
+}
+
+/// What the product would refuse to publish, at its key.
+fn check(version: &Node<'_>, currency: &str, document: &Document) -> Parsed<()> {
+    // Its flavors get their ids when it is played.
+    let named = document.rates.iter().filter_map(|rate| rate.r#where.flavor.clone());
+    let flavors = named.map(|name| (name, FlavorId::new())).collect();
+    let currency: Currency =
+        currency.parse().map_err(|error: base::Error| version.wrong(error.message))?;
+    let beside = Beside { currency, flavors: BTreeMap::new(), before: None, partial: true };
+    let all = check::check(&pricing::document(document, &flavors), &beside);
+    match all.into_iter().find(|found| found.severity == Severity::Error) {
+        Some(found) => Err(place(version, document, &found).wrong(found.message)),
+        None => Ok(()),
+    }
+}
+
+/// What a check is about.
+fn place<'a>(version: &Node<'a>, document: &Document, found: &Check) -> Node<'a> {
+    if found.code == "tax" {
+        return version.inside("tax").inside("rate");
+    }
+    let rates = version.inside("rates");
+    let index = document.rates.iter().position(|rate| found.rate.as_ref() == Some(&rate.id));
+    let rate = index.and_then(|index| rates.list().ok()?.into_iter().nth(index));
+    let Some(rate) = rate else { return rates };
+    match found.code.as_str() {
+        // It has the one or the other.
+        "tiers" => rate.inside("graduated").inside("volume"),
+        "package" => rate.inside("package").inside("size"),
+        "selector" | "flavor" => rate.inside("where"),
+        key @ ("id" | "unit" | "free" | "minimum") => rate.inside(key),
+        _ => rate,
+    }
 }
 
 fn tax(node: &Node<'_>) -> Parsed<Tax> {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Flavor, Map, Names, Tenant, known};
+use super::{Flavor, Names, Tenant, known};
 use crate::{
     kinds::{self, ABSENT, DELETED, Holds, KINDS, Kind, Value},
-    replay::node::{Node, Parsed},
+    replay::node::{Node, Parsed, Wrong},
 };
 
 /// The kind that the product has itself: its resources stand in the inventory.
@@ -35,6 +35,27 @@ impl Attributes {
     }
 }
 
+/// What a file says of some attributes: the others are as they stand where it is played.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    flavor: Option<String>,
+    disk_gib: Option<i64>,
+    more: kinds::Attributes,
+}
+
+impl Given {
+    pub fn over(&self, before: &Attributes) -> Attributes {
+        let more = self.more.iter();
+        Attributes {
+            kind: before.kind,
+            flavor: self.flavor.as_ref().unwrap_or(&before.flavor).clone(),
+            disk_gib: self.disk_gib.unwrap_or(before.disk_gib),
+            more: more
+                .fold(before.more.clone(), |all, (name, value)| all.with(name, value.clone())),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Resource {
     pub tenant: String,
@@ -58,13 +79,10 @@ pub fn resource(
         }
     }
     let default = Attributes { kind, more, ..Attributes::small() };
-    let attributes = match map.take("attributes") {
-        Some(node) => attributes(&node, &default, flavors)?,
-        None if default.is_instance() && !flavors.contains_key(&default.flavor) => {
-            return Err(node.wrong("there is no flavor 'small': give attributes: {flavor: NAME}"));
-        }
-        None => default,
-    };
+    let attributes = given(map.take("attributes"), kind, flavors)?.over(&default);
+    if attributes.is_instance() && !flavors.contains_key(&attributes.flavor) {
+        return Err(no_flavor(node));
+    }
     map.finish()?;
     let missing = |name: &&str| attributes.more.get(name).is_none();
     let wanted = kind.attributes.iter().map(|attribute| attribute.name);
@@ -74,49 +92,39 @@ pub fn resource(
     }
 }
 
-/// Those of `before` where they aren't given.
-pub fn attributes(
-    node: &Node<'_>,
-    before: &Attributes,
+/// Where no flavor is given it is 'small', which has to be there.
+pub fn no_flavor(node: &Node<'_>) -> Wrong {
+    node.wrong("there is no flavor 'small': give attributes: {flavor: NAME}")
+}
+
+/// Those that are given, of that kind.
+pub fn given(
+    node: Option<Node<'_>>,
+    kind: &Kind,
     flavors: &BTreeMap<String, Flavor>,
-) -> Parsed<Attributes> {
+) -> Parsed<Given> {
+    let mut given = Given::default();
+    let Some(node) = node else { return Ok(given) };
     let mut map = node.map()?;
-    let mut attributes = before.clone();
-    match before.is_instance() {
-        true => size(&mut map, &mut attributes, flavors)?,
-        false => {
-            for attribute in before.kind.attributes {
-                let Some(node) = map.take(attribute.name) else { continue };
-                let value = match attribute.holds {
-                    Holds::Count => Value::Int(count(&node)?),
-                    Holds::Text => Value::Text(node.name()?),
-                };
-                attributes.more = attributes.more.with(attribute.name, value);
-            }
+    if kind.name == INSTANCE {
+        given.flavor =
+            map.take("flavor").map(|node| known(&node, flavors, "flavors")).transpose()?;
+        given.disk_gib = map.take("disk_gib").map(|node| count(&node)).transpose()?;
+    } else {
+        for attribute in kind.attributes {
+            let Some(node) = map.take(attribute.name) else { continue };
+            let value = match attribute.holds {
+                Holds::Count => Value::Int(count(&node)?),
+                Holds::Text => Value::Text(node.name()?),
+            };
+            given.more = given.more.with(attribute.name, value);
         }
     }
     if let Some(node) = map.take("region") {
-        attributes.more = attributes.more.with("region", node.name()?.as_str());
+        given.more = given.more.with("region", node.name()?.as_str());
     }
     map.finish()?;
-    Ok(attributes)
-}
-
-/// An instance's.
-fn size(
-    map: &mut Map<'_>,
-    attributes: &mut Attributes,
-    flavors: &BTreeMap<String, Flavor>,
-) -> Parsed<()> {
-    if let Some(node) = map.take("flavor") {
-        attributes.flavor = known(&node, flavors, "flavors")?;
-    } else if !flavors.contains_key(&attributes.flavor) {
-        return Err(map.node.wrong("there is no flavor 'small': give flavor: NAME"));
-    }
-    if let Some(node) = map.take("disk_gib") {
-        attributes.disk_gib = count(&node)?;
-    }
-    Ok(())
+    Ok(given)
 }
 
 fn count(node: &Node<'_>) -> Parsed<i64> {

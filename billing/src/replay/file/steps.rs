@@ -1,11 +1,13 @@
 //! Steps: what happens, and when.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use base::{ErrorKind, money::Micros, time::Timestamp};
 
 use super::{
-    Attributes, Expect, Money, Names, Override, Publish, REPEAT_MAX, STEPS_MAX, SettingsChange,
-    Steer, credit_limit, expect, known, money, months, packages, prices,
-    resources::{attributes, instance, state},
+    Expect, Money, Names, Override, Publish, REPEAT_MAX, STEPS_MAX, SettingsChange, Steer,
+    credit_limit, expect, known, money, months, packages, prices,
+    resources::{Given, given, instance, state},
     standing,
     usage::{self, Confirm, Counter, Lost, Rule},
 };
@@ -110,7 +112,8 @@ pub struct Fact {
     /// By the host's clock.
     pub at: Timestamp,
     pub id: Option<String>,
-    pub attributes: Option<Attributes>,
+    /// The others are as they stood before it.
+    pub attributes: Given,
     pub tenant: Option<String>,
     /// Whether it must be put aside, where the file says so.
     pub quarantined: Option<bool>,
@@ -160,11 +163,39 @@ pub fn read(node: &Node<'_>, start: Timestamp, names: &Names<'_>) -> Parsed<Vec<
         return Err(node.wrong(format!("there are {} steps, at most {STEPS_MAX} fit", nodes.len())));
     }
     let mut steps: Vec<Step> = Vec::new();
+    let mut recharges = BTreeMap::new();
     for node in nodes {
         let before = steps.last().map_or(start, |step| step.at);
-        steps.push(step(&node, before, names)?);
+        let step = step(&node, before, names)?;
+        check_recharge(&node, &step.action, &mut recharges)?;
+        steps.push(step);
     }
     Ok(steps)
+}
+
+/// Two providers may give the same id: a refund has to say which of them it means. `known` has the
+/// providers of each id.
+fn check_recharge(
+    node: &Node<'_>,
+    action: &Action,
+    known: &mut BTreeMap<String, BTreeSet<String>>,
+) -> Parsed<()> {
+    match action {
+        Action::Recharge(Recharge { id: Some(id), provider, .. }) => {
+            known.entry(id.clone()).or_default().insert(provider.clone());
+        }
+        Action::Money(Money::Refund { recharge, provider: None, .. }) => {
+            if let Some(all) = known.get(recharge).filter(|all| all.len() > 1) {
+                let all: Vec<&str> = all.iter().map(String::as_str).collect();
+                let (node, all) = (node.inside("refund").inside("recharge"), all.join(", "));
+                return Err(node.wrong(format!(
+                    "recharges of {all} have the id '{recharge}': add provider: NAME"
+                )));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn step(node: &Node<'_>, before: Timestamp, names: &Names<'_>) -> Parsed<Step> {
@@ -248,15 +279,12 @@ fn action(map: &mut Map<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Action>
 fn fact(node: &Node<'_>, at: Timestamp, names: &Names<'_>) -> Parsed<Action> {
     let mut map = node.map()?;
     let resource = known(&map.require("resource")?, names.resources, "resources")?;
-    let before = &names.resources[&resource].attributes;
+    let of = &names.resources[&resource].attributes;
     let fact = Fact {
-        state: state(&map.require("state")?, before)?,
+        state: state(&map.require("state")?, of)?,
         at: map.take("at").map_or(Ok(at), |node| names.times.instant(&node))?,
         id: map.take("id").map(|node| node.name()).transpose()?,
-        attributes: map
-            .take("attributes")
-            .map(|node| attributes(&node, before, names.flavors))
-            .transpose()?,
+        attributes: given(map.take("attributes"), of.kind, names.flavors)?,
         tenant: map
             .take("tenant")
             .map(|node| known(&node, names.tenants, "tenants"))

@@ -3,8 +3,8 @@
 use base::time::Timestamp;
 
 use super::{
-    Attributes, Names, known,
-    resources::{attributes, state},
+    Names, known,
+    resources::{Given, given, state},
 };
 use crate::replay::node::{Node, Parsed};
 
@@ -21,7 +21,8 @@ pub struct Lost {
 #[derive(Debug)]
 pub struct Seen {
     pub state: &'static str,
-    pub attributes: Attributes,
+    /// The others are as they stood before.
+    pub attributes: Given,
 }
 
 /// What was in a gap.
@@ -71,15 +72,11 @@ pub fn lost(node: &Node<'_>, names: &Names<'_>) -> Parsed<Lost> {
     Ok(Lost { resource, from, to, after: seen })
 }
 
-/// `state` and `attributes`, the latter as the resource has them where they aren't given.
 fn seen(map: &mut super::Map<'_>, resource: &str, names: &Names<'_>) -> Parsed<Seen> {
-    let before = &names.resources[resource].attributes;
+    let of = &names.resources[resource].attributes;
     Ok(Seen {
-        state: state(&map.require("state")?, before)?,
-        attributes: match map.take("attributes") {
-            Some(node) => attributes(&node, before, names.flavors)?,
-            None => before.clone(),
-        },
+        state: state(&map.require("state")?, of)?,
+        attributes: given(map.take("attributes"), of.kind, names.flavors)?,
     })
 }
 
