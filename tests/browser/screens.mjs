@@ -21,6 +21,7 @@ const CLOSE = { en: "Close", "zh-CN": "关闭" };
 /** What opens as a dialog on a page, by the button that opens it: the pictures' names with their own. */
 const DIALOGS = {
   bill: { line: { en: /^Why /, "zh-CN": /为何是这个价钱$/ } },
+  invoice: { "invoice-line": { en: /^Why /, "zh-CN": /为何是这个价钱$/ } },
   packages: { order: { en: "Order package", "zh-CN": "订购套餐" } },
 };
 
@@ -38,7 +39,8 @@ export async function pictures(desk, { as, pages }) {
       (language) => localStorage.setItem("opshawk-language", language),
       language,
     );
-    for (const { name, path, tab } of pages) {
+    for (const { name, path, tab, answer } of pages) {
+      if (answer) await page.route(answer.path, (route) => route.fulfill({ json: answer.body }));
       const take = async (name) => {
         const body = await page.evaluate(() => document.documentElement.scrollWidth);
         if (body > width) wide.push(`${name} at ${width} px is ${body} px wide`);

@@ -42,6 +42,8 @@ pub struct Page {
     pub path: String,
     /// Which of its tabs, from 0; of one without tabs 0.
     pub tab: usize,
+    /// What the console is told in place of what the server has, where it asks for this path.
+    pub answer: Option<(String, Value)>,
 }
 
 /// Where pictures go; of a failed step, too.
@@ -80,8 +82,10 @@ impl Browser {
     /// Pictures of `pages` as this person sees them (None: nobody), in all looks, into
     /// [`screens_dir`]. Fails where a page is wider than its window.
     pub async fn pictures(&mut self, person: Option<&str>, pages: &[Page]) -> Result<()> {
-        let page =
-            |Page { name, path, tab }: &Page| json!({"name": name, "path": path, "tab": tab});
+        let page = |Page { name, path, tab, answer }: &Page| {
+            let answer = answer.as_ref().map(|(path, body)| json!({"path": path, "body": body}));
+            json!({"name": name, "path": path, "tab": tab, "answer": answer})
+        };
         let pages: Vec<Value> = pages.iter().map(page).collect();
         let wide =
             self.ask("pictures", json!({"as": person, "pages": pages}), PICTURES_LIMIT).await?;

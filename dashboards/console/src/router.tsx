@@ -12,7 +12,7 @@ import {
   type RouterHistory,
 } from "@tanstack/react-router";
 import { meQuery } from "./api/queries";
-import { readSearch as readBillSearch } from "./pages/billing/period";
+import { readMoneySearch, readSearch as readPeriodSearch } from "./pages/billing/period";
 import { readSearch as readQuerySearch } from "./pages/metrics/search";
 import { FailedPage, MissingPage, PendingPage } from "./pages/MissingPage";
 import { AppFrame } from "./shell/AppFrame";
@@ -37,6 +37,7 @@ const alertsPage = lazy(() => import("./pages/alerts/AlertsPage"), "AlertsPage")
 const metricsPage = lazy(() => import("./pages/metrics/MetricsPage"), "MetricsPage");
 const operationsPage = lazy(() => import("./pages/OperationsPage"), "OperationsPage");
 const billingPage = lazy(() => import("./pages/billing/BillingPage"), "BillingPage");
+const invoicePage = lazy(() => import("./pages/billing/InvoicePage"), "InvoicePage");
 const hostsPage = lazy(() => import("./pages/hosts/HostsPage"), "HostsPage");
 const hostPage = lazy(() => import("./pages/hosts/HostPage"), "HostPage");
 const serversPage = lazy(() => import("./pages/servers/ServersPage"), "ServersPage");
@@ -45,6 +46,7 @@ const topologyPage = lazy(() => import("./pages/topology/TopologyPage"), "Topolo
 const tenantsPage = lazy(() => import("./pages/tenants/TenantsPage"), "TenantsPage");
 const tenantPage = lazy(() => import("./pages/tenants/TenantPage"), "TenantPage");
 const tenantBillPage = lazy(() => import("./pages/billing/BillingPage"), "TenantBillPage");
+const tenantCostsPage = lazy(() => import("./pages/billing/TenantCosts"), "TenantCostsPage");
 const packagesPage = lazy(() => import("./pages/packages/PackagesPage"), "PackagesPage");
 const tenantPackagesPage = lazy(
   () => import("./pages/packages/PackagesPage"),
@@ -99,7 +101,8 @@ const operatorOnly = ({ context }: { context: { me: { role: string } } }) => {
 
 const page = { getParentRoute: () => app };
 const operatorPage = { ...page, beforeLoad: operatorOnly };
-const bill = { validateSearch: readBillSearch };
+const bill = { validateSearch: readMoneySearch };
+const period = { validateSearch: readPeriodSearch };
 const query = { validateSearch: readQuerySearch };
 
 // Each on its own: inside of a list, the compiler loses their types.
@@ -111,6 +114,7 @@ const alerts = createRoute({ ...page, path: "/alerts", component: alertsPage });
 const metrics = createRoute({ ...page, ...query, path: "/query", component: metricsPage });
 const operations = createRoute({ ...page, path: "/operations", component: operationsPage });
 const billing = createRoute({ ...page, ...bill, path: "/billing", component: billingPage });
+const invoice = createRoute({ ...page, path: "/invoices/$id", component: invoicePage });
 const packages = createRoute({ ...page, path: "/packages", component: packagesPage });
 const topology = createRoute({ ...operatorPage, path: "/topology", component: topologyPage });
 const hosts = createRoute({ ...operatorPage, path: "/hosts", component: hostsPage });
@@ -119,6 +123,12 @@ const servers = createRoute({ ...operatorPage, path: "/servers", component: serv
 const server = createRoute({ ...operatorPage, path: "/servers/$id", component: serverPage });
 const tenants = createRoute({ ...operatorPage, path: "/tenants", component: tenantsPage });
 const tenant = createRoute({ ...operatorPage, path: "/tenants/$id", component: tenantPage });
+const tenantCosts = createRoute({
+  ...operatorPage,
+  ...period,
+  path: "/costs",
+  component: tenantCostsPage,
+});
 const tenantBill = createRoute({
   ...operatorPage,
   ...bill,
@@ -152,6 +162,7 @@ const routes = root.addChildren([
     metrics,
     operations,
     billing,
+    invoice,
     packages,
     topology,
     hosts,
@@ -162,6 +173,7 @@ const routes = root.addChildren([
     tenant,
     tenantBill,
     tenantPackages,
+    tenantCosts,
     prices,
     priceBook,
     priceDraft,

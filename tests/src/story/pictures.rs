@@ -10,6 +10,8 @@ use super::{
 };
 use crate::browser::{Browser, Page};
 
+mod invoice;
+
 /// Those of things that pages show by their own address.
 #[derive(Debug, Default)]
 struct Shown {
@@ -19,6 +21,8 @@ struct Shown {
     tenant: String,
     book: String,
     draft: String,
+    /// As the API would answer.
+    invoice: Value,
 }
 
 impl Story {
@@ -57,6 +61,7 @@ impl Story {
             tenant: self.tenant.clone(),
             book: book.to_owned(),
             draft: text(&draft, "id")?.to_owned(),
+            invoice: self.invoice().await?,
         })
     }
 
@@ -92,12 +97,20 @@ fn pages(of: &[(&'static str, String, usize)]) -> Vec<Page> {
         name,
         path: path.clone(),
         tab: *tab,
+        answer: None,
     };
     of.iter().map(page).collect()
 }
 
 fn everybodys(shown: &Shown) -> Vec<Page> {
-    pages(&[
+    let id = shown.invoice["id"].as_str().unwrap_or_default();
+    let invoice = Page {
+        name: "invoice",
+        path: format!("/invoices/{id}"),
+        tab: 0,
+        answer: Some((format!("/v1/invoices/{id}"), shown.invoice.clone())),
+    };
+    let mut all = pages(&[
         ("overview", "/".into(), 0),
         ("instances", "/instances".into(), 0),
         ("instance", format!("/instances/{}", shown.instance), 0),
@@ -107,7 +120,9 @@ fn everybodys(shown: &Shown) -> Vec<Page> {
         ("query", "/query?expr=libvirt_domain_info_memory_usage_bytes".into(), 0),
         ("query-table", "/query?expr=libvirt_domain_info_state&view=table".into(), 0),
         ("operations", "/operations".into(), 0),
-    ])
+    ]);
+    all.push(invoice);
+    all
 }
 
 fn tenants(shown: &Shown) -> Vec<Page> {
@@ -132,6 +147,7 @@ fn operators(shown: &Shown) -> Vec<Page> {
         ("topology", "/topology".into(), 0),
         ("tenants", "/tenants".into(), 0),
         ("tenant", format!("/tenants/{tenant}"), 0),
+        ("costs-by-tenant", "/costs".into(), 0),
         ("bill", bill.clone(), 0),
         ("costs", bill.clone(), 1),
         ("invoices", bill, 2),

@@ -8,6 +8,8 @@ export const keys = {
   bill: (tenantId: string, from: string, to: string) => ["bill", tenantId, from, to],
   costs: (tenantId: string, from: string, to: string, group: string, label?: string) =>
     ["costs", tenantId, from, to, group, label ?? ""],
+  // Of no topic: it is of all tenants, and somebody pays at any moment.
+  tenantCosts: (from: string, to: string) => ["tenant-costs", from, to],
   costLabels: (tenantId: string, from: string, to: string) =>
     ["costs", tenantId, from, to, "labels"],
   lines: (tenantId: string, of: Readonly<Record<string, string>>) => ["lines", tenantId, of],
@@ -17,6 +19,9 @@ export const keys = {
   rulings: ["findings", "rulings"],
   packages: (tenantId: string) => ["packages", tenantId],
   invoices: (tenantId: string) => ["invoices", tenantId],
+  // Of no topic: what it says never changes.
+  invoice: (id: string) => ["invoice", id],
+  months: (tenantId: string) => ["months", tenantId],
   quota: (tenantId: string) => ["quota", tenantId],
   quotaRequests: ["quota-requests"],
   quotaRequestsOf: (tenantId: string) => ["quota-requests", tenantId],

@@ -99,6 +99,13 @@ export const costsQuery = (
         }),
       ),
   });
+/** What each tenant's use cost, for operators. */
+export const tenantCostsQuery = (from: string, to: string) =>
+  queryOptions({
+    queryKey: keys.tenantCosts(from, to),
+    queryFn: () =>
+      unwrap(client.GET("/v1/costs", { params: { query: { from, to, group: "tenant" } } })),
+  });
 /** What costs can be grouped by. */
 export const costLabelsQuery = (tenantId: string, from: string, to: string) =>
   queryOptions({
@@ -162,6 +169,15 @@ export const invoicesQuery = (tenantId: string) =>
       }),
     ),
   );
+/** With what it says, and its credit notes. */
+export const invoiceQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.invoice(id),
+    queryFn: () => unwrap(client.GET("/v1/invoices/{id}", byId(id))),
+  });
+/** The closed ones, newest first. */
+export const monthsQuery = (tenantId: string) =>
+  list(keys.months(tenantId), () => unwrap(client.GET("/v1/tenants/{id}/months", byId(tenantId))));
 export const quotaQuery = (tenantId: string) =>
   queryOptions({
     queryKey: keys.quota(tenantId),

@@ -9,7 +9,7 @@ import {
   useTable,
   type ColumnDef,
 } from "@tanstack/react-table";
-import { useMemo, type ReactNode } from "react";
+import { useMemo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useNarrow } from "./useNarrow";
 
@@ -39,6 +39,8 @@ interface Props<T> {
   /** Rows below the table; cards go without. */
   foot?: ReactNode;
   more?: { hasMore: boolean; loading: boolean; load: () => void };
+  /** Of more rows than this, so many more each time that somebody asks. */
+  atOnce?: number;
 }
 
 const features = tableFeatures({
@@ -49,11 +51,19 @@ const features = tableFeatures({
 
 export function DataTable<T extends object>(props: Props<T>) {
   const narrow = useNarrow();
-  if (props.rows.length === 0) return props.empty;
+  const { rows, atOnce = Infinity } = props;
+  const [shown, setShown] = useState(atOnce);
+  if (rows.length === 0) return props.empty;
+  const hidden = {
+    hasMore: true,
+    loading: false,
+    load: () => setShown(shown + atOnce),
+  };
+  const more = rows.length > shown ? hidden : props.more;
   return (
     <>
-      {narrow ? <Cards {...props} /> : <Rows {...props} />}
-      {props.more && <More {...props.more} />}
+      {narrow ? <Cards {...props} shown={shown} /> : <Rows {...props} shown={shown} />}
+      {more && <More {...more} />}
     </>
   );
 }
@@ -78,7 +88,7 @@ function useRows<T extends object>({ columns, rows, rowId }: Props<T>) {
   });
 }
 
-function Rows<T extends object>(props: Props<T>) {
+function Rows<T extends object>(props: Props<T> & { shown: number }) {
   const table = useRows(props);
   const byId = new Map(props.columns.map((column) => [column.id, column]));
   return (
@@ -99,7 +109,8 @@ function Rows<T extends object>(props: Props<T>) {
           ))}
         </Table.Thead>
         <Table.Tbody>
-          {table.getRowModel().rows.map((row) => (
+          {/* Of all of them in order, the first. */}
+          {table.getRowModel().rows.slice(0, props.shown).map((row) => (
             <Table.Tr key={row.id}>
               {row.getAllCells().map((cell) => (
                 <Table.Td key={cell.id} ta={byId.get(cell.column.id)?.align}>
@@ -144,13 +155,14 @@ function HeaderCell({ column, sorted, onSort }: HeaderCellProps) {
   );
 }
 
-function Cards<T extends object>({ label, columns, rows, rowId }: Props<T>) {
+function Cards<T extends object>(props: Props<T> & { shown: number }) {
+  const { label, columns, rows, rowId, shown } = props;
   const title = columns.find((column) => column.isTitle);
   const actions = columns.filter((column) => column.isActions);
   const facts = columns.filter((column) => !column.isTitle && !column.isActions);
   return (
     <Stack component="ul" aria-label={label} gap="sm" p="sm" m={0} style={{ listStyle: "none" }}>
-      {rows.map((row) => (
+      {rows.slice(0, shown).map((row) => (
         <Card component="li" key={rowId(row)} withBorder padding="sm">
           <Group justify="space-between" align="flex-start" gap="xs">
             <Box fw={600} miw={0} style={{ overflowWrap: "anywhere" }}>

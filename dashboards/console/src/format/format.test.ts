@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { formatAmount, isAmount, isNegative, isPositive, parseDecimal, round, sum } from "./money";
+import {
+  formatAmount,
+  formatDecimal,
+  isAmount,
+  isNegative,
+  isPositive,
+  parseDecimal,
+  percent,
+  round,
+  sum,
+} from "./money";
 import { formatMib } from "./quantity";
 import { formatClock, formatDuration, fromLocalInput, toLocalInput } from "./time";
 
@@ -32,6 +42,19 @@ describe("amounts", () => {
     ["9223372036854.775807", "0.000001", "9223372036854.775808"],
     ["1.5", "much", "1.5"],
   ])("%s and %s are %s", (a, b, both) => expect(sum(a, b)).toBe(both));
+
+  test.each([
+    ["510.194444444444", "510.194444"],
+    ["1234.500000", "1,234.5"],
+    ["20", "20"],
+    ["0.0000001", "0"],
+  ])("of %s at most six decimals are shown: %s", (text, shown) =>
+    expect(formatDecimal(text, 6)).toBe(shown),
+  );
+
+  test("a rate is said in percent", () => {
+    expect(["0.06", "0.0825", "0.250000", "0"].map(percent)).toEqual(["6", "8.25", "25", "0"]);
+  });
 
   test("what rounds to nothing has no sign", () => {
     expect(formatAmount("-0.00001")).toBe("0.0000");

@@ -48,6 +48,19 @@ export function formatPrice(price: string): string {
   return formatAmount(price, PRICE_DIGITS).replace(/(\.\d{4}\d*?)0+$/, "$1");
 }
 
+/** A quantity to so many decimals at most, without the zeros behind the last. */
+export function formatDecimal(text: string, digits: number): string {
+  return formatAmount(text, digits).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+}
+
+/** Of a rate: "0.06" as "6". */
+export function percent(rate: string): string {
+  const decimal = parseDecimal(rate);
+  if (!decimal) return rate;
+  const text = round({ ...decimal, units: decimal.units * 100n }, 4).toString().padStart(5, "0");
+  return `${text.slice(0, -4)}.${text.slice(-4)}`.replace(/\.?0+$/, "");
+}
+
 export function isNegative(text: string): boolean {
   return (parseDecimal(text)?.units ?? 0n) < 0n;
 }

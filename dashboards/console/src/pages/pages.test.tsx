@@ -152,7 +152,7 @@ describe("who sees what", () => {
     fakeServer(operator);
     await renderApp("/");
     expect(await screen.findByRole("table", { name: "Tenants" })).toBeVisible();
-    expect(links()).toHaveLength(13);
+    expect(links()).toHaveLength(14);
   });
 
   test("a member that follows a link to an operator's page lands on its own", async () => {

@@ -97,6 +97,9 @@ function Frame({ me }: { me: Me }) {
   );
 }
 
+const isAt = (path: string, to: string) =>
+  path === to || (to !== "/" && path.startsWith(`${to}/`));
+
 function Navigation({ groups, path }: { groups: readonly NavGroup[]; path: string }) {
   const { t } = useTranslation();
   return (
@@ -108,8 +111,8 @@ function Navigation({ groups, path }: { groups: readonly NavGroup[]; path: strin
               {t(`navGroup.${group.key}`)}
             </Text>
           )}
-          {group.items.map(({ to, key, icon: Mark }) => {
-            const active = to === "/" ? path === "/" : path === to || path.startsWith(`${to}/`);
+          {group.items.map(({ to, also, key, icon: Mark }) => {
+            const active = isAt(path, to) || (also !== undefined && isAt(path, also));
             return (
               <NavLink
                 key={to}

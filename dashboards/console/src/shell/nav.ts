@@ -11,6 +11,7 @@ import {
   IconLayoutDashboard,
   IconPackage,
   IconReceipt2,
+  IconReportMoney,
   IconServer2,
   IconServerBolt,
   IconTags,
@@ -21,6 +22,8 @@ import type en from "../i18n/en.json";
 
 export interface NavItem {
   to: string;
+  /** Where its pages stand that are not below it. */
+  also?: string;
   key: keyof typeof en.nav;
   icon: Icon;
 }
@@ -51,7 +54,8 @@ export const OPERATOR_NAV: readonly NavGroup[] = [
   {
     key: "customers",
     items: [
-      { to: "/tenants", key: "tenants", icon: IconBuildingCommunity },
+      { to: "/tenants", also: "/invoices", key: "tenants", icon: IconBuildingCommunity },
+      { to: "/costs", key: "costs", icon: IconReportMoney },
       { to: "/prices", key: "prices", icon: IconTags },
       { to: "/findings", key: "findings", icon: IconEyeExclamation },
     ],
@@ -70,7 +74,7 @@ export const MEMBER_NAV: readonly NavGroup[] = [
   {
     key: "money",
     items: [
-      { to: "/billing", key: "billing", icon: IconReceipt2 },
+      { to: "/billing", also: "/invoices", key: "billing", icon: IconReceipt2 },
       { to: "/packages", key: "packages", icon: IconPackage },
     ],
   },

@@ -7,8 +7,15 @@ use crate::dir::workspace;
 #[test]
 fn every_page_of_the_console_is_in_the_pictures() {
     let id = || "$id".to_owned();
-    let shown =
-        Shown { instance: id(), host: id(), server: id(), tenant: id(), book: id(), draft: id() };
+    let shown = Shown {
+        instance: id(),
+        host: id(),
+        server: id(),
+        tenant: id(),
+        book: id(),
+        draft: id(),
+        invoice: json!({"id": id()}),
+    };
     let all = [tenants(&shown), operators(&shown), strangers()].concat();
     let taken: BTreeSet<&str> =
         all.iter().map(|page| page.path.split('?').next().unwrap_or_default()).collect();

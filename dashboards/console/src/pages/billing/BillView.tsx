@@ -16,12 +16,10 @@ import { useNarrow } from "../../components/useNarrow";
 import { Instant } from "../../components/When";
 import { formatAmount, isPositive, LEDGER_DIGITS } from "../../format/money";
 import { fromLocalInput, toLocalInput } from "../../format/time";
-import { LineDialog } from "./LineDialog";
+import { ofBill } from "./joined";
+import { DIALOG_WIDTH, LineDialog } from "./LineDialog";
 import { PRESETS, presetPeriod, toPeriod, type Period, type PeriodSearch } from "./period";
 import { quantityOf, unitPriceOf } from "./words";
-
-/** Rated lines have eight columns. */
-const DIALOG_WIDTH = "60rem";
 
 interface Props {
   tenantId: string;
@@ -182,7 +180,14 @@ export function BillTable({ bill }: { bill: Bill }) {
         onClose={() => setOpened(null)}
         size={DIALOG_WIDTH}
       >
-        {opened && <LineDialog bill={bill} line={opened} />}
+        {opened && (
+          <LineDialog
+            tenantId={bill.tenant_id}
+            currency={currency}
+            charged={bill}
+            line={ofBill(opened)}
+          />
+        )}
       </Dialog>
     </>
   );

@@ -7,9 +7,9 @@ import { BalanceCard } from "../../components/BalanceCard";
 import { PageHeader } from "../../components/PageHeader";
 import { useMe } from "../../shell/me";
 import { MoneyTabs } from "./MoneyTabs";
-import type { Period } from "./period";
+import type { MoneySearch } from "./period";
 
-const toSearch = ({ from, to }: Period) => ({ from: from.toISOString(), to: to.toISOString() });
+const changed = (change: MoneySearch) => (search: MoneySearch) => ({ ...search, ...change });
 
 /** A member's own money. */
 export function BillingPage() {
@@ -28,7 +28,7 @@ export function BillingPage() {
         <MoneyTabs
           tenantId={tenant_id}
           search={search}
-          onPeriod={(period) => void navigate({ search: toSearch(period) })}
+          onSearch={(change) => void navigate({ search: changed(change) })}
         />
       </Stack>
     </>
@@ -56,7 +56,7 @@ export function TenantBillPage() {
       <MoneyTabs
         tenantId={id}
         search={search}
-        onPeriod={(period) => void navigate({ search: toSearch(period) })}
+        onSearch={(change) => void navigate({ search: changed(change) })}
       />
     </>
   );

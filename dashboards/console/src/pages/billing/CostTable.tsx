@@ -1,16 +1,19 @@
 // What a period cost in groups: how much was used, and how long a bar of the dearest.
 import { Box, Text } from "@mantine/core";
 import { IconChartBar } from "@tabler/icons-react";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { CostReport, CostRow } from "../../api/types";
+import type { CostReport, CostRow, CostTotal } from "../../api/types";
 import { Amount } from "../../components/Amount";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Empty } from "../../components/Empty";
-import { formatAmount, LEDGER_DIGITS, parseDecimal, sum } from "../../format/money";
+import { formatAmount, isPositive, LEDGER_DIGITS, parseDecimal, sum } from "../../format/money";
 import { pricedFor } from "../../format/priced";
 import { formatBytes } from "../../format/quantity";
 
 const HOUR_DIGITS = 2;
+/** A report may have thousands. */
+const ROWS_AT_ONCE = 500;
 
 /** How a component's use is worded. */
 const USAGE: Readonly<Record<string, "compute" | "suspended" | "disk" | "package">> = {
@@ -41,9 +44,11 @@ interface Props {
   report: CostReport;
   /** What a row without a name is called. */
   unnamed?: string;
+  /** In place of its name. */
+  nameOf?: (row: CostRow) => ReactNode;
 }
 
-export function CostTable({ label, head, report, unnamed = "" }: Props) {
+export function CostTable({ label, head, report, unnamed = "", nameOf }: Props) {
   const { t, i18n } = useTranslation();
   const widths = shares(report.rows.map(gross));
   const share = new Map(report.rows.map(({ key }, i) => [key, widths[i] ?? 0]));
@@ -51,11 +56,12 @@ export function CostTable({ label, head, report, unnamed = "" }: Props) {
     {
       id: "name",
       header: head,
-      cell: ({ name }) => (
-        <Text span size="sm" c={name === "" ? "dimmed" : undefined}>
-          {name === "" ? unnamed : name}
-        </Text>
-      ),
+      cell: (row) =>
+        nameOf?.(row) ?? (
+          <Text span size="sm" c={row.name === "" ? "dimmed" : undefined}>
+            {row.name === "" ? unnamed : row.name}
+          </Text>
+        ),
       sort: ({ name }) => name,
       isTitle: true,
     },
@@ -107,7 +113,25 @@ export function CostTable({ label, head, report, unnamed = "" }: Props) {
       // Without the label a key is empty, which is no id.
       rowId={({ key }) => `=${key}`}
       empty={<NoCosts />}
+      atOnce={ROWS_AT_ONCE}
     />
+  );
+}
+
+/** All of it, and how much of that is tax. */
+export function Total({ total }: { total: CostTotal }) {
+  const { t } = useTranslation();
+  return (
+    <Text size="sm" component="div">
+      {t("cost.total")}{" "}
+      <Amount value={gross(total)} currency={total.currency} digits={LEDGER_DIGITS} fw={680} />
+      {isPositive(total.tax) && (
+        <Text span c="dimmed">
+          {" "}
+          {t("cost.ofIt", { tax: formatAmount(total.tax, LEDGER_DIGITS) })}
+        </Text>
+      )}
+    </Text>
   );
 }
 

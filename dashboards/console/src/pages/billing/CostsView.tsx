@@ -6,12 +6,11 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { costsQuery } from "../../api/queries";
 import type { CostReport, CostRow } from "../../api/types";
-import { Amount } from "../../components/Amount";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
-import { formatAmount, isPositive, LEDGER_DIGITS } from "../../format/money";
+import { formatAmount, LEDGER_DIGITS } from "../../format/money";
 import { PeriodPicker } from "./BillView";
-import { CostTable, gross, NoCosts, shares } from "./CostTable";
+import { CostTable, gross, NoCosts, shares, Total } from "./CostTable";
 import { LabelCosts } from "./LabelCosts";
 import { toPeriod, type Period, type PeriodSearch } from "./period";
 
@@ -72,18 +71,7 @@ function Days({ report }: { report: CostReport }) {
   const [total] = report.totals;
   return (
     <Stack gap="sm">
-      {total && (
-        <Text size="sm" component="div">
-          {t("cost.total")}{" "}
-          <Amount value={gross(total)} currency={total.currency} digits={LEDGER_DIGITS} fw={680} />
-          {isPositive(total.tax) && (
-            <Text span c="dimmed">
-              {" "}
-              {t("cost.ofIt", { tax: formatAmount(total.tax, LEDGER_DIGITS) })}
-            </Text>
-          )}
-        </Text>
-      )}
+      {total && <Total total={total} />}
       <Box className="cost-bars" role="list" aria-label={t("cost.byDay")}>
         {report.rows.map((row, i) => (
           <Tooltip key={row.key} label={`${row.key}: ${said(row)}`}>

@@ -1,5 +1,4 @@
-// The invoices of a tenant, newest first, each to be had as a file.
-import { Anchor, Group, Text } from "@mantine/core";
+// The invoices of a tenant, newest first, each with its page and its files.
 import { IconFileInvoice } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
@@ -8,12 +7,12 @@ import type { Invoice } from "../../api/types";
 import { Amount } from "../../components/Amount";
 import { DataTable, type Column } from "../../components/DataTable";
 import { Empty } from "../../components/Empty";
+import { TextLink } from "../../components/links";
 import { Panel } from "../../components/Panel";
 import { QueryView } from "../../components/QueryView";
 import { Instant } from "../../components/When";
 import { isPositive } from "../../format/money";
-
-const FORMATS = ["html", "pdf", "csv", "json"] as const;
+import { Files, INVOICE_FORMATS } from "./Files";
 
 export function InvoicesView({ tenantId }: { tenantId: string }) {
   const { t } = useTranslation();
@@ -22,7 +21,11 @@ export function InvoicesView({ tenantId }: { tenantId: string }) {
     {
       id: "number",
       header: t("invoice.column.number"),
-      cell: ({ number }) => <Text span fw={600} size="sm">{number}</Text>,
+      cell: ({ id, number }) => (
+        <TextLink to="/invoices/$id" params={{ id }} fw={600} size="sm">
+          {number}
+        </TextLink>
+      ),
       sort: ({ number }) => number,
       isTitle: true,
     },
@@ -60,7 +63,13 @@ export function InvoicesView({ tenantId }: { tenantId: string }) {
     {
       id: "files",
       header: t("invoice.column.files"),
-      cell: (invoice) => <Files invoice={invoice} />,
+      cell: ({ id, number }) => (
+        <Files
+          of={`/v1/invoices/${id}`}
+          formats={INVOICE_FORMATS}
+          labelOf={(format) => t("invoice.download", { number, format })}
+        />
+      ),
     },
   ];
   return (
@@ -88,30 +97,5 @@ export function InvoicesView({ tenantId }: { tenantId: string }) {
         )}
       </QueryView>
     </Panel>
-  );
-}
-
-/** In the reader's language, where the file has words. */
-function Files({ invoice }: { invoice: Invoice }) {
-  const { t, i18n } = useTranslation();
-  const language = i18n.language.startsWith("zh") ? "zh-CN" : "en";
-  const path = `/v1/invoices/${invoice.id}/files`;
-  return (
-    <Group gap="sm" wrap="nowrap">
-      {FORMATS.map((format) => (
-        <Anchor
-          key={format}
-          size="sm"
-          href={`${path}/${format}?${new URLSearchParams({ language }).toString()}`}
-          download
-          aria-label={t("invoice.download", {
-            number: invoice.number,
-            format: format.toUpperCase(),
-          })}
-        >
-          {format.toUpperCase()}
-        </Anchor>
-      ))}
-    </Group>
   );
 }

@@ -1,10 +1,10 @@
-// Why a line of the bill is what it is: its rated lines, and each computed again from what made it.
+// Why a line of the bill, or of an invoice, is what it is: its rated lines, and each computed again from what made it.
 import { Anchor, Button, Group, Stack, Table, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { linesQuery } from "../../api/queries";
-import type { Bill, BillLine, RatedLine } from "../../api/types";
+import type { RatedLine } from "../../api/types";
 import { Amount } from "../../components/Amount";
 import { HeadRow } from "../../components/HeadRow";
 import { QueryView } from "../../components/QueryView";
@@ -12,28 +12,30 @@ import { Instant } from "../../components/When";
 import { formatAmount, LEDGER_DIGITS, sum } from "../../format/money";
 import { formatPercent } from "../../format/quantity";
 import { Explained } from "./Explained";
-import { joinedBy } from "./joined";
+import { joinedBy, type Charged, type Joining } from "./joined";
 import { quantityOf } from "./words";
 
 interface Props {
-  bill: Bill;
-  line: BillLine;
+  tenantId: string;
+  currency: string;
+  charged: Charged;
+  line: Joining;
 }
 
-export function LineDialog({ bill, line }: Props) {
+export function LineDialog({ tenantId, currency, charged, line }: Props) {
   const { t } = useTranslation();
   const [opened, setOpened] = useState<string | null>(null);
   const { resource_id, component, from, to } = line;
   const query = useInfiniteQuery(
     // What is of no one resource is found among all of its component.
-    linesQuery(bill.tenant_id, { resource_id, component, from, to }),
+    linesQuery(tenantId, { resource_id, component, from, to }),
   );
   return (
     <QueryView query={query} lines={4}>
       {({ pages }) => {
         const listed = pages.flatMap(({ items }) => items);
-        const joined = joinedBy(line, listed, bill);
-        const id = opened ?? (joined.length === 1 ? joined[0]?.id : null);
+        const joined = joinedBy(line, listed, charged);
+        const id = opened ?? (joined.length > 1 ? null : line.first_line);
         const whole = joined.at(-1)?.to === line.to;
         return (
           <Stack gap="md">
@@ -41,14 +43,11 @@ export function LineDialog({ bill, line }: Props) {
               <Text fw={600} style={{ overflowWrap: "anywhere" }}>
                 {line.what}
               </Text>
-              <Amount value={line.amount} currency={bill.currency} digits={LEDGER_DIGITS} fw={600} />
+              <Amount value={line.amount} currency={currency} digits={LEDGER_DIGITS} fw={600} />
             </Group>
-            <RatedLines
-              {...{ line, joined, whole }}
-              currency={bill.currency}
-              opened={id ?? null}
-              onOpen={setOpened}
-            />
+            {joined.length > 0 && (
+              <RatedLines {...{ line, joined, whole, currency }} opened={id} onOpen={setOpened} />
+            )}
             {!whole && query.hasNextPage && (
               <Button
                 variant="subtle"
@@ -59,7 +58,7 @@ export function LineDialog({ bill, line }: Props) {
                 {t("explain.moreLines")}
               </Button>
             )}
-            {id && <Explained id={id} />}
+            {id !== null && <Explained id={id} />}
           </Stack>
         );
       }}
@@ -68,7 +67,7 @@ export function LineDialog({ bill, line }: Props) {
 }
 
 interface LinesProps {
-  line: BillLine;
+  line: Joining;
   joined: readonly RatedLine[];
   /** Or there are more. */
   whole: boolean;
@@ -77,6 +76,8 @@ interface LinesProps {
   onOpen: (id: string) => void;
 }
 
+/** Rated lines have eight columns. */
+export const DIALOG_WIDTH = "60rem";
 const HEIGHT_MAX_PX = 260;
 
 const part = (value: string) => formatAmount(value, LEDGER_DIGITS);

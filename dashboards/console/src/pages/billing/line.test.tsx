@@ -6,7 +6,7 @@ import i18n from "../../i18n";
 import { bill as anyBill, explanation, member, ratedLine } from "../../test/fake";
 import { fakeServer, renderFor, type Sent } from "../../test/render";
 import { BillTable } from "./BillView";
-import { joinedBy } from "./joined";
+import { joinedBy, ofBill } from "./joined";
 import { quantityOf, unitPriceOf } from "./words";
 
 const GIB = 1_073_741_824;
@@ -57,16 +57,17 @@ describe("the rated lines of a line", () => {
   const listed = [sent(1, 4), sent(2, 6), sent(3, 4), sent(4, 1)];
 
   test("are those that were counted one after the other, of whatever quantity", () => {
-    expect(charges(joinedBy(line, listed, bill))).toEqual(["1", "2", "3"]);
-    expect(charges(joinedBy({ ...line, to: hour(5) }, listed, bill))).toEqual(["1", "2", "3", "4"]);
+    expect(charges(joinedBy(ofBill(line), listed, bill))).toEqual(["1", "2", "3"]);
+    const longer = ofBill({ ...line, to: hour(5) });
+    expect(charges(joinedBy(longer, listed, bill))).toEqual(["1", "2", "3", "4"]);
   });
 
   test("end where one is not there yet, is of another price, or does not go on", () => {
-    expect(charges(joinedBy(line, listed.slice(0, 2), bill))).toEqual(["1", "2"]);
+    expect(charges(joinedBy(ofBill(line), listed.slice(0, 2), bill))).toEqual(["1", "2"]);
     const dearer = [sent(1, 4), sent(2, 6, { unit_price: "0.900000000" }), sent(3, 4)];
-    expect(charges(joinedBy(line, dearer, bill))).toEqual(["1"]);
-    expect(charges(joinedBy(line, [sent(1, 4), sent(3, 4)], bill))).toEqual(["1"]);
-    expect(joinedBy(line, listed.slice(1), bill)).toEqual([]);
+    expect(charges(joinedBy(ofBill(line), dearer, bill))).toEqual(["1"]);
+    expect(charges(joinedBy(ofBill(line), [sent(1, 4), sent(3, 4)], bill))).toEqual(["1"]);
+    expect(joinedBy(ofBill(line), listed.slice(1), bill)).toEqual([]);
   });
 
   test("are of the bill's own charges, of which two may rate the same time alike", () => {
@@ -74,14 +75,34 @@ describe("the rated lines of a line", () => {
       sent(1, -4, { id: id(charge), at: hour(at), kind: "adjustment" });
     const all = [sent(1, 4), back(5, 5), back(7, 5), back(9, 8)];
     const taken = { ...line, to: hour(2), quantity: -4 * GIB, adjustment: true };
-    expect(charges(joinedBy({ ...taken, first_line: id(7) }, all, bill))).toEqual(["7"]);
-    expect(joinedBy({ ...taken, first_line: id(9) }, all, bill)).toEqual([]);
+    expect(charges(joinedBy(ofBill({ ...taken, first_line: id(7) }), all, bill))).toEqual(["7"]);
+    expect(joinedBy(ofBill({ ...taken, first_line: id(9) }), all, bill)).toEqual([]);
+  });
+
+  test("go on whatever of another kind stands between them, each kind by itself", () => {
+    const adjusted = (n: number, gib: number, charge: number) =>
+      sent(n, gib, { id: id(charge), at: hour(5), kind: "adjustment" });
+    // As a corrected price takes back and gives again, twice.
+    const all = [
+      sent(1, 4),
+      adjusted(1, -4, 11),
+      adjusted(1, -2, 13),
+      sent(2, 6),
+      adjusted(2, -6, 12),
+      adjusted(2, -3, 14),
+      sent(3, 4),
+    ];
+    expect(charges(joinedBy(ofBill(line), all, bill))).toEqual(["1", "2", "3"]);
+    const taken = { ...line, to: hour(3), adjustment: true };
+    const of = (charge: number) => ofBill({ ...taken, first_line: id(charge) });
+    expect(charges(joinedBy(of(11), all, bill))).toEqual(["11", "12"]);
+    expect(charges(joinedBy(of(13), all, bill))).toEqual(["13", "14"]);
   });
 
   test("have one quantity all along where they are of time", () => {
     const disk = { ...line, per: "hour", quantity: 10 } as const;
     const grown = [sent(1, 0, { quantity: 10 }), sent(2, 0, { quantity: 20 })];
-    expect(charges(joinedBy(disk, grown, bill))).toEqual(["1"]);
+    expect(charges(joinedBy(ofBill(disk), grown, bill))).toEqual(["1"]);
   });
 });
 

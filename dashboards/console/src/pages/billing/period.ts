@@ -1,4 +1,5 @@
-// A bill's period, as it stands in the page's address, so that a bill can be linked to.
+// What of a tenant's money is shown, and its period, as they stand in the page's address, so that
+// they can be linked to.
 
 export interface Period {
   from: Date;
@@ -38,6 +39,22 @@ function instant(value: unknown): string | undefined {
 export function readSearch(search: Record<string, unknown>): PeriodSearch {
   return { from: instant(search.from), to: instant(search.to) };
 }
+
+export const TABS = ["bill", "costs", "invoices"] as const;
+export type Tab = (typeof TABS)[number];
+
+export interface MoneySearch extends PeriodSearch {
+  tab?: Tab;
+}
+
+export function readMoneySearch(search: Record<string, unknown>): MoneySearch {
+  return { ...readSearch(search), tab: TABS.find((tab) => tab === search.tab) };
+}
+
+export const toSearch = ({ from, to }: Period): PeriodSearch => ({
+  from: from.toISOString(),
+  to: to.toISOString(),
+});
 
 export function toPeriod({ from, to }: PeriodSearch, now: Date): Period {
   const month = presetPeriod("thisMonth", now);

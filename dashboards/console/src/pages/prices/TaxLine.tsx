@@ -1,15 +1,7 @@
 import { Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { PriceTax } from "../../api/types";
-import { parseDecimal, round } from "../../format/money";
-
-/** "0.06" as "6". */
-function percent(rate: string): string {
-  const decimal = parseDecimal(rate);
-  if (!decimal) return rate;
-  const text = round({ ...decimal, units: decimal.units * 100n }, 4).toString().padStart(5, "0");
-  return `${text.slice(0, -4)}.${text.slice(-4)}`.replace(/\.?0+$/, "");
-}
+import { percent } from "../../format/money";
 
 export function TaxLine({ tax }: { tax: PriceTax | undefined }) {
   const { t } = useTranslation();
