@@ -19,6 +19,8 @@ pub struct Status {
     pub progress_pct: Option<i64>,
     pub failure: Option<Failure>,
     pub addresses: Vec<String>,
+    /// See [`crate::wire::ObservedInstance::disk_gib`].
+    pub disk_gib: Option<i64>,
 }
 
 impl Status {
@@ -31,6 +33,7 @@ impl Status {
             progress_pct: None,
             failure: None,
             addresses: Vec::new(),
+            disk_gib: None,
         }
     }
 }

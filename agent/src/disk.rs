@@ -1,6 +1,6 @@
-//! An instance's disk: a qcow2 overlay over the cached image, made by `qemu-img`.
+//! An instance's disk: a qcow2 overlay over the cached image, made and grown by `qemu-img`.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{fs::File, io::Read, path::Path, process::Stdio, time::Duration};
 
 use serde::Deserialize;
 use tokio::process::Command;
@@ -40,7 +40,7 @@ pub async fn make(layout: &Layout, wanted: &DesiredInstance) -> Result<(), StepE
         DiskFormat::Qcow2 => "qcow2",
         DiskFormat::Raw => "raw",
     };
-    let bytes = u64::try_from(wanted.disk_gib).unwrap_or(0).saturating_mul(GIB);
+    let bytes = wanted_bytes(wanted);
     check(&inspect(&base, format).await?, format, bytes)?;
     let dir = layout.instance(wanted.id);
     files::make_dir(&dir).map_err(|e| StepError::io(dir.display(), &e))?;
@@ -62,6 +62,36 @@ pub async fn make(layout: &Layout, wanted: &DesiredInstance) -> Result<(), StepE
     .await?;
     let what = disk.display().to_string();
     on_thread(move || files::commit(&disk)).await.map_err(|e| StepError::io(what, &e))
+}
+
+fn wanted_bytes(wanted: &DesiredInstance) -> u64 {
+    u64::try_from(wanted.disk_gib).unwrap_or(0).saturating_mul(GIB)
+}
+
+/// Grows the disk, in place. Nobody may have it open; that `qemu-img` takes its lock makes sure.
+pub async fn grow(layout: &Layout, wanted: &DesiredInstance) -> Result<(), StepError> {
+    let size = wanted_bytes(wanted).to_string();
+    let disk = layout.disk(wanted.id);
+    let arguments: [&std::ffi::OsStr; 6] = [
+        "resize".as_ref(),
+        "-q".as_ref(),
+        "-f".as_ref(),
+        "qcow2".as_ref(),
+        disk.as_os_str(),
+        size.as_ref(),
+    ];
+    qemu_img(&arguments).await?;
+    Ok(())
+}
+
+/// What a qcow2 file holds, in whole GiB, by its header: magic, version and the size in bytes 24 to 31,
+/// all of them big-endian (QEMU's docs/interop/qcow2). None for what is no qcow2 file.
+pub fn gib(disk: &Path) -> Option<i64> {
+    let mut header = [0; 32];
+    File::open(disk).and_then(|mut file| file.read_exact(&mut header)).ok()?;
+    let (magic, size) = (header.first_chunk::<4>()?, header.last_chunk::<8>()?);
+    let bytes = (magic == b"QFI\xfb").then(|| u64::from_be_bytes(*size))?;
+    i64::try_from(bytes / GIB).ok()
 }
 
 async fn inspect(image: &Path, format: &str) -> Result<Info, StepError> {

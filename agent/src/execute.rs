@@ -62,6 +62,7 @@ impl Executor {
             missing_image: wanted.and_then(|wanted| self.images.missing(&wanted.image)),
             directory: self.layout.instance(id).exists(),
             disk: self.layout.disk(id).exists(),
+            disk_gib: crate::disk::gib(&self.layout.disk(id)),
             seed: self.layout.seed(id).exists(),
         })
     }
@@ -110,6 +111,7 @@ impl Executor {
                 self.images.fetch(wanted.image.id, part, file, progress).await
             }
             Step::MakeDisk => crate::disk::make(&self.layout, wanted).await,
+            Step::GrowDisk => crate::disk::grow(&self.layout, wanted).await,
             Step::MakeSeed => self.make_seed(wanted).await,
             Step::Define => self.define(&claim, wanted).await,
             Step::EnsureNetwork => self.ensure_network().await,

@@ -1,7 +1,7 @@
 //! What to do next for one instance: a pure function of what is wanted and what is on the host.
 //!
 //! ```text
-//!                image* ─ disk ─ seed ─ define          (built)
+//!                image* ─ disk ─ seed ─ define          (built; while it is down, its disk grows)
 //!                                          │
 //!    wanted running:   network ─ start ────┤ resume
 //!    wanted paused:    suspend what runs; what does not run stays as it is
@@ -46,6 +46,8 @@ impl ImagePart {
 pub enum Step {
     FetchImage(ImagePart),
     MakeDisk,
+    /// To the size that is wanted; what the guest makes of it is the guest's.
+    GrowDisk,
     MakeSeed,
     Define,
     EnsureNetwork,
@@ -63,7 +65,7 @@ impl Step {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FetchImage(_) => "image",
-            Self::MakeDisk => "disk",
+            Self::MakeDisk | Self::GrowDisk => "disk",
             Self::MakeSeed => "seed",
             Self::Define => "define",
             Self::EnsureNetwork => "network",
@@ -98,6 +100,8 @@ pub struct Seen {
     /// The instance's directory, whole or in part.
     pub directory: bool,
     pub disk: bool,
+    /// What the disk holds, in whole GiB; none where that can't be read.
+    pub disk_gib: Option<i64>,
     pub seed: bool,
 }
 
@@ -161,7 +165,7 @@ fn run(wanted: &DesiredInstance, seen: &Seen, memory: &Memory, now: Timestamp) -
         // It is started again once it is down; whoever looks after it hears of that.
         Some(DomainState::Stopping | DomainState::Other) => Next::Nothing,
         None | Some(DomainState::Stopped | DomainState::Crashed) => {
-            if let Some(next) = build(seen, memory) {
+            if let Some(next) = build(wanted, seen, memory) {
                 return next;
             }
             if defined_from(seen) != Some(wanted.generation) {
@@ -225,16 +229,21 @@ fn remove(seen: &Seen) -> Next {
 fn built_and_down(wanted: &DesiredInstance, seen: &Seen, memory: &Memory) -> Next {
     // Once it is defined and has its disk, nothing else is needed until its next start.
     if seen.disk && state(seen).is_some() {
-        return Next::Nothing;
+        return if is_small(wanted, seen) { Next::Do(Step::GrowDisk) } else { Next::Nothing };
     }
-    build(seen, memory).unwrap_or_else(|| {
+    build(wanted, seen, memory).unwrap_or_else(|| {
         let defined = defined_from(seen) == Some(wanted.generation);
         if defined { Next::Nothing } else { Next::Do(Step::Define) }
     })
 }
 
+/// The disk is smaller than what is wanted.
+fn is_small(wanted: &DesiredInstance, seen: &Seen) -> bool {
+    seen.disk_gib.is_some_and(|gib| gib < wanted.disk_gib)
+}
+
 /// The files that a domain needs. None: all there.
-fn build(seen: &Seen, memory: &Memory) -> Option<Next> {
+fn build(wanted: &DesiredInstance, seen: &Seen, memory: &Memory) -> Option<Next> {
     if !seen.disk && memory.was_built {
         // An empty disk in its place would hide the loss.
         return Some(Next::Refuse(Refusal::DiskLost));
@@ -244,6 +253,9 @@ fn build(seen: &Seen, memory: &Memory) -> Option<Next> {
     }
     if !seen.disk {
         return Some(Next::Do(Step::MakeDisk));
+    }
+    if is_small(wanted, seen) {
+        return Some(Next::Do(Step::GrowDisk));
     }
     (!seen.seed).then_some(Next::Do(Step::MakeSeed))
 }

@@ -145,6 +145,7 @@ impl Reporter {
             progress_pct: status.progress_pct,
             failure: status.failure.clone(),
             addresses: status.addresses.clone(),
+            disk_gib: status.disk_gib,
             console_tail: tails.get(id).cloned(),
         });
         Report {

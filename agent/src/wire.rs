@@ -146,6 +146,9 @@ pub struct ObservedInstance {
     pub progress_pct: Option<i64>,
     pub failure: Option<Failure>,
     pub addresses: Vec<String>,
+    /// What its disk holds, in whole GiB; none while it has none. Agents that are older leave it out.
+    #[serde(default)]
+    pub disk_gib: Option<i64>,
     /// The last of what its serial port printed (at most [`CONSOLE_TAIL_BYTES`]); only when it
     /// changed since the last acknowledged report.
     pub console_tail: Option<String>,

@@ -368,6 +368,7 @@ impl Worker {
         };
         let generation = wanted.map_or(0, |wanted| wanted.generation);
         let mut status = Status::new(generation, state, since);
+        status.disk_gib = seen.disk_gib;
         if let Some(known) = known {
             (status.step, status.progress_pct) = (known.step, known.progress_pct);
         }
@@ -453,7 +454,12 @@ fn unconfirmed(record: &Record) -> InstanceState {
 fn is_heavy(step: Step) -> bool {
     matches!(
         step,
-        Step::FetchImage(_) | Step::MakeDisk | Step::Define | Step::Start | Step::RemoveFiles
+        Step::FetchImage(_)
+            | Step::MakeDisk
+            | Step::GrowDisk
+            | Step::Define
+            | Step::Start
+            | Step::RemoveFiles
     )
 }
 

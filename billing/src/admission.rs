@@ -168,7 +168,7 @@ fn refusal(snapshot: &Snapshot, settings: &Settings, available: i128, lowest: i1
     .remedy(format!("top up at least {missing} {currency}"))
 }
 
-/// An instance that is wanted running and has not been seen so, and what it will use.
+/// What an instance will use that is on its way there, beside what it uses already.
 struct Pending {
     instance: InstanceId,
     components: Vec<Component>,
@@ -176,25 +176,34 @@ struct Pending {
 }
 
 async fn pending(conn: &mut Conn, settings: &Settings, tenant: TenantId) -> Result<Vec<Pending>> {
-    let rows: Vec<(String, String, i64, String, i64)> = sqlx::query_as(
-        "SELECT i.id, i.flavor_id, i.disk_gib, i.labels, \
-           (SELECT COUNT(*) FROM usage_spans u WHERE u.kind = 'instance' \
-            AND u.resource_id = i.id AND u.to_ms = $2) \
-         FROM instances i \
-         WHERE i.tenant_id = $1 AND i.wanted = 'running' AND i.locked = 0 \
-           AND i.observed <> 'failed' AND i.deleted_ms IS NULL \
-           AND NOT EXISTS (SELECT 1 FROM usage_spans u WHERE u.kind = 'instance' \
-             AND u.resource_id = i.id AND u.to_ms = $2 AND u.state IN ('running', 'paused'))",
+    // It starts: it is wanted running and was not seen so. It grows: it is becoming another flavor.
+    let rows: Vec<(String, String, i64, i64, String, i64, i64)> = sqlx::query_as(
+        "SELECT id, flavor_id, disk_gib, grows_gib, labels, has_disk, starts FROM ( \
+           SELECT i.id, COALESCE(i.resize_flavor_id, i.flavor_id) AS flavor_id, i.disk_gib, \
+             COALESCE(i.resize_disk_gib, i.disk_gib) - i.disk_gib AS grows_gib, i.labels, \
+             (SELECT COUNT(*) FROM usage_spans u WHERE u.kind = 'instance' \
+              AND u.resource_id = i.id AND u.to_ms = $2) AS has_disk, \
+             CASE WHEN i.wanted = 'running' AND i.locked = 0 AND i.observed <> 'failed' \
+               AND NOT EXISTS (SELECT 1 FROM usage_spans u WHERE u.kind = 'instance' \
+                 AND u.resource_id = i.id AND u.to_ms = $2 AND u.state IN ('running', 'paused')) \
+               THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS starts \
+           FROM instances i WHERE i.tenant_id = $1 AND i.wanted <> 'absent' \
+             AND i.deleted_ms IS NULL) AS wanted \
+         WHERE starts = 1 OR grows_gib > 0",
     )
     .bind(tenant.to_string())
     .bind(FOREVER_MS)
     .fetch_all(conn)
     .await?;
     let mut all = Vec::new();
-    for (id, flavor, disk_gib, labels, has_disk) in rows {
-        let meter = meter::instance(crate::sql::parse(&flavor)?);
-        let mut components = vec![Component { meter, quantity: 1 }];
-        if has_disk == 0 {
+    for (id, flavor, disk_gib, grows_gib, labels, has_disk, starts) in rows {
+        let mut components = Vec::new();
+        if starts > 0 {
+            let meter = meter::instance(crate::sql::parse(&flavor)?);
+            components.push(Component { meter, quantity: 1 });
+        }
+        let disk_gib = if has_disk > 0 { grows_gib } else { disk_gib + grows_gib };
+        if disk_gib > 0 {
             components.push(Component { meter: meter::DISK_GIB.to_owned(), quantity: disk_gib });
         }
         let labels = instances::parsed_labels(&labels)?;

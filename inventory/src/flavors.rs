@@ -10,6 +10,8 @@ use base::{
 use identity::checked_name;
 use sqlx::{Row, any::AnyRow};
 
+use crate::quotas::Amounts;
+
 pub const NAME_MAX_CHARS: usize = 64;
 pub const VCPUS_MAX: i64 = 256;
 pub const MEMORY_MIB_MAX: i64 = 4 * 1024 * 1024;
@@ -23,6 +25,13 @@ pub struct Flavor {
     pub memory_mib: i64,
     pub disk_gib: i64,
     pub created_at: Timestamp,
+}
+
+impl Flavor {
+    /// What an instance of it takes.
+    pub fn amounts(&self) -> Amounts {
+        Amounts { vcpus: self.vcpus, memory_mib: self.memory_mib, disk_gib: self.disk_gib }
+    }
 }
 
 fn from_row(row: &AnyRow) -> Result<Flavor> {
@@ -73,6 +82,15 @@ pub async fn create(
 
 pub async fn get(conn: &mut Conn, id: FlavorId) -> Result<Flavor> {
     let row = sqlx::query("SELECT * FROM flavors WHERE id = $1 AND deleted_ms IS NULL")
+        .bind(id.to_string())
+        .fetch_optional(conn)
+        .await?;
+    from_row(&db::found(row, format_args!("flavor {id}"))?)
+}
+
+/// Whether it is retired or not: what has it keeps it.
+pub async fn get_any(conn: &mut Conn, id: FlavorId) -> Result<Flavor> {
+    let row = sqlx::query("SELECT * FROM flavors WHERE id = $1")
         .bind(id.to_string())
         .fetch_optional(conn)
         .await?;

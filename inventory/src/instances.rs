@@ -32,10 +32,12 @@ use crate::{
 mod hold;
 mod labels;
 mod observe;
+mod resize;
 
 pub use hold::{by_host, lock, set_hold};
 pub use labels::{LabelChange, Labels, changed_labels, check_labels, parsed_labels, set_labels};
 pub use observe::{Observation, Observed, observe, save_console};
+pub use resize::{Resize, check_resize, finish_resize, resize, resizing};
 
 pub const NAME_MAX_CHARS: usize = 64;
 
@@ -86,6 +88,8 @@ pub struct Instance {
     pub name: String,
     pub flavor_id: FlavorId,
     pub amounts: Amounts,
+    /// What it is becoming; until it is that, the two above say what it is.
+    pub resize: Option<Resize>,
     pub image_id: ImageId,
     pub host_id: HostId,
     pub mac: String,
@@ -121,6 +125,18 @@ impl Instance {
     pub fn build_failed(&self) -> bool {
         self.state == InstanceState::Failed && !self.holds_quota
     }
+    /// The flavor that it is to be.
+    pub fn wanted_flavor(&self) -> FlavorId {
+        self.resize.as_ref().map_or(self.flavor_id, |resize| resize.flavor_id)
+    }
+    /// What it is to have, on its host.
+    pub fn wanted_amounts(&self) -> Amounts {
+        self.resize.as_ref().map_or(self.amounts, |resize| resize.amounts)
+    }
+    /// What it takes of quota and host while it holds them.
+    fn taken(&self) -> Amounts {
+        self.amounts.max(self.wanted_amounts())
+    }
     fn target(&self) -> Target<'_> {
         Target {
             kind: "instance",
@@ -145,6 +161,7 @@ pub(crate) fn from_row(row: &AnyRow) -> Result<Instance> {
             memory_mib: row.try_get("memory_mib")?,
             disk_gib: row.try_get("disk_gib")?,
         },
+        resize: resize::from_row(row)?,
         image_id: db::parsed(row, "image_id")?,
         host_id: db::parsed(row, "host_id")?,
         mac: row.try_get("mac")?,

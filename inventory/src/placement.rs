@@ -43,6 +43,29 @@ pub async fn place(conn: &mut Conn, amounts: Amounts) -> Result<HostId> {
     }
 }
 
+/// Takes so much more of the host that an instance is on: none if it has no room for it.
+pub async fn take_more(conn: &mut Conn, host: HostId, more: Amounts) -> Result<()> {
+    let done = sqlx::query(
+        "UPDATE hosts SET vcpus_placed = vcpus_placed + $1, \
+         memory_mib_placed = memory_mib_placed + $2 WHERE id = $3 \
+         AND ($1 = 0 OR (vcpus_placed + $1) * 100 <= cpus * cpu_ratio_pct) \
+         AND ($2 = 0 OR (memory_mib_placed + $2) * 100 <= memory_mib * memory_ratio_pct)",
+    )
+    .bind(more.vcpus)
+    .bind(more.memory_mib)
+    .bind(host.to_string())
+    .execute(conn)
+    .await?;
+    if done.rows_affected() > 0 {
+        return Ok(());
+    }
+    Err(Error::conflict(format!(
+        "its host has no room for {} more vCPUs and {} MiB more memory",
+        more.vcpus, more.memory_mib
+    ))
+    .remedy("try a smaller flavor, or create another instance, which may get another host"))
+}
+
 pub async fn release(conn: &mut Conn, host: HostId, amounts: Amounts) -> Result<()> {
     sqlx::query(
         "UPDATE hosts SET vcpus_placed = vcpus_placed - $1, \

@@ -92,13 +92,29 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    fn each(self) -> [(Resource, i64); 4] {
+    fn each(self, instances: i64) -> [(Resource, i64); 4] {
         [
-            (Resource::Instances, 1),
+            (Resource::Instances, instances),
             (Resource::Vcpus, self.vcpus),
             (Resource::MemoryMib, self.memory_mib),
             (Resource::DiskGib, self.disk_gib),
         ]
+    }
+    /// Of each, the larger one.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            vcpus: self.vcpus.max(other.vcpus),
+            memory_mib: self.memory_mib.max(other.memory_mib),
+            disk_gib: self.disk_gib.max(other.disk_gib),
+        }
+    }
+    /// Of each, what it is above the other one.
+    pub fn above(self, other: Self) -> Self {
+        Self {
+            vcpus: (self.vcpus - other.vcpus).max(0),
+            memory_mib: (self.memory_mib - other.memory_mib).max(0),
+            disk_gib: (self.disk_gib - other.disk_gib).max(0),
+        }
     }
 }
 
@@ -208,9 +224,22 @@ fn check_limit(limit: i64) -> Result<()> {
     Err(Error::invalid("limit", format!("the limit must be from 0 to {LIMIT_MAX}, not {limit}")))
 }
 
-/// Takes all or, since the caller's transaction then fails, nothing.
+/// Takes one more instance of these amounts, all of it or, since the caller's transaction then fails,
+/// nothing.
 pub async fn take(conn: &mut Conn, tenant: TenantId, amounts: Amounts) -> Result<()> {
-    for (resource, amount) in amounts.each() {
+    take_each(conn, tenant, &amounts.each(1)).await
+}
+
+/// Takes so much more for an instance that is there, like [`take`]. A kind of which nothing more is
+/// taken refuses nothing, though its limit was lowered since.
+pub async fn take_more(conn: &mut Conn, tenant: TenantId, more: Amounts) -> Result<()> {
+    lock(&mut *conn, tenant).await?;
+    let each: Vec<_> = more.each(0).into_iter().filter(|(_, amount)| *amount > 0).collect();
+    take_each(conn, tenant, &each).await
+}
+
+async fn take_each(conn: &mut Conn, tenant: TenantId, each: &[(Resource, i64)]) -> Result<()> {
+    for &(resource, amount) in each {
         let done = sqlx::query(
             "UPDATE quotas SET used = used + $1 \
              WHERE tenant_id = $2 AND resource = $3 AND used + $1 <= hard_limit",
@@ -245,8 +274,18 @@ async fn exceeded(
     ))
 }
 
+/// Gives back what one instance of these amounts had taken.
 pub async fn release(conn: &mut Conn, tenant: TenantId, amounts: Amounts) -> Result<()> {
-    for (resource, amount) in amounts.each() {
+    release_each(conn, tenant, amounts.each(1)).await
+}
+
+/// Gives back what an instance that stays no longer takes.
+pub async fn release_some(conn: &mut Conn, tenant: TenantId, less: Amounts) -> Result<()> {
+    release_each(conn, tenant, less.each(0)).await
+}
+
+async fn release_each(conn: &mut Conn, tenant: TenantId, each: [(Resource, i64); 4]) -> Result<()> {
+    for (resource, amount) in each {
         sqlx::query("UPDATE quotas SET used = used - $1 WHERE tenant_id = $2 AND resource = $3")
             .bind(amount)
             .bind(tenant.to_string())

@@ -148,6 +148,7 @@ pub fn endpoints() -> OpenApiRouter<App> {
         ))
         .routes(routes!(instances::start_instance))
         .routes(routes!(instances::stop_instance))
+        .routes(routes!(instances::resize_instance))
         .routes(routes!(instances::lock_instance))
         .routes(routes!(instances::unlock_instance))
         .routes(routes!(instances::get_console_log))

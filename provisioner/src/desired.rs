@@ -77,6 +77,7 @@ async fn desired_instance(
     stop_grace_ms: i64,
 ) -> Result<DesiredInstance> {
     let image = image(conn, &instance).await?;
+    let amounts = instance.wanted_amounts();
     Ok(DesiredInstance {
         id: instance.id,
         tenant_id: instance.tenant_id,
@@ -88,9 +89,9 @@ async fn desired_instance(
         },
         name: instance.name,
         generation: instance.generation,
-        vcpus: instance.amounts.vcpus,
-        memory_mib: instance.amounts.memory_mib,
-        disk_gib: instance.amounts.disk_gib,
+        vcpus: amounts.vcpus,
+        memory_mib: amounts.memory_mib,
+        disk_gib: amounts.disk_gib,
         mac: instance.mac,
         image,
         ssh_key: instance.ssh_key,

@@ -16,7 +16,6 @@ use identity::{Actor, audit, checked_name};
 use inventory::{
     flavors, images,
     instances::{self, Change, Instance, Labels, NewInstance, Power, Wanted, effective},
-    quotas::Amounts,
 };
 use serde_json::json;
 
@@ -81,11 +80,7 @@ pub async fn create(
         tenant_id: tenant,
         name,
         flavor_id: flavor.id,
-        amounts: Amounts {
-            vcpus: flavor.vcpus,
-            memory_mib: flavor.memory_mib,
-            disk_gib: flavor.disk_gib,
-        },
+        amounts: flavor.amounts(),
         image_id: image.id,
         ssh_key,
         user_data: request.user_data,
@@ -165,7 +160,7 @@ pub async fn ask(
     if starts {
         let needs = meter::components(
             meter::ResourceState::Running,
-            instance.flavor_id,
+            instance.wanted_flavor(),
             // Its disk burns already.
             0,
         );
@@ -199,7 +194,7 @@ pub(crate) async fn record(
     audit::record(conn, ctx.now, ctx.actor, act).await
 }
 
-fn announce(changes: &mut Changes, instance: &Instance, operation: OperationId) {
+pub(crate) fn announce(changes: &mut Changes, instance: &Instance, operation: OperationId) {
     let tenant = Some(instance.tenant_id);
     changes.add(Topic::HostDesired, instance.host_id, None);
     changes.add(Topic::Instance, instance.id, tenant);

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Under which the server's own facts are known.
-const SOURCE: &str = "server";
+pub(crate) const SOURCE: &str = "server";
 
 /// What facts say of an instance.
 pub(crate) fn attributes(instance: &Instance, region: Option<&str>) -> Attributes {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`instances`] | what a user asks of an instance: admitted, taken, written as wanted, in one transaction |
 //! | [`labels`] | what a tenant tells its instances apart by, as billing hears of it |
+//! | [`resize`] | an instance becomes another flavor, and is billed as that once its host has done it |
 //! | [`desired`] | what a host is to run, as its agent reads it |
 //! | [`reports`] | what an agent saw: taken once, with the usage events, in one transaction |
 //! | `readings` | the traffic that an agent read, as billing's counters |
@@ -20,4 +21,5 @@ pub mod labels;
 pub mod liveness;
 mod readings;
 pub mod reports;
+pub mod resize;
 pub mod servers;

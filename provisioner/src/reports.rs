@@ -26,7 +26,7 @@ use inventory::{
     instances::{self, Instance, InstanceState, Observation},
 };
 
-use crate::{labels, readings};
+use crate::{labels, readings, resize};
 
 /// Under which agents' facts are known: their ids are unique among all agents'.
 const SOURCE: &str = "agent";
@@ -67,11 +67,16 @@ impl Reports {
                 None => None,
             };
             take_host(&mut tx, now, host, report, &mut changes).await?;
-            let facts = facts(&mut tx, host, &report.events, self.region.as_deref()).await?;
+            // Before the facts: what a guest that became another flavor did since, it did as that.
+            let region = self.region.as_deref();
+            let mut facts_of_resizes =
+                resize::finish(&mut tx, now, host, report, region, &mut changes).await?;
+            let facts = facts(&mut tx, host, &report.events, region).await?;
             if let Some(journal) = journal {
                 self.take_losses(&mut tx, now, journal, &facts).await?;
             }
-            let touched = take_facts(&mut tx, now, &facts).await?;
+            facts_of_resizes.extend(facts);
+            let touched = take_facts(&mut tx, now, &facts_of_resizes).await?;
             // After the facts, by which billing knows the resource, and before what is posted, so that
             // a guest's end is posted with what it counted last.
             let counted = readings::take(&mut tx, now, host, &report.readings).await?;

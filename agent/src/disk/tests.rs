@@ -81,3 +81,35 @@ async fn an_image_of_another_format_is_refused() {
     let host = host(&["-f", "raw", "64M"], DiskFormat::Qcow2).await;
     assert!(make(&host.layout, &host.wanted).await.is_err());
 }
+
+#[tokio::test]
+async fn a_disk_grows_in_place_and_keeps_what_it_holds() {
+    let mut host = host(&["-f", "qcow2", "64M"], DiskFormat::Qcow2).await;
+    let disk = host.layout.disk(host.wanted.id);
+    assert_eq!(gib(&disk), None, "there is none yet");
+    make(&host.layout, &host.wanted).await.unwrap();
+    assert_eq!(gib(&disk), Some(1));
+    host.wanted.disk_gib = 300;
+    grow(&host.layout, &host.wanted).await.unwrap();
+    // As an agent does that was killed before it looked again.
+    grow(&host.layout, &host.wanted).await.unwrap();
+    assert_eq!(gib(&disk), Some(300));
+    let info = inspect(&disk, "qcow2").await.unwrap();
+    let image = host.layout.image(&host.wanted.image.disk.sha256);
+    assert_eq!((info.virtual_bytes, info.backing.as_deref()), (300 * GIB, image.to_str()));
+    // It never shrinks, whoever asks.
+    host.wanted.disk_gib = 1;
+    let error = grow(&host.layout, &host.wanted).await.unwrap_err();
+    assert!(error.message.contains("--shrink"), "{error}");
+    assert_eq!(gib(&disk), Some(300));
+}
+
+#[test]
+fn what_is_no_qcow2_file_has_no_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = dir.path().join("disk");
+    for content in [&b""[..], b"QFI\xfb", &[b'x'; 64]] {
+        std::fs::write(&disk, content).unwrap();
+        assert_eq!(gib(&disk), None, "{content:?}");
+    }
+}

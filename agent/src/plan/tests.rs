@@ -43,6 +43,7 @@ fn nothing() -> Seen {
         missing_image: Some(ImagePart::Disk),
         directory: false,
         disk: false,
+        disk_gib: None,
         seed: false,
     }
 }
@@ -54,8 +55,14 @@ fn whole(state: DomainState, generation: i64) -> Seen {
         missing_image: None,
         directory: true,
         disk: true,
+        disk_gib: Some(1),
         seed: true,
     }
+}
+
+/// The same, with a disk that is smaller than what is wanted.
+fn small(state: DomainState) -> Seen {
+    Seen { disk_gib: Some(0), ..whole(state, 1) }
 }
 
 fn fresh() -> Memory {
@@ -76,7 +83,10 @@ fn apply(step: Step, seen: &mut Seen, memory: &mut Memory) {
         Step::FetchImage(ImagePart::Disk) => seen.missing_image = Some(ImagePart::Kernel),
         Step::FetchImage(ImagePart::Kernel) => seen.missing_image = Some(ImagePart::Ramdisk),
         Step::FetchImage(ImagePart::Ramdisk) => seen.missing_image = None,
-        Step::MakeDisk => (seen.disk, seen.directory) = (true, true),
+        Step::MakeDisk => {
+            (seen.disk, seen.directory, seen.disk_gib) = (true, true, Some(1));
+        }
+        Step::GrowDisk => seen.disk_gib = Some(1),
         Step::MakeSeed => seen.seed = true,
         Step::Define => set(seen, DomainState::Stopped),
         Step::EnsureNetwork => memory.network_ready = true,
@@ -132,6 +142,13 @@ fn the_ways() {
         (Power::Stopped, whole(DomainState::Running, 1), "PressPower".into()),
         (Power::Stopped, whole(PAUSED, 1), "Resume PressPower".into()),
         (Power::Stopped, whole(DomainState::Stopped, 1), String::new()),
+        (Power::Stopped, small(DomainState::Stopped), "GrowDisk".into()),
+        (Power::Paused, small(DomainState::Stopped), "GrowDisk".into()),
+        (Power::Running, small(DomainState::Crashed), "GrowDisk Define EnsureNetwork Start".into()),
+        // Its disk is its guest's while that runs.
+        (Power::Running, small(DomainState::Running), String::new()),
+        (Power::Stopped, small(DomainState::Running), "PressPower GrowDisk".into()),
+        (Power::Absent, small(DomainState::Stopped), "Undefine RemoveFiles".into()),
         (Power::Absent, whole(DomainState::Running, 1), "Destroy Undefine RemoveFiles".into()),
         (Power::Absent, whole(PAUSED, 1), "Destroy Undefine RemoveFiles".into()),
         (Power::Absent, whole(DomainState::Crashed, 1), "Undefine RemoveFiles".into()),

@@ -165,10 +165,16 @@ impl Host {
 
     /// Wants another power for the instance, as its next generation.
     pub fn power(&self, id: InstanceId, power: Power) -> i64 {
+        self.change(id, |wanted| wanted.power = power)
+    }
+
+    /// Wants it otherwise, as its next generation.
+    pub fn change(&self, id: InstanceId, change: impl FnOnce(&mut DesiredInstance)) -> i64 {
         let mut generation = 0;
         self.server.want(|instances| {
             let one = instances.iter_mut().find(|instance| instance.id == id).unwrap();
-            (one.power, one.generation) = (power, one.generation + 1);
+            change(one);
+            one.generation += 1;
             generation = one.generation;
         });
         generation

@@ -100,8 +100,17 @@ async fn live(uri: &str, fault: Fault) -> BTreeSet<Step> {
     ];
     step_to(&mut host, &plan, id, 1, Running).await;
     while let Some((power, state)) = way.pop() {
-        let generation = host.power(id, power);
+        let mut disk_gib = 0;
+        let generation = host.change(id, |wanted| {
+            wanted.power = power;
+            // Once it is down.
+            wanted.disk_gib += i64::from(power == Power::Stopped);
+            disk_gib = wanted.disk_gib;
+        });
         step_to(&mut host, &plan, id, generation, state).await;
+        if power == Power::Running {
+            assert_eq!(host.server.seen(id).unwrap().disk_gib, Some(disk_gib), "{fault:?}");
+        }
     }
     host.server.want(Vec::clear);
     super::bench::eventually("it is forgotten", || async { host.server.seen(id).is_none() }).await;
@@ -155,6 +164,7 @@ steps![
     FetchImage(Kernel),
     FetchImage(Ramdisk),
     MakeDisk,
+    GrowDisk,
     MakeSeed,
     Define,
     EnsureNetwork,

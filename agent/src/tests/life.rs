@@ -190,6 +190,48 @@ async fn a_killed_agent_loses_and_doubles_nothing() {
     host.stop().await;
 }
 
+#[tokio::test]
+async fn a_stopped_guest_becomes_another_machine_at_its_next_start() {
+    let Some((uri, files)) = lab() else { return };
+    let mut host = Host::new(&uri).await;
+    let wanted = host.guest(&files);
+    let id = wanted.id;
+    host.server.want(|instances| instances.push(wanted));
+    host.start();
+    host.until(id, 1, Running).await;
+    let generation = host.power(id, Power::Stopped);
+    host.until(id, generation, Stopped).await;
+    assert_eq!(host.server.seen(id).unwrap().disk_gib, Some(1));
+
+    let generation = host.change(id, |wanted| {
+        (wanted.vcpus, wanted.memory_mib, wanted.disk_gib) = (2, 192, 3);
+    });
+    eventually("its disk has grown, and it is stopped", || async {
+        let seen = host.server.seen(id).unwrap();
+        (seen.generation, seen.state, seen.disk_gib) == (generation, Stopped, Some(3))
+    })
+    .await;
+    let generation = host.power(id, Power::Running);
+    host.until(id, generation, Running).await;
+    eventually("libvirt shows the larger machine", || async {
+        let state = host.server.state();
+        let shows = |name: &str, value: f64| {
+            state.samples.iter().any(|series| {
+                series.labels.name() == name
+                    && series.labels.get("instance_id") == Some(&id.to_string())
+                    && series.samples.iter().any(|sample| sample.value == value)
+            })
+        };
+        shows("libvirt_domain_info_virtual_cpus", 2.0)
+            && shows("libvirt_domain_info_maximum_memory_bytes", f64::from(192 << 20))
+            && shows("libvirt_domain_block_stats_capacity_bytes", f64::from(3u32 << 30))
+    })
+    .await;
+    assert_eq!(states(&host, id), [Running, Stopped, Running]);
+    host.remove(id).await;
+    host.stop().await;
+}
+
 fn chrono_ms() -> i64 {
     use base::time::Clock;
     base::time::SystemClock.now().ms()

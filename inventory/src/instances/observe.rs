@@ -7,7 +7,7 @@ use base::{
     time::Timestamp,
 };
 
-use super::{Instance, InstanceState, Power, Wanted, placement, quotas};
+use super::{Instance, InstanceState, Power, Resize, Wanted, placement, quotas, resize};
 use crate::operations::{self, Progress};
 
 /// One look at one instance.
@@ -68,11 +68,16 @@ pub async fn observe(
         ..instance.clone()
     };
     if instance.holds_quota && !next.holds_quota {
-        quotas::release(&mut *conn, instance.tenant_id, instance.amounts).await?;
-        placement::release(&mut *conn, instance.host_id, instance.amounts).await?;
+        quotas::release(&mut *conn, instance.tenant_id, instance.taken()).await?;
+        placement::release(&mut *conn, instance.host_id, instance.taken()).await?;
     }
     write(&mut *conn, now, &next, gone).await?;
-    if build_failed {
+    let asked_for = |resize: &Resize| seen.generation >= resize.generation;
+    let given_up = failed_for_good && instance.resize.as_ref().is_some_and(asked_for);
+    if given_up {
+        resize::give_up(&mut *conn, &next).await?;
+    }
+    if build_failed || given_up {
         crate::hosts::raise_generation(&mut *conn, instance.host_id).await?;
     }
 
@@ -99,6 +104,8 @@ fn progress(instance: &Instance, seen: &Observation, failed_for_good: bool) -> O
             | (Power::Stopped, InstanceState::Stopped)
             | (Power::Absent, InstanceState::Absent)
     );
+    // What it is becoming is told apart from its power: it may be stopped before and after.
+    let reached = reached && (instance.resize.is_none() || instance.wanted == Wanted::Absent);
     if reached && seen.generation >= instance.generation {
         return Some(Progress::Reached);
     }

@@ -27,15 +27,19 @@ pub const TOLD_MAX: i64 = 100;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// What there is, by tenant and kind: a kind with resources of its own adds a line.
+/// What there is, by tenant and kind: a kind with resources of its own adds a line. What is being
+/// resized takes the larger of both.
 const COUNTED: &str = "\
     SELECT tenant_id, 'instances' AS resource, COUNT(*) AS n \
       FROM instances WHERE holds_quota = 1 AND deleted_ms IS NULL GROUP BY tenant_id \
-    UNION ALL SELECT tenant_id, 'vcpus', CAST(SUM(vcpus) AS BIGINT) \
+    UNION ALL SELECT tenant_id, 'vcpus', CAST(SUM( \
+        CASE WHEN resize_vcpus > vcpus THEN resize_vcpus ELSE vcpus END) AS BIGINT) \
       FROM instances WHERE holds_quota = 1 AND deleted_ms IS NULL GROUP BY tenant_id \
-    UNION ALL SELECT tenant_id, 'memory_mib', CAST(SUM(memory_mib) AS BIGINT) \
+    UNION ALL SELECT tenant_id, 'memory_mib', CAST(SUM( \
+        CASE WHEN resize_memory_mib > memory_mib THEN resize_memory_mib ELSE memory_mib END) AS BIGINT) \
       FROM instances WHERE holds_quota = 1 AND deleted_ms IS NULL GROUP BY tenant_id \
-    UNION ALL SELECT tenant_id, 'disk_gib', CAST(SUM(disk_gib) AS BIGINT) \
+    UNION ALL SELECT tenant_id, 'disk_gib', CAST(SUM( \
+        CASE WHEN resize_disk_gib > disk_gib THEN resize_disk_gib ELSE disk_gib END) AS BIGINT) \
       FROM instances WHERE holds_quota = 1 AND deleted_ms IS NULL GROUP BY tenant_id";
 
 /// A quota that is not what it must be.

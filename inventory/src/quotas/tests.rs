@@ -58,10 +58,10 @@ const TASKS: usize = 100;
 async fn a_hundred_at_the_last_slot_of_any_kind_are_one() {
     let amounts = Amounts { vcpus: 2, memory_mib: 512, disk_gib: 5 };
     for test in testing::each().await {
-        for (scarce, amount) in amounts.each() {
+        for (scarce, amount) in amounts.each(1) {
             let mut tx = test.db.begin_write().await.unwrap();
             let id = tenant(&mut tx, scarce.as_str()).await;
-            for (resource, amount) in amounts.each() {
+            for (resource, amount) in amounts.each(1) {
                 set_limit(&mut tx, id, resource, amount * TASKS as i64).await.unwrap();
             }
             take(&mut tx, id, amounts).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_hundred_at_the_last_slot_of_any_kind_are_one() {
             assert_eq!(taken, 1, "{scarce:?} on {:?}", test.db.backend());
             // What a refused one took of the kinds before the scarce one is free again.
             let quotas = list(&mut test.db.read().await.unwrap(), id).await.unwrap();
-            for (resource, amount) in amounts.each() {
+            for (resource, amount) in amounts.each(1) {
                 let used = quotas.iter().find(|q| q.resource == resource).unwrap().used;
                 assert_eq!(used, 2 * amount, "{resource:?} where {scarce:?} is scarce");
             }

@@ -171,6 +171,7 @@ pub const RULES: &[Rule] = &[
     rule(DELETE, "/v1/instances/{id}", Users),
     rule(POST, "/v1/instances/{id}/start", Users),
     rule(POST, "/v1/instances/{id}/stop", Users),
+    rule(POST, "/v1/instances/{id}/resize", Users),
     rule(POST, "/v1/instances/{id}/lock", Operators),
     rule(POST, "/v1/instances/{id}/unlock", Operators),
     rule(GET, "/v1/instances/{id}/console-log", Users),

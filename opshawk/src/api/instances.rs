@@ -15,6 +15,7 @@ use inventory::{
 use provisioner::{
     instances::{Ask, Context, Create, ask, create},
     labels::label,
+    resize::resize,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -38,6 +39,8 @@ pub struct Instance {
     pub vcpus: i64,
     pub memory_mib: i64,
     pub disk_gib: i64,
+    /// What it is becoming; null while it is not being resized.
+    pub resize_flavor_id: Option<FlavorId>,
     pub image_id: ImageId,
     /// What its tenant tells it apart by; costs are summed by them, and prices may select by them.
     pub labels: BTreeMap<String, String>,
@@ -92,6 +95,7 @@ fn describe(instance: instances::Instance, caller: &Caller) -> Instance {
         vcpus: instance.amounts.vcpus,
         memory_mib: instance.amounts.memory_mib,
         disk_gib: instance.amounts.disk_gib,
+        resize_flavor_id: instance.resize.map(|resize| resize.flavor_id),
         image_id: instance.image_id,
         labels: instance.labels,
         host_id: caller.is_operator().then_some(instance.host_id),
@@ -137,6 +141,12 @@ pub struct PatchInstance {
     /// A value sets its label, null takes it out; the others stay.
     #[serde(default)]
     pub labels: BTreeMap<String, Option<String>>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResizeInstance {
+    pub flavor_id: FlavorId,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -265,6 +275,24 @@ pub async fn stop_instance(
     Path(id): Path<InstanceId>,
 ) -> unit::Result<Response> {
     asked(&app, &caller, id, Ask::Stop).await
+}
+
+/// Makes it another flavor, within quota, balance and its host's room. It must be stopped, and its disk
+/// never shrinks. It is billed as the new one once its host has done it.
+#[utoipa::path(post, path = "/v1/instances/{id}/resize", tag = "instances",
+    params(("id" = InstanceId, Path)), request_body = ResizeInstance,
+    responses((status = 202, body = Operation)))]
+pub async fn resize_instance(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<InstanceId>,
+    Json(body): Json<ResizeInstance>,
+) -> unit::Result<Response> {
+    let mut unit = app.begin(&caller, None).await?;
+    let context = Context { actor: &caller, now: unit.now, billing: &app.billing };
+    let (_, id) = resize(&mut unit.tx, context, id, body.flavor_id, &mut unit.changes).await?;
+    let operation = Operation::from(operations::get(&mut unit.tx, id).await?);
+    unit.finish(StatusCode::ACCEPTED, &operation).await
 }
 
 /// Keeps it stopped, whatever its tenant wants or pays.

@@ -20,6 +20,7 @@ mod owned;
 mod packages;
 mod prices;
 mod quotas;
+mod resize;
 mod samples;
 mod sessions;
 mod settings;

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod labels;
+mod resize;
 mod traffic;
 
 struct Story {
@@ -181,6 +182,7 @@ impl Story {
             progress_pct: None,
             failure: None,
             addresses: vec![],
+            disk_gib: Some(1),
             console_tail: None,
         }
     }

@@ -83,6 +83,7 @@ impl Played {
                 progress_pct: None,
                 failure: None,
                 addresses: vec!["192.0.2.7".to_owned()],
+                disk_gib: Some(instance.disk_gib),
                 console_tail: Some("login:\u{0}".to_owned()),
             });
             let id = base::id::UsageEventId::new().0;

@@ -330,6 +330,15 @@ pub enum InstanceCommand {
     Stop {
         instance: String,
     },
+    /// Make it another flavor, while it is stopped
+    ///
+    /// Its disk never shrinks. The guest sees the other machine at its next start, and makes use of a
+    /// larger disk by its own means.
+    Resize {
+        instance: String,
+        #[arg(long)]
+        flavor: String,
+    },
     /// Delete it and its disk
     Delete {
         instance: String,

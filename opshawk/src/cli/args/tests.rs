@@ -53,6 +53,7 @@ fn the_storys_acts_can_be_typed() {
         "opshawk instance create web --flavor small --image mini --tenant acme",
         "opshawk instance create web --flavor small --image mini --label team=web --label tier=gold",
         "opshawk instance label web team=db tier-",
+        "opshawk instance resize web --flavor large",
         "opshawk instance console-log web",
         "opshawk query up --time 1700000000",
         "opshawk query up --start 1 --end 2 --step 1",

@@ -71,6 +71,11 @@ pub async fn run(cx: &Context, command: InstanceCommand) -> Result<(), Failure> 
         InstanceCommand::Label { instance, changes } => label(cx, &instance, changes).await,
         InstanceCommand::Start { instance } => act(cx, &instance, "start").await,
         InstanceCommand::Stop { instance } => act(cx, &instance, "stop").await,
+        InstanceCommand::Resize { instance, flavor } => {
+            let id = client.id("instance", PATH, &instance).await?;
+            let body = json!({ "flavor_id": client.id("flavor", flavor::PATH, &flavor).await? });
+            cx.finish(&client.post(&format!("{PATH}/{id}/resize"), &body).await?).await
+        }
         InstanceCommand::Lock { instance } => act(cx, &instance, "lock").await,
         InstanceCommand::Unlock { instance } => act(cx, &instance, "unlock").await,
         InstanceCommand::Delete { instance } => {

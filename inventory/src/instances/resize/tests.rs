@@ -1,0 +1,254 @@
+//! Of each pair of amounts the larger one is taken while one becomes the other, on both databases.
+
+use std::collections::BTreeMap;
+
+use base::{
+    ErrorKind,
+    db::testing,
+    id::{InstanceId, TenantId},
+};
+
+use super::*;
+use crate::{
+    flavors, images,
+    instances::{self, Change, NewInstance, Observation, Wanted},
+    operations::OperationState,
+    quotas::{Resource, drift},
+};
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+fn actor() -> Actor {
+    Actor::system("user")
+}
+
+struct World {
+    tenant: TenantId,
+    host: HostId,
+    id: InstanceId,
+    /// 1 vCPU, 512 MiB, 10 GiB: what the instance is.
+    small: flavors::Flavor,
+    /// 3 vCPUs, 256 MiB, 20 GiB.
+    wide: flavors::Flavor,
+}
+
+/// A tenant's one instance, stopped, on a host of 4 vCPUs and 1 GiB.
+async fn world(conn: &mut Conn) -> World {
+    let tenant = identity::tenants::create(&mut *conn, at(0), "acme").await.unwrap().id;
+    quotas::create_defaults(&mut *conn, tenant).await.unwrap();
+    let small = flavors::create(&mut *conn, at(0), "small", 1, 512, 10).await.unwrap();
+    let wide = flavors::create(&mut *conn, at(0), "wide", 3, 256, 20).await.unwrap();
+    let image = images::NewImage {
+        name: "guest",
+        disk_format: images::DiskFormat::Qcow2,
+        wants_kernel: false,
+        kernel_cmdline: "",
+    };
+    let image_id = images::create(&mut *conn, at(0), image).await.unwrap().id;
+    let host = hosts::create(&mut *conn, at(0), "node1").await.unwrap().id;
+    let seen = hosts::Observation {
+        generation: 0,
+        hypervisor_ok: true,
+        reason: None,
+        remedy: None,
+        facts: hosts::HostFacts { cpus: 1, memory_mib: 1024, disk_gib: 100, ..Default::default() },
+    };
+    hosts::observe(&mut *conn, at(1), host, &seen).await.unwrap();
+    let new = NewInstance {
+        tenant_id: tenant,
+        name: "cc".to_owned(),
+        flavor_id: small.id,
+        amounts: small.amounts(),
+        image_id,
+        ssh_key: None,
+        user_data: None,
+        labels: Default::default(),
+    };
+    let (instance, _) = instances::create(&mut *conn, at(2), &actor(), new).await.unwrap();
+    let world = World { tenant, host, id: instance.id, small, wide };
+    world.want(&mut *conn, Wanted::Stopped).await;
+    world.sees(&mut *conn, InstanceState::Stopped).await;
+    world
+}
+
+impl World {
+    async fn instance(&self, conn: &mut Conn) -> Instance {
+        get(conn, self.id).await.unwrap()
+    }
+
+    async fn want(&self, conn: &mut Conn, wanted: Wanted) {
+        let instance = self.instance(&mut *conn).await;
+        let want = Change::Want(wanted);
+        instances::change(conn, at(3), &actor(), &instance, "instance.ask", want).await.unwrap();
+    }
+
+    /// The host answers to what is wanted now.
+    async fn sees(&self, conn: &mut Conn, state: InstanceState) -> instances::Observed {
+        let generation = self.instance(&mut *conn).await.generation;
+        self.sees_of(conn, generation, state, None).await
+    }
+
+    async fn sees_of(
+        &self,
+        conn: &mut Conn,
+        generation: i64,
+        state: InstanceState,
+        failure: Option<(String, String, bool)>,
+    ) -> instances::Observed {
+        let instance = self.instance(&mut *conn).await;
+        let seen = Observation {
+            generation,
+            state,
+            since: at(4),
+            step: None,
+            progress_pct: None,
+            failure,
+            addresses: vec![],
+        };
+        instances::observe(conn, at(5), &instance, &seen).await.unwrap()
+    }
+
+    async fn resize(&self, conn: &mut Conn, to: &flavors::Flavor) -> Result<OperationId> {
+        let instance = self.instance(&mut *conn).await;
+        check_resize(&instance, to.id, to.amounts())?;
+        resize(conn, at(6), &actor(), &instance, to.id, to.amounts()).await
+    }
+
+    /// vCPUs, memory and disk of the quota, then vCPUs and memory of the host; no drift.
+    async fn taken(&self, conn: &mut Conn) -> [i64; 5] {
+        assert_eq!(drift::find(&mut *conn, None, 9).await.unwrap(), []);
+        let quotas = quotas::list(&mut *conn, self.tenant).await.unwrap();
+        let used: BTreeMap<_, _> =
+            quotas.iter().map(|quota| (quota.resource.as_str(), quota.used)).collect();
+        assert_eq!(used["instances"], i64::from(used["vcpus"] > 0));
+        let host = hosts::get(conn, self.host).await.unwrap();
+        let [vcpus, memory, disk] = ["vcpus", "memory_mib", "disk_gib"].map(|kind| used[kind]);
+        [vcpus, memory, disk, host.vcpus_placed, host.memory_mib_placed]
+    }
+}
+
+#[tokio::test]
+async fn the_larger_of_both_is_taken_until_it_is_the_other() {
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        assert_eq!(w.taken(&mut tx).await, [1, 512, 10, 1, 512]);
+        let before = hosts::get(&mut tx, w.host).await.unwrap().generation;
+        let operation = w.resize(&mut tx, &w.wide).await.unwrap();
+        assert_eq!(w.taken(&mut tx).await, [3, 512, 20, 3, 512]);
+        let becoming = w.instance(&mut tx).await;
+        assert_eq!((becoming.flavor_id, becoming.amounts), (w.small.id, w.small.amounts()));
+        assert_eq!(becoming.wanted_amounts(), w.wide.amounts());
+        assert_eq!(becoming.wanted_flavor(), w.wide.id);
+        assert_eq!(hosts::get(&mut tx, w.host).await.unwrap().generation, before + 1);
+        let resizing = async |conn: &mut Conn| super::resizing(conn, w.host).await.unwrap();
+        assert_eq!(resizing(&mut tx).await, std::slice::from_ref(&becoming));
+
+        // It is stopped as it was: that alone is not what was asked for.
+        let seen = w.sees(&mut tx, InstanceState::Stopped).await;
+        assert_eq!(seen.operations, []);
+        let done = finish_resize(&mut tx, &becoming).await.unwrap();
+        assert_eq!(
+            (done.flavor_id, done.amounts, done.resize.clone()),
+            (w.wide.id, w.wide.amounts(), None)
+        );
+        assert_eq!(w.taken(&mut tx).await, [3, 256, 20, 3, 256]);
+        assert_eq!(w.sees(&mut tx, InstanceState::Stopped).await.operations, [operation]);
+        let ended = operations::get(&mut tx, operation).await.unwrap();
+        assert_eq!(
+            (ended.state, ended.kind.as_str()),
+            (OperationState::Succeeded, "instance.resize")
+        );
+        assert_eq!(resizing(&mut tx).await, []);
+        // A second time changes nothing.
+        assert_eq!(finish_resize(&mut tx, &done).await.unwrap(), w.instance(&mut tx).await);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_deleted_or_fails_half_way_gives_all_of_it_back_once() {
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let operation = w.resize(&mut tx, &w.wide).await.unwrap();
+        let generation = w.instance(&mut tx).await.generation;
+        let lost = || Some(("disk_lost".to_owned(), "its disk is gone".to_owned(), true));
+        // Told before the host had heard of the resize.
+        w.sees_of(&mut tx, generation - 1, InstanceState::Failed, lost()).await;
+        assert_eq!(w.taken(&mut tx).await, [3, 512, 20, 3, 512]);
+        w.sees_of(&mut tx, generation, InstanceState::Failed, lost()).await;
+        assert_eq!(w.taken(&mut tx).await, [1, 512, 10, 1, 512]);
+        let failed = w.instance(&mut tx).await;
+        assert_eq!((failed.flavor_id, failed.resize.clone()), (w.small.id, None));
+        let ended = operations::get(&mut tx, operation).await.unwrap();
+        assert_eq!(
+            (ended.state, ended.error.as_deref()),
+            (OperationState::Failed, Some("its disk is gone"))
+        );
+
+        w.sees(&mut tx, InstanceState::Stopped).await;
+        w.resize(&mut tx, &w.wide).await.unwrap();
+        w.want(&mut tx, Wanted::Absent).await;
+        assert!(w.sees(&mut tx, InstanceState::Absent).await.gone);
+        assert_eq!(w.taken(&mut tx).await, [0; 5]);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_can_not_become_another_flavor_says_why_and_takes_nothing() {
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let mut flavor = async |name: &str, vcpus, memory, disk| {
+            flavors::create(&mut tx, at(0), name, vcpus, memory, disk).await.unwrap()
+        };
+        let tiny = flavor("tiny", 1, 512, 9).await;
+        let crowd = flavor("crowd", 5, 512, 10).await;
+        let heavy = flavor("heavy", 1, 1025, 10).await;
+        let vast = flavor("vast", 1, 512, 1001).await;
+        tx.commit().await.unwrap();
+        for (to, kind, message) in [
+            (&w.small, ErrorKind::Invalid, "has this flavor already"),
+            (&tiny, ErrorKind::Invalid, "has 10 GiB, this flavor's 9"),
+            (&crowd, ErrorKind::Conflict, "no room for 4 more vCPUs and 0 MiB more memory"),
+            (&heavy, ErrorKind::Conflict, "no room for 0 more vCPUs and 513 MiB more memory"),
+            (&vast, ErrorKind::QuotaExceeded, "disk_gib is 10/1000 used, and this needs 991 more"),
+        ] {
+            let mut tx = test.db.begin_write().await.unwrap();
+            let error = w.resize(&mut tx, to).await.unwrap_err();
+            drop(tx);
+            assert_eq!(error.kind, kind, "{error}");
+            assert!(error.message.contains(message), "{error}");
+            let mut conn = test.db.read().await.unwrap();
+            assert_eq!(w.taken(&mut conn).await, [1, 512, 10, 1, 512]);
+        }
+
+        let mut tx = test.db.begin_write().await.unwrap();
+        // Neither a limit nor a ratio that was lowered since keeps it from taking less.
+        for resource in Resource::ALL {
+            quotas::set_limit(&mut tx, w.tenant, resource, 0).await.unwrap();
+        }
+        sqlx::query("UPDATE hosts SET cpu_ratio_pct = 50").execute(&mut *tx).await.unwrap();
+        let less = flavors::create(&mut tx, at(0), "less", 1, 256, 10).await.unwrap();
+        w.resize(&mut tx, &less).await.unwrap();
+        let error = w.resize(&mut tx, &w.wide).await.unwrap_err();
+        assert!(error.message.contains("is being resized already"), "{error}");
+        let becoming = w.instance(&mut tx).await;
+        finish_resize(&mut tx, &becoming).await.unwrap();
+        w.want(&mut tx, Wanted::Running).await;
+        let error = w.resize(&mut tx, &w.wide).await.unwrap_err();
+        assert!(error.message.contains("is not stopped"), "{error}");
+        w.sees(&mut tx, InstanceState::Running).await;
+        w.want(&mut tx, Wanted::Stopped).await;
+        let error = w.resize(&mut tx, &w.wide).await.unwrap_err();
+        assert!(error.message.contains("and was last seen running"), "{error}");
+        w.want(&mut tx, Wanted::Absent).await;
+        let error = w.resize(&mut tx, &w.wide).await.unwrap_err();
+        assert!(error.message.contains("is being deleted"), "{error}");
+        tx.commit().await.unwrap();
+    }
+}

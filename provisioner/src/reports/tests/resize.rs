@@ -1,0 +1,233 @@
+//! An instance becomes another flavor: refused without money, billed from when its host has done it.
+
+use billing::{
+    admission::{self, Component},
+    kinds::Attributes,
+    meter,
+    usage::spans,
+};
+use serde_json::json;
+
+use super::*;
+use crate::resize::resize;
+
+impl Story {
+    /// A larger flavor, with 3 GiB of disk: 72 an hour while it runs (36 is the small one's), a GiB 3.6.
+    async fn large(&self) -> flavors::Flavor {
+        let now = self.clock.now();
+        let mut tx = self.db.begin_write().await.unwrap();
+        let large = flavors::create(&mut tx, now, "large", 2, 512, 3).await.unwrap();
+        let book: String =
+            sqlx::query_scalar("SELECT id FROM price_books").fetch_one(&mut *tx).await.unwrap();
+        let book = book.parse().unwrap();
+        let prices = [
+            (format!("instance:{}", self.flavor.id), "36"),
+            (format!("instance:{}", large.id), "72"),
+            ("disk_gib".to_owned(), "3.6"),
+        ];
+        let prices = prices
+            .map(|(meter, price)| prices::Price { meter, unit_price: price.parse().unwrap() });
+        prices::publish_version(&mut tx, now, book, None, &prices).await.unwrap();
+        tx.commit().await.unwrap();
+        large
+    }
+
+    async fn resize(&self, id: InstanceId, to: &flavors::Flavor) -> Result<()> {
+        self.resize_by(&self.actor, id, to).await
+    }
+
+    async fn resize_by(&self, actor: &Actor, id: InstanceId, to: &flavors::Flavor) -> Result<()> {
+        let mut tx = self.db.begin_write().await?;
+        let ctx = Context { actor, ..self.context() };
+        resize(&mut tx, ctx, id, to.id, &mut Changes::default()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn lives(&mut self, id: InstanceId, generation: i64, state: Seen) {
+        let event = self.event(id, state);
+        self.report(vec![self.seen(id, generation, state)], vec![event]).await;
+    }
+
+    /// One that was stopped after it had run, at second 0.
+    async fn stopped(&mut self) -> InstanceId {
+        let id = self.create("cc").await.unwrap();
+        self.lives(id, 1, Seen::Running).await;
+        let own = self.actor.clone();
+        self.ask(&own, id, Ask::Stop).await.unwrap();
+        self.lives(id, 2, Seen::Stopped).await;
+        id
+    }
+
+    fn grown(&self, id: InstanceId, generation: i64, state: Seen) -> ObservedInstance {
+        ObservedInstance { disk_gib: Some(3), ..self.seen(id, generation, state) }
+    }
+
+    /// What it is billed as: seconds since the story began, its state, and its disk.
+    async fn phases(&self, id: InstanceId) -> Vec<String> {
+        let mut conn = self.db.read().await.unwrap();
+        let resource = Resource { kind: "instance".to_owned(), id: id.to_string() };
+        let all = spans::of_resource(&mut conn, &resource).await.unwrap();
+        let shown = |span: spans::Span| {
+            let attributes = Attributes::parse(&span.attributes).unwrap();
+            let flavor = attributes.text("flavor").unwrap().to_owned();
+            let size = if flavor == self.flavor.id.to_string() { "small" } else { "large" };
+            let s = (span.from_ms - 1_800_000_000_000) / 1_000;
+            format!("{s} {} {size} {}", span.state, attributes.count("disk_gib").unwrap())
+        };
+        all.into_iter().map(shown).collect()
+    }
+
+    /// Whether there is money for so large a disk more.
+    async fn admits_gib(&self, quantity: i64) -> bool {
+        let disk = Component { meter: meter::DISK_GIB.to_owned(), quantity };
+        let mut tx = self.db.begin_write().await.unwrap();
+        let now = self.clock.now();
+        admission::admit(&mut tx, now, &self.settings, self.tenant, &[disk]).await.is_ok()
+    }
+
+    async fn operation(&self, id: InstanceId) -> (String, operations::OperationState) {
+        let mut conn = self.db.read().await.unwrap();
+        let target_id = Some(id.to_string());
+        let filter = operations::Filter { target_id, limit: 1, ..Default::default() };
+        let last = operations::list(&mut conn, &filter).await.unwrap().remove(0);
+        (last.kind, last.state)
+    }
+}
+
+#[tokio::test]
+async fn what_grew_is_billed_from_when_it_had_grown() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let large = story.large().await;
+        let id = story.stopped().await;
+        story.clock.advance(Duration::from_secs(100));
+        story.resize(id, &large).await.unwrap();
+        let wanted = desired::snapshot(&mut test.db.read().await.unwrap(), story.host, 0).await;
+        let wanted = wanted.unwrap().instances.remove(0);
+        assert_eq!((wanted.vcpus, wanted.memory_mib, wanted.disk_gib), (2, 512, 3));
+
+        // The host has heard of it, and not done it.
+        story.clock.advance(Duration::from_secs(10));
+        story.report(vec![story.seen(id, 3, Seen::Stopped)], vec![]).await;
+        assert_eq!(story.instance(id).await.flavor_id, story.flavor.id);
+        assert_eq!(story.operation(id).await.1, operations::OperationState::Running);
+        // A disk that grew, told by one who answers to what was before the ask, proves nothing.
+        story.report(vec![story.grown(id, 2, Seen::Stopped)], vec![]).await;
+        // Nor does a hypervisor that does not answer.
+        story.report(vec![story.grown(id, 3, Seen::Unknown)], vec![]).await;
+        assert_eq!(story.instance(id).await.flavor_id, story.flavor.id);
+
+        story.clock.advance(Duration::from_secs(10));
+        let report = story.next_report(vec![story.grown(id, 3, Seen::Stopped)], vec![]);
+        story.clock.advance(Duration::from_secs(5));
+        story.reports.take(story.host, &report).await.unwrap();
+        let done = story.instance(id).await;
+        assert_eq!((done.flavor_id, done.amounts, done.resize), (large.id, large.amounts(), None));
+        let resized = ("instance.resize".to_owned(), operations::OperationState::Succeeded);
+        assert_eq!(story.operation(id).await, resized);
+        assert_eq!(story.phases(id).await, ["0 stopped small 1", "120 stopped large 3"]);
+        // A GiB and second 0.001: 120 of one, 100 of three.
+        story.clock.advance(Duration::from_secs(95));
+        assert_eq!(story.balance().await, "9.580000");
+
+        let own = story.actor.clone();
+        story.ask(&own, id, Ask::Start).await.unwrap();
+        let event = story.event(id, Seen::Running);
+        story.report(vec![story.grown(id, 4, Seen::Running)], vec![event]).await;
+        story.clock.advance(Duration::from_secs(100));
+        assert_eq!(story.balance().await, "7.280000", "0.02 a second for the machine");
+    }
+}
+
+#[tokio::test]
+async fn what_is_started_before_its_host_had_grown_it_runs_as_what_it_is_then() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let large = story.large().await;
+        let id = story.stopped().await;
+        story.clock.advance(Duration::from_secs(100));
+        story.resize(id, &large).await.unwrap();
+        let own = story.actor.clone();
+        story.ask(&own, id, Ask::Start).await.unwrap();
+        story.clock.advance(Duration::from_secs(10));
+        let event = story.event(id, Seen::Running);
+        story.clock.advance(Duration::from_secs(10));
+        let report = story.next_report(vec![story.grown(id, 4, Seen::Running)], vec![event]);
+        for _ in 0..2 {
+            story.reports.take(story.host, &report).await.unwrap();
+        }
+        let phases = story.phases(id).await;
+        assert_eq!(phases.first().unwrap(), "0 stopped small 1");
+        assert_eq!(phases.last().unwrap(), "110 running large 3");
+        assert_eq!(story.instance(id).await.flavor_id, large.id);
+    }
+}
+
+#[tokio::test]
+async fn a_disk_of_the_same_size_needs_no_agent_that_tells_of_it() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let id = story.stopped().await;
+        let mut tx = test.db.begin_write().await.unwrap();
+        let now = story.clock.now();
+        let other = flavors::create(&mut tx, now, "other", 2, 256, 1).await.unwrap();
+        tx.commit().await.unwrap();
+        story.resize(id, &other).await.unwrap();
+        let old = ObservedInstance { disk_gib: None, ..story.seen(id, 3, Seen::Stopped) };
+        story.report(vec![old], vec![]).await;
+        assert_eq!(story.instance(id).await.flavor_id, other.id);
+    }
+}
+
+#[tokio::test]
+async fn a_resize_needs_money_for_it_as_it_will_run_and_takes_nothing_without() {
+    for test in testing::each().await {
+        // A minute of the large one: 1.2 for the machine, 0.18 for its disk.
+        let mut story = Story::begin(&test.db, "1.38").await;
+        let large = story.large().await;
+        let id = story.stopped().await;
+        story.resize_by(&Actor::system("operator"), id, &large).await.unwrap();
+        // What its disk is becoming is promised: 1.2 are left, while it is stopped.
+        assert!(story.admits_gib(20).await);
+        assert!(!story.admits_gib(21).await);
+    }
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "1.379999").await;
+        let large = story.large().await;
+        let id = story.stopped().await;
+        let error = story.resize(id, &large).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::PaymentRequired, "{error}");
+        assert!(error.remedy.as_ref().unwrap().contains("0.000001 CNY"), "{error:?}");
+        let instance = story.instance(id).await;
+        assert_eq!((instance.resize, instance.generation), (None, 2));
+        let mut conn = test.db.read().await.unwrap();
+        assert_eq!(hosts::get(&mut conn, story.host).await.unwrap().vcpus_placed, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_resize_is_its_tenants_and_leaves_a_trace() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let large = story.large().await;
+        let id = story.stopped().await;
+        let stranger =
+            Actor { access: identity::Access::Member(TenantId::new()), ..Actor::system("x") };
+        let error = story.resize_by(&stranger, id, &large).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotFound);
+        story.ask(&Actor::system("operator"), id, Ask::Lock).await.unwrap();
+        let error = story.resize(id, &large).await.unwrap_err();
+        assert!(error.message.contains("is locked"), "{error}");
+        story.ask(&Actor::system("operator"), id, Ask::Unlock).await.unwrap();
+        story.resize(id, &large).await.unwrap();
+        let mut conn = test.db.read().await.unwrap();
+        let detail: String =
+            sqlx::query_scalar("SELECT detail FROM audit WHERE action = 'instance.resize'")
+                .fetch_one(&mut *conn)
+                .await
+                .unwrap();
+        let detail: serde_json::Value = serde_json::from_str(&detail).unwrap();
+        assert_eq!(detail, json!({ "name": "cc", "flavor": "large", "was": "small" }));
+    }
+}

@@ -1,0 +1,143 @@
+//! An instance becomes another flavor: asked by its user, and billed from when its host has done it.
+
+use std::collections::BTreeSet;
+
+use agent::wire::{InstanceState as Seen, ObservedInstance, Report};
+use base::{
+    Error, Result,
+    bus::{Changes, Topic},
+    db::Conn,
+    id::{FlavorId, HostId, InstanceId, OperationId},
+    time::Timestamp,
+};
+use billing::{
+    accounts, admission,
+    kinds::{ABSENT, DELETED},
+    meter::{self, ResourceState},
+    usage::{self, Fact, Resource},
+};
+use inventory::{
+    flavors,
+    instances::{self, Instance, Resize},
+};
+use serde_json::json;
+
+use crate::{
+    instances::{Context, announce, record},
+    labels::{SOURCE, attributes},
+};
+
+/// Wants the instance to become that flavor, in the caller's transaction. It must be stopped, and there
+/// must be money for it as it will run: otherwise its user would learn at its next start that there is
+/// none.
+pub async fn resize(
+    conn: &mut Conn,
+    ctx: Context<'_>,
+    id: InstanceId,
+    flavor_id: FlavorId,
+    changes: &mut Changes,
+) -> Result<(Instance, OperationId)> {
+    let instance = instances::get(&mut *conn, id).await?;
+    let tenant = instance.tenant_id;
+    ctx.actor.require_sees(tenant, format_args!("instance {id}"))?;
+    let flavor = flavors::get(&mut *conn, flavor_id).await.map_err(|e| e.in_field("flavor_id"))?;
+    // First the account, then the host with its instances, as reports do.
+    accounts::lock_all(&mut *conn, &BTreeSet::from([tenant])).await?;
+    let instance = instances::lock(&mut *conn, &instance).await?;
+    let instance = instance.ok_or_else(|| Error::not_found(format_args!("instance {id}")))?;
+    if instance.locked {
+        return Err(Error::conflict(format!("instance '{}' is locked", instance.name))
+            .remedy("ask an operator to unlock it"));
+    }
+    let amounts = flavor.amounts();
+    instances::check_resize(&instance, flavor.id, amounts)?;
+    admit(&mut *conn, ctx, &instance, &flavor).await?;
+    let (now, actor) = (ctx.now, ctx.actor);
+    let operation =
+        instances::resize(&mut *conn, now, actor, &instance, flavor.id, amounts).await?;
+    let was = flavors::get_any(&mut *conn, instance.flavor_id).await?.name;
+    let detail = json!({ "name": instance.name, "flavor": flavor.name, "was": was });
+    record(&mut *conn, ctx, &instance, "instance.resize", detail).await?;
+    announce(changes, &instance, operation);
+    changes.add(Topic::Quota, tenant, Some(tenant));
+    Ok((instances::get(conn, id).await?, operation))
+}
+
+/// Admits all that burns plus the instance as it will run, in place of it as it is.
+async fn admit(
+    conn: &mut Conn,
+    ctx: Context<'_>,
+    instance: &Instance,
+    flavor: &flavors::Flavor,
+) -> Result<()> {
+    let is = instance.amounts.disk_gib;
+    let old = meter::components(ResourceState::Stopped, instance.flavor_id, is);
+    let new = meter::components(ResourceState::Running, flavor.id, flavor.disk_gib);
+    let selected_by = meter::selected_by(ctx.billing.region.as_deref(), &instance.labels);
+    let ask = admission::Ask {
+        instance: Some(instance.id),
+        old: &old,
+        new: &new,
+        selected_by: Some(&selected_by),
+    };
+    admission::admit_change(conn, ctx.now, ctx.billing, instance.tenant_id, ask).await
+}
+
+/// Instances of which the report tells that they are what they were to become, and what billing is to
+/// hear of that, before all that the report tells besides.
+pub(crate) async fn finish(
+    conn: &mut Conn,
+    now: Timestamp,
+    host: HostId,
+    report: &Report,
+    region: Option<&str>,
+    changes: &mut Changes,
+) -> Result<Vec<Fact>> {
+    let mut facts = Vec::new();
+    for instance in instances::resizing(&mut *conn, host).await? {
+        let Some(resize) = instance.resize.clone() else { continue };
+        let seen = report.instances.iter().find(|seen| seen.id == instance.id);
+        if !seen.is_some_and(|seen| is_done(&instance, &resize, seen)) {
+            continue;
+        }
+        let instance = instances::finish_resize(&mut *conn, &instance).await?;
+        let tenant = Some(instance.tenant_id);
+        changes.add(Topic::Instance, instance.id, tenant);
+        changes.add(Topic::Quota, instance.tenant_id, tenant);
+        let resource = Resource { kind: "instance".to_owned(), id: instance.id.to_string() };
+        let state = match usage::last_state(&mut *conn, &resource).await? {
+            Some(state) if state != ABSENT && state != DELETED => state,
+            // Nothing runs on that could be billed: the next fact says what it is.
+            _ => continue,
+        };
+        facts.push(Fact {
+            source: SOURCE.to_owned(),
+            source_id: format!("resize:{}:{}", instance.id, resize.generation),
+            tenant_id: instance.tenant_id,
+            resource,
+            resource_name: instance.name.clone(),
+            state,
+            attributes: attributes(&instance, region),
+            at: done_at(now, &instance, &resize, report),
+            ordinal: 0,
+        });
+    }
+    Ok(facts)
+}
+
+/// The host answers to what was asked for, in a state that it knows, and the disk is as large as it is to
+/// be. Processors and memory are of its next start.
+fn is_done(instance: &Instance, resize: &Resize, seen: &ObservedInstance) -> bool {
+    let known = matches!(seen.state, Seen::Running | Seen::Paused | Seen::Stopped);
+    let wanted = resize.amounts.disk_gib;
+    let has = seen.disk_gib.unwrap_or(instance.amounts.disk_gib);
+    known && seen.generation >= resize.generation && has >= wanted
+}
+
+/// By the host's clock where that is between the ask and now: no later than what the guest did as the new
+/// flavor.
+fn done_at(now: Timestamp, instance: &Instance, resize: &Resize, report: &Report) -> Timestamp {
+    let events = report.events.iter().filter(|event| event.instance_id == instance.id);
+    let at = events.map(|event| event.at).fold(report.at.min(now), Timestamp::min);
+    at.max(resize.asked_at)
+}
