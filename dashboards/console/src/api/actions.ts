@@ -75,6 +75,13 @@ export const usePatchInstance = (id: string) =>
     [...INSTANCE_TOUCHES, ["costs"]],
   );
 
+export const useResizeInstance = (id: string) =>
+  useAction(
+    (body: Schemas["ResizeInstance"]) =>
+      unwrap(client.POST("/v1/instances/{id}/resize", { body, params: path(id) })),
+    INSTANCE_TOUCHES,
+  );
+
 export type InstanceVerb = "start" | "stop" | "lock" | "unlock" | "delete";
 
 function actOnInstance(verb: InstanceVerb, id: string) {

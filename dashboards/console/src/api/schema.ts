@@ -820,6 +820,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/instances/{id}/resize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes it another flavor, within quota, balance and its host's room. It must be stopped, and its disk
+         *     never shrinks. It is billed as the new one once its host has done it.
+         */
+        post: operations["resize_instance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/instances/{id}/start": {
         parameters: {
             query?: never;
@@ -3091,6 +3111,7 @@ export interface components {
             power: components["schemas"]["EffectivePower"];
             /** Format: int64 */
             progress_pct?: number | null;
+            resize_flavor_id?: components["schemas"]["FlavorId"] | null;
             /** @description What was last seen of it. */
             state: components["schemas"]["InstanceState"];
             state_since?: components["schemas"]["Timestamp"] | null;
@@ -3533,6 +3554,7 @@ export interface components {
                 power: components["schemas"]["EffectivePower"];
                 /** Format: int64 */
                 progress_pct?: number | null;
+                resize_flavor_id?: components["schemas"]["FlavorId"] | null;
                 /** @description What was last seen of it. */
                 state: components["schemas"]["InstanceState"];
                 state_since?: components["schemas"]["Timestamp"] | null;
@@ -4261,6 +4283,9 @@ export interface components {
              * @description The one that the change was made on.
              */
             revision: number;
+        };
+        ResizeInstance: {
+            flavor_id: components["schemas"]["FlavorId"];
         };
         /** @enum {string} */
         Resource: "instances" | "vcpus" | "memory_mib" | "disk_gib" | "public_ips" | "volumes" | "snapshots" | "routers" | "networks" | "security_groups" | "key_pairs";
@@ -6624,6 +6649,41 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description What was wrong (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resize_instance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["InstanceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResizeInstance"];
+            };
+        };
         responses: {
             /** @description Accepted */
             202: {

@@ -3,13 +3,12 @@ import { useForm } from "@mantine/form";
 import { useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { useCreateInstance } from "../../api/actions";
-import { flavorsQuery, imagesQuery, tenantsQuery } from "../../api/queries";
-import type { Flavor } from "../../api/types";
+import { imagesQuery, tenantsQuery } from "../../api/queries";
 import { showAtField } from "../../components/formErrors";
 import { Dialog, DialogForm } from "../../components/FormDialog";
 import { notifyDone } from "../../components/notify";
-import { formatMib } from "../../format/quantity";
 import { useMe } from "../../shell/me";
+import { useFlavorOptions } from "./flavors";
 import { parseLabels } from "./labels";
 
 /** As OpenSSH writes a public key: its kind, the key, and perhaps a comment. */
@@ -32,21 +31,13 @@ export function CreateInstanceDialog({
 }
 
 function useChoices() {
-  const { t, i18n } = useTranslation();
   const { isOperator } = useMe();
-  const flavors = useQuery(flavorsQuery);
+  const flavors = useFlavorOptions();
   const images = useQuery(imagesQuery);
   const tenants = useQuery({ ...tenantsQuery, enabled: isOperator });
-  const flavorText = ({ name, vcpus, memory_mib, disk_gib }: Flavor) =>
-    t("flavor.option", {
-      name,
-      count: vcpus,
-      memory: formatMib(memory_mib, i18n.language),
-      disk: disk_gib,
-    });
   return {
     error: flavors.error ?? images.error ?? tenants.error,
-    flavors: flavors.data?.map((flavor) => ({ value: flavor.id, label: flavorText(flavor) })) ?? [],
+    flavors: flavors.options,
     images:
       images.data
         ?.filter(({ state }) => state === "active")

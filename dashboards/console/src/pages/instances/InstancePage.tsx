@@ -14,12 +14,13 @@ import { PageHeader } from "../../components/PageHeader";
 import { Panel } from "../../components/Panel";
 import { Problem } from "../../components/Problem";
 import { QueryView } from "../../components/QueryView";
-import { useFlavorName, useHostName, useImageName, useTenantName } from "../../components/useNames";
+import { useHostName, useImageName, useTenantName } from "../../components/useNames";
 import { Instant, Nothing, When } from "../../components/When";
 import { ApiError } from "../../api/problem";
-import { formatMib, formatPercent } from "../../format/quantity";
+import { formatPercent } from "../../format/quantity";
 import { useMe } from "../../shell/me";
 import { Consoles } from "./Consoles";
+import { FlavorFact } from "./FlavorFact";
 import { InstanceHeadActions } from "./InstanceActions";
 import { InstanceStatus } from "./InstanceStatus";
 import { LabelsFact } from "./LabelsFact";
@@ -77,14 +78,12 @@ function Details({ instance }: { instance: Instance }) {
 }
 
 function InstanceFacts({ instance }: { instance: Instance }) {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const { isOperator } = useMe();
-  const flavorName = useFlavorName();
   const imageName = useImageName();
   const tenantName = useTenantName();
   const hostName = useHostName();
-  const { id, flavor_id, vcpus, memory_mib, disk_gib, addresses, host_id, tenant_id } = instance;
-  const size = { count: vcpus, memory: formatMib(memory_mib, i18n.language), disk: disk_gib };
+  const { id, addresses, host_id, tenant_id } = instance;
   const facts: Fact[] = [
     [
       t("field.addresses"),
@@ -96,7 +95,7 @@ function InstanceFacts({ instance }: { instance: Instance }) {
         ))
       ),
     ],
-    [t("field.flavor"), t("flavor.option", { name: flavorName(flavor_id), ...size })],
+    [t("field.flavor"), <FlavorFact instance={instance} />],
     [t("field.image"), imageName(instance.image_id)],
     [t("instance.labels.field"), <LabelsFact instance={instance} />],
     [t("instance.since"), <When at={instance.state_since} />],
