@@ -21,6 +21,7 @@ pub mod dump;
 pub mod failpoint;
 mod migrate;
 pub mod rows;
+pub mod select;
 mod writer;
 
 pub use writer::Tx;

@@ -32,8 +32,9 @@ impl<'a> From<&'a String> for Cell<'a> {
     }
 }
 
-/// Rows of one statement, largest first: few texts, so that the databases keep them prepared.
-const BLOCKS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+/// Rows of one statement, largest first: few texts, so that the databases keep them prepared, and not
+/// too few, since each statement is a way to the database and back.
+const BLOCKS: [usize; 11] = [64, 32, 28, 24, 20, 16, 12, 8, 4, 2, 1];
 /// With as many rows as the largest block has, far below the parameters that SQLite takes.
 const COLUMNS_MAX: usize = 30;
 /// Lengths of lists in `IN`, each padded to the next one.

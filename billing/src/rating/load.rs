@@ -3,7 +3,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use base::{Error, Result, db::Conn, id::TenantId, time::Timestamp};
+use base::{
+    Error, Result,
+    db::{Conn, select::Select},
+    id::TenantId,
+    time::Timestamp,
+};
 use chrono_tz::Tz;
 
 use super::{
@@ -86,16 +91,14 @@ async fn first_open_month(conn: &mut Conn, tenant: TenantId, zone: Tz) -> Result
 
 async fn resources(conn: &mut Conn, tenant: TenantId, book: &mut Book) -> Result<Vec<Resource>> {
     type Row = (String, String, i64, Option<i64>, i64, Option<i64>, i64);
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT resource_kind, resource_id, rated_ms, dirty_ms, changed_ms, counted_ms, \
-         counted_to_ms FROM rating_resources \
-         WHERE tenant_id = $1 AND (dirty_ms IS NOT NULL OR ends_ms IS NULL OR ends_ms > rated_ms \
-           OR counted_ms IS NOT NULL) \
-         ORDER BY resource_kind, resource_id",
-    )
-    .bind(tenant.to_string())
-    .fetch_all(conn)
-    .await?;
+    const RESOURCES: Select<'_> = Select {
+        columns: "resource_kind, resource_id, rated_ms, dirty_ms, changed_ms, counted_ms, \
+            counted_to_ms",
+        from: "rating_resources WHERE tenant_id = $1 AND (dirty_ms IS NOT NULL \
+            OR ends_ms IS NULL OR ends_ms > rated_ms OR counted_ms IS NOT NULL)",
+        order: "resource_kind, resource_id",
+    };
+    let rows: Vec<Row> = RESOURCES.all(conn, &[(&tenant.to_string()).into()]).await?;
     Ok(rows
         .into_iter()
         .map(|(kind, id, rated, dirty, changed, counted, counted_to)| Resource {
@@ -192,19 +195,18 @@ pub(super) async fn keys(
         i64,
     );
     // A shared key comes before those that share it: it is made first.
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT k.key_no, k.group_no, k.kind, k.resource_id, k.component, k.version_id, k.rate, \
-         k.month, k.resource_name, k.flavor, COALESCE(s.measure, 0), COALESCE(s.net, 0), \
-         COALESCE(s.tax, 0), CASE WHEN p.key_no IS NULL THEN 0 ELSE 1 END \
-         FROM rated_keys k \
-         LEFT JOIN rated_sums s ON s.tenant_id = k.tenant_id AND s.key_no = k.key_no \
-         LEFT JOIN rated_parked p ON p.tenant_id = k.tenant_id AND p.key_no = k.key_no \
-         WHERE k.tenant_id = $1 AND k.month >= $2 ORDER BY k.key_no",
-    )
-    .bind(tenant.to_string())
-    .bind(month.to_string())
-    .fetch_all(&mut *conn)
-    .await?;
+    const KEYS: Select<'_> = Select {
+        columns: "k.key_no, k.group_no, k.kind, k.resource_id, k.component, k.version_id, k.rate, \
+            k.month, k.resource_name, k.flavor, COALESCE(s.measure, 0), COALESCE(s.net, 0), \
+            COALESCE(s.tax, 0), CASE WHEN p.key_no IS NULL THEN 0 ELSE 1 END",
+        from: "rated_keys k \
+            LEFT JOIN rated_sums s ON s.tenant_id = k.tenant_id AND s.key_no = k.key_no \
+            LEFT JOIN rated_parked p ON p.tenant_id = k.tenant_id AND p.key_no = k.key_no \
+            WHERE k.tenant_id = $1 AND k.month >= $2",
+        order: "k.key_no",
+    };
+    let (tenant, month) = (tenant.to_string(), month.to_string());
+    let rows: Vec<Row> = KEYS.all(&mut *conn, &[(&tenant).into(), (&month).into()]).await?;
     let mut gone: HashMap<String, Arc<prices::timeline::Version>> = HashMap::new();
     for row in &rows {
         let (number, group, kind, id, component, version, rate, month, name, flavor, ..) = row;

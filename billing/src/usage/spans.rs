@@ -7,6 +7,7 @@ use base::{
     db::{
         Conn, pairs,
         rows::{Cell, insert_rows, lists},
+        select::Select,
     },
     id::TenantId,
     time::Timestamp,
@@ -106,16 +107,13 @@ pub async fn of_tenant(
     tenant: TenantId,
     from: Timestamp,
 ) -> Result<Vec<(Resource, Span)>> {
-    let rows: Vec<Row> = sqlx::query_as(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM usage_spans WHERE tenant_id = $1 AND to_ms > $2 \
-         ORDER BY kind, resource_id, from_ms"
-    ))
-    .bind(tenant.to_string())
-    .bind(from.ms())
-    .fetch_all(conn)
-    .await?;
+    const SPANS: Select<'_> = Select {
+        columns: columns!(),
+        from: "usage_spans WHERE tenant_id = $1 AND to_ms > $2",
+        order: "kind, resource_id, from_ms",
+    };
+    let tenant = tenant.to_string();
+    let rows: Vec<Row> = SPANS.all(conn, &[(&tenant).into(), from.ms().into()]).await?;
     rows.into_iter().map(from_row).collect()
 }
 
