@@ -131,8 +131,9 @@ impl Reports {
     }
 }
 
-/// The accounts that events and readings will move, before the host's row: PostgreSQL would see a
-/// create, which locks them in that order, and a report wait for each other.
+/// The accounts that events, readings and resizes that are done will move, before the host's row:
+/// PostgreSQL would see a create, which locks them in that order, and a report wait for each other. A
+/// resize that is asked for from here on is not one that this report answers to.
 async fn lock_accounts(conn: &mut Conn, host: HostId, report: &Report) -> Result<()> {
     let of_events = report.events.iter().map(|event| event.instance_id);
     let of_readings = report.readings.iter().map(|reading| reading.instance_id);
@@ -143,6 +144,8 @@ async fn lock_accounts(conn: &mut Conn, host: HostId, report: &Report) -> Result
             tenants.insert(instance.tenant_id);
         }
     }
+    let resizing = instances::resizing(&mut *conn, host).await?;
+    tenants.extend(resizing.iter().map(|instance| instance.tenant_id));
     accounts::lock_all(conn, &tenants).await
 }
 

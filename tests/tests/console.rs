@@ -15,6 +15,7 @@ use lab::{
     wait,
 };
 use reqwest::Method;
+use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async,
@@ -167,7 +168,8 @@ async fn play(story: &mut Story) -> Result<()> {
 
     in_a_pipe(story, &mut again).await?;
     at_a_terminal(story).await?;
-    ends_with_the_guest(story).await
+    ends_with_the_guest(story).await?;
+    is_another_machine_when_it_comes_back(story).await
 }
 
 /// What a plain request gets says whether a console could be opened.
@@ -348,4 +350,24 @@ async fn ends_with_the_guest(story: &Story) -> Result<()> {
     let count = |kind: &str| kinds.iter().filter(|other| **other == kind).count();
     ensure!((count("serial"), count("screen")) == (8, 3), "{kinds:?}");
     Ok(())
+}
+
+/// Resized while it was stopped: the guest itself says what it has.
+async fn is_another_machine_when_it_comes_back(story: &Story) -> Result<()> {
+    let memory = story.member.get(&format!("/v1/instances/{}", story.instance)).await?;
+    let memory = memory["memory_mib"].to_string();
+    let wide = ["flavor", "create", "wide", "--vcpus", "2", "--disk-gib", "3", "--memory-mib"];
+    story.json(&story.operator, &[&wide[..], &[&memory]].concat()).await?;
+    let resize = ["instance", "resize", "web-1", "--flavor", "wide"];
+    let resized = story.json(&story.member, &resize).await?;
+    ensure!(
+        (&resized["kind"], &resized["state"]) == (&json!("instance.resize"), &json!("succeeded"))
+    );
+    story.json(&story.member, &["instance", "start", "web-1"]).await?;
+    let mut serial = Console::open(story, &story.member, "serial").await?;
+    // Its shell asks for a key once it is there.
+    serial.type_on("\n").await?;
+    serial.shows(PROMPT).await?;
+    serial.type_on("echo has=$(nproc),$(($(cat /sys/block/vda/size) / 2097152))\n").await?;
+    serial.shows("\r\nhas=2,3\r\n").await
 }
