@@ -22,6 +22,7 @@ const CLOSE = { en: "Close", "zh-CN": "关闭" };
 const DIALOGS = {
   bill: { line: { en: /^Why /, "zh-CN": /为何是这个价钱$/ } },
   invoice: { "invoice-line": { en: /^Why /, "zh-CN": /为何是这个价钱$/ } },
+  "instance-stopped": { resize: { en: /^Resize /, "zh-CN": /^调整 .* 的规格$/ } },
   packages: { order: { en: "Order package", "zh-CN": "订购套餐" } },
 };
 

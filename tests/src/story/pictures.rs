@@ -16,6 +16,8 @@ mod invoice;
 #[derive(Debug, Default)]
 struct Shown {
     instance: String,
+    /// The same as the API would answer if it were stopped, and could be resized.
+    stopped: Value,
     host: String,
     server: String,
     tenant: String,
@@ -53,9 +55,16 @@ impl Story {
         let packages = format!("/v1/tenants/{}/packages", self.tenant);
         self.member.post(&packages, &json!({"rate": "vpn", "name": "vpn of the shop"})).await?;
         let draft = self.drafted(book, &[vpn("36"), traffic()]).await?;
+        let large = json!({"name": "large", "vcpus": 2, "memory_mib": 4096, "disk_gib": 40});
+        self.operator.post("/v1/flavors", &large).await?;
+        let mut stopped = self.member.get(&format!("/v1/instances/{}", self.instance)).await?;
+        for field in ["wanted", "power", "state"] {
+            stopped[field] = json!("stopped");
+        }
         let hosts = self.operator.list("/v1/hosts").await?;
         Ok(Shown {
             instance: self.instance.clone(),
+            stopped,
             host: text(hosts.first().context("no host")?, "id")?.to_owned(),
             server: self.server.clone(),
             tenant: self.tenant.clone(),
@@ -110,10 +119,17 @@ fn everybodys(shown: &Shown) -> Vec<Page> {
         tab: 0,
         answer: Some((format!("/v1/invoices/{id}"), shown.invoice.clone())),
     };
+    let instance = format!("/instances/{}", shown.instance);
+    let stopped = Page {
+        name: "instance-stopped",
+        path: instance.clone(),
+        tab: 0,
+        answer: Some((format!("/v1{instance}"), shown.stopped.clone())),
+    };
     let mut all = pages(&[
         ("overview", "/".into(), 0),
         ("instances", "/instances".into(), 0),
-        ("instance", format!("/instances/{}", shown.instance), 0),
+        ("instance", instance, 0),
         ("alerts", "/alerts".into(), 0),
         ("alerts-resolved", "/alerts".into(), 2),
         ("notices", "/alerts".into(), 3),
@@ -121,7 +137,7 @@ fn everybodys(shown: &Shown) -> Vec<Page> {
         ("query-table", "/query?expr=libvirt_domain_info_state&view=table".into(), 0),
         ("operations", "/operations".into(), 0),
     ]);
-    all.push(invoice);
+    all.extend([invoice, stopped]);
     all
 }
 

@@ -9,6 +9,7 @@ fn every_page_of_the_console_is_in_the_pictures() {
     let id = || "$id".to_owned();
     let shown = Shown {
         instance: id(),
+        stopped: Value::Null,
         host: id(),
         server: id(),
         tenant: id(),
