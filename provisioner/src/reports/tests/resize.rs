@@ -165,6 +165,27 @@ async fn what_is_started_before_its_host_had_grown_it_runs_as_what_it_is_then() 
 }
 
 #[tokio::test]
+async fn a_stop_that_is_told_again_brings_no_growth_from_before_the_ask() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let large = story.large().await;
+        let id = story.create("cc").await.unwrap();
+        story.lives(id, 1, Seen::Running).await;
+        let own = story.actor.clone();
+        story.ask(&own, id, Ask::Stop).await.unwrap();
+        let event = story.event(id, Seen::Stopped);
+        story.report(vec![story.seen(id, 2, Seen::Stopped)], vec![event.clone()]).await;
+        story.clock.advance(Duration::from_secs(100));
+        story.resize(id, &large).await.unwrap();
+        story.clock.advance(Duration::from_secs(10));
+        // Its agent was killed before it read that the stop was taken.
+        story.boot = BootId::new();
+        story.report(vec![story.grown(id, 3, Seen::Stopped)], vec![event]).await;
+        assert_eq!(story.phases(id).await, ["0 stopped small 1", "100 stopped large 3"]);
+    }
+}
+
+#[tokio::test]
 async fn a_disk_of_the_same_size_needs_no_agent_that_tells_of_it() {
     for test in testing::each().await {
         let mut story = Story::begin(&test.db, "10").await;
