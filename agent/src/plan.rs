@@ -237,9 +237,10 @@ fn built_and_down(wanted: &DesiredInstance, seen: &Seen, memory: &Memory) -> Nex
     })
 }
 
-/// The disk is smaller than what is wanted.
+/// The disk is smaller than what is wanted, or nobody knows how large it is: then whoever is to grow it
+/// says what is wrong with it.
 fn is_small(wanted: &DesiredInstance, seen: &Seen) -> bool {
-    seen.disk_gib.is_some_and(|gib| gib < wanted.disk_gib)
+    seen.disk && seen.disk_gib.is_none_or(|gib| gib < wanted.disk_gib)
 }
 
 /// The files that a domain needs. None: all there.

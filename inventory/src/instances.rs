@@ -115,12 +115,16 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// An instance whose build failed is cleared from its host, and its row stays readable.
+    /// An instance whose build failed is cleared from its host, and its row stays readable. What is
+    /// becoming another flavor runs when it is that, and not as something in between.
     pub fn effective(&self) -> Power {
         if self.build_failed() {
             return Power::Absent;
         }
-        effective(self.wanted, self.hold, self.locked)
+        match effective(self.wanted, self.hold, self.locked) {
+            Power::Running | Power::Paused if self.resize.is_some() => Power::Stopped,
+            power => power,
+        }
     }
     pub fn build_failed(&self) -> bool {
         self.state == InstanceState::Failed && !self.holds_quota

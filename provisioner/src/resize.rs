@@ -12,7 +12,6 @@ use base::{
 };
 use billing::{
     accounts, admission,
-    kinds::{ABSENT, DELETED},
     meter::{self, ResourceState},
     usage::{self, Fact, Resource},
 };
@@ -100,16 +99,18 @@ pub(crate) async fn finish(
         if !seen.is_some_and(|seen| is_done(&instance, &resize, seen)) {
             continue;
         }
+        let resource = Resource { kind: "instance".to_owned(), id: instance.id.to_string() };
+        let told = usage::last_state(&mut *conn, &resource).await?;
+        let state = ResourceState::Stopped.as_str().to_owned();
+        // Its stop waits among events that this report had no room for: the next one finds it told.
+        if told.is_some_and(|told| told != state) {
+            continue;
+        }
         let instance = instances::finish_resize(&mut *conn, &instance).await?;
         let tenant = Some(instance.tenant_id);
+        changes.add(Topic::HostDesired, host, None);
         changes.add(Topic::Instance, instance.id, tenant);
         changes.add(Topic::Quota, instance.tenant_id, tenant);
-        let resource = Resource { kind: "instance".to_owned(), id: instance.id.to_string() };
-        let state = match usage::last_state(&mut *conn, &resource).await? {
-            Some(state) if state != ABSENT && state != DELETED => state,
-            // Nothing runs on that could be billed: the next fact says what it is.
-            _ => continue,
-        };
         facts.push(Fact {
             source: SOURCE.to_owned(),
             source_id: format!("resize:{}:{}", instance.id, resize.generation),
@@ -125,13 +126,12 @@ pub(crate) async fn finish(
     Ok(facts)
 }
 
-/// The host answers to what was asked for, in a state that it knows, and the disk is as large as it is to
-/// be. Processors and memory are of its next start.
+/// The host answers to what was asked for, it is stopped, and its disk is as large as it is to be.
+/// Processors and memory are of its next start, for which it waits until here.
 fn is_done(instance: &Instance, resize: &Resize, seen: &ObservedInstance) -> bool {
-    let known = matches!(seen.state, Seen::Running | Seen::Paused | Seen::Stopped);
     let wanted = resize.amounts.disk_gib;
     let has = seen.disk_gib.unwrap_or(instance.amounts.disk_gib);
-    known && seen.generation >= resize.generation && has >= wanted
+    seen.state == Seen::Stopped && seen.generation >= resize.generation && has >= wanted
 }
 
 /// By the host's clock where that is between the ask and now: no later than what the guest did as the new

@@ -145,6 +145,12 @@ fn the_ways() {
         (Power::Stopped, small(DomainState::Stopped), "GrowDisk".into()),
         (Power::Paused, small(DomainState::Stopped), "GrowDisk".into()),
         (Power::Running, small(DomainState::Crashed), "GrowDisk Define EnsureNetwork Start".into()),
+        // Its size can't be read: who is to grow it says why.
+        (
+            Power::Stopped,
+            Seen { disk_gib: None, ..whole(DomainState::Stopped, 1) },
+            "GrowDisk".into(),
+        ),
         // Its disk is its guest's while that runs.
         (Power::Running, small(DomainState::Running), String::new()),
         (Power::Stopped, small(DomainState::Running), "PressPower GrowDisk".into()),

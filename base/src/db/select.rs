@@ -3,7 +3,8 @@
 //! With sqlx a connection to SQLite is a thread, which hands over row by row, and each may wake the one
 //! who waits for it on another core, which costs more than the row. So there the rows come as one, in
 //! JSON (<https://sqlite.org/json1.html#jgrouparray>): an hour's rating takes a tenth less. PostgreSQL
-//! sends its rows together.
+//! sends its rows together. All rows are in memory at once, as with any list; SQLite's text holds a
+//! gigabyte of them.
 
 use serde::de::DeserializeOwned;
 use sqlx::{Any, AssertSqlSafe, FromRow, any::AnyRow};

@@ -5,9 +5,9 @@
 //!                          └──its host failed for good──> is A
 //! ```
 //!
-//! Only what is stopped is resized: a guest sees another machine at its next start. While it is
-//! becoming B, of quota and of its host the larger of both is taken, so that neither way can fail for
-//! want of room.
+//! Only what is stopped is resized, and it stays so until it is B, though it was started meanwhile: a
+//! guest never runs as anything else than what it is billed as. While it is becoming B, of quota and of
+//! its host the larger of both is taken, so that neither way can fail for want of room.
 
 use base::{
     Error, Result,
@@ -95,9 +95,13 @@ pub fn check_resize(instance: &Instance, flavor_id: FlavorId, amounts: Amounts) 
         return Err(Error::conflict(format!("instance '{name}' is not stopped"))
             .remedy("stop it first: a guest sees another machine at its next start"));
     }
-    if instance.state != InstanceState::Stopped {
+    // A look that answers to an older generation may be of before a start that is under way.
+    let is_seen = instance.observed_generation >= instance.generation;
+    if instance.state != InstanceState::Stopped || !is_seen {
         let state = instance.state.as_str();
-        let message = format!("instance '{name}' is to be stopped, and was last seen {state}");
+        let when = if is_seen { "" } else { " before that" };
+        let message =
+            format!("instance '{name}' is to be stopped, and was last seen {state}{when}");
         return Err(Error::conflict(message).remedy("wait until its host says that it is stopped"));
     }
     if instance.flavor_id == flavor_id {
@@ -127,7 +131,8 @@ pub async fn resizing(conn: &mut Conn, host: HostId) -> Result<Vec<Instance>> {
     rows.iter().map(super::from_row).collect()
 }
 
-/// It is what it was to become: what it had more before is free again.
+/// It is what it was to become: what it had more before is free again. It may run now, which its host
+/// is to hear of.
 pub async fn finish_resize(conn: &mut Conn, instance: &Instance) -> Result<Instance> {
     let Some(resize) = &instance.resize else { return Ok(instance.clone()) };
     free(&mut *conn, instance, instance.amounts.above(resize.amounts)).await?;
@@ -139,6 +144,7 @@ pub async fn finish_resize(conn: &mut Conn, instance: &Instance) -> Result<Insta
     .execute(&mut *conn)
     .await?;
     clear(&mut *conn, instance).await?;
+    hosts::raise_generation(&mut *conn, instance.host_id).await?;
     get(conn, instance.id).await
 }
 

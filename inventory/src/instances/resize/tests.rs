@@ -169,6 +169,27 @@ async fn the_larger_of_both_is_taken_until_it_is_the_other() {
 }
 
 #[tokio::test]
+async fn what_is_started_meanwhile_runs_once_it_is_the_other() {
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        w.resize(&mut tx, &w.wide).await.unwrap();
+        w.want(&mut tx, Wanted::Running).await;
+        let becoming = w.instance(&mut tx).await;
+        assert_eq!((becoming.wanted, becoming.effective()), (Wanted::Running, Power::Stopped));
+        assert_eq!(w.sees(&mut tx, InstanceState::Stopped).await.operations, []);
+        let before = hosts::get(&mut tx, w.host).await.unwrap().generation;
+        let done = finish_resize(&mut tx, &becoming).await.unwrap();
+        assert_eq!(done.effective(), Power::Running);
+        assert_eq!(hosts::get(&mut tx, w.host).await.unwrap().generation, before + 1);
+        // It is stopped still: its start has not ended.
+        assert_eq!(w.sees(&mut tx, InstanceState::Stopped).await.operations, []);
+        assert_eq!(w.sees(&mut tx, InstanceState::Running).await.operations.len(), 1);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_is_deleted_or_fails_half_way_gives_all_of_it_back_once() {
     for test in testing::each().await {
         let mut tx = test.db.begin_write().await.unwrap();
@@ -245,7 +266,13 @@ async fn what_can_not_become_another_flavor_says_why_and_takes_nothing() {
         w.sees(&mut tx, InstanceState::Running).await;
         w.want(&mut tx, Wanted::Stopped).await;
         let error = w.resize(&mut tx, &w.wide).await.unwrap_err();
-        assert!(error.message.contains("and was last seen running"), "{error}");
+        assert!(error.message.contains("was last seen running before that"), "{error}");
+        // It may be starting: nobody has looked since it was asked to stop again.
+        w.sees(&mut tx, InstanceState::Stopped).await;
+        w.want(&mut tx, Wanted::Running).await;
+        w.want(&mut tx, Wanted::Stopped).await;
+        let error = w.resize(&mut tx, &w.wide).await.unwrap_err();
+        assert!(error.message.contains("was last seen stopped before that"), "{error}");
         w.want(&mut tx, Wanted::Absent).await;
         let error = w.resize(&mut tx, &w.wide).await.unwrap_err();
         assert!(error.message.contains("is being deleted"), "{error}");

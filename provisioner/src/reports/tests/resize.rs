@@ -63,6 +63,12 @@ impl Story {
         ObservedInstance { disk_gib: Some(3), ..self.seen(id, generation, state) }
     }
 
+    /// What the host is told of its one instance.
+    async fn wanted(&self) -> agent::wire::DesiredInstance {
+        let mut conn = self.db.read().await.unwrap();
+        desired::snapshot(&mut conn, self.host, 0).await.unwrap().instances.remove(0)
+    }
+
     /// What it is billed as: seconds since the story began, its state, and its disk.
     async fn phases(&self, id: InstanceId) -> Vec<String> {
         let mut conn = self.db.read().await.unwrap();
@@ -103,8 +109,7 @@ async fn what_grew_is_billed_from_when_it_had_grown() {
         let id = story.stopped().await;
         story.clock.advance(Duration::from_secs(100));
         story.resize(id, &large).await.unwrap();
-        let wanted = desired::snapshot(&mut test.db.read().await.unwrap(), story.host, 0).await;
-        let wanted = wanted.unwrap().instances.remove(0);
+        let wanted = story.wanted().await;
         assert_eq!((wanted.vcpus, wanted.memory_mib, wanted.disk_gib), (2, 512, 3));
 
         // The host has heard of it, and not done it.
@@ -114,8 +119,10 @@ async fn what_grew_is_billed_from_when_it_had_grown() {
         assert_eq!(story.operation(id).await.1, operations::OperationState::Running);
         // A disk that grew, told by one who answers to what was before the ask, proves nothing.
         story.report(vec![story.grown(id, 2, Seen::Stopped)], vec![]).await;
-        // Nor does a hypervisor that does not answer.
-        story.report(vec![story.grown(id, 3, Seen::Unknown)], vec![]).await;
+        // Nor does a hypervisor that does not answer, or a guest that somebody started by hand.
+        for state in [Seen::Unknown, Seen::Running] {
+            story.report(vec![story.grown(id, 3, state)], vec![]).await;
+        }
         assert_eq!(story.instance(id).await.flavor_id, story.flavor.id);
 
         story.clock.advance(Duration::from_secs(10));
@@ -141,7 +148,7 @@ async fn what_grew_is_billed_from_when_it_had_grown() {
 }
 
 #[tokio::test]
-async fn what_is_started_before_its_host_had_grown_it_runs_as_what_it_is_then() {
+async fn what_is_started_before_its_host_had_grown_it_waits_for_that() {
     for test in testing::each().await {
         let mut story = Story::begin(&test.db, "10").await;
         let large = story.large().await;
@@ -150,17 +157,41 @@ async fn what_is_started_before_its_host_had_grown_it_runs_as_what_it_is_then() 
         story.resize(id, &large).await.unwrap();
         let own = story.actor.clone();
         story.ask(&own, id, Ask::Start).await.unwrap();
+        assert_eq!(story.wanted().await.power, agent::wire::Power::Stopped);
         story.clock.advance(Duration::from_secs(10));
-        let event = story.event(id, Seen::Running);
-        story.clock.advance(Duration::from_secs(10));
-        let report = story.next_report(vec![story.grown(id, 4, Seen::Running)], vec![event]);
+        let report = story.next_report(vec![story.grown(id, 4, Seen::Stopped)], vec![]);
         for _ in 0..2 {
             story.reports.take(story.host, &report).await.unwrap();
         }
-        let phases = story.phases(id).await;
-        assert_eq!(phases.first().unwrap(), "0 stopped small 1");
-        assert_eq!(phases.last().unwrap(), "110 running large 3");
-        assert_eq!(story.instance(id).await.flavor_id, large.id);
+        let wanted = story.wanted().await;
+        assert_eq!((wanted.power, wanted.vcpus), (agent::wire::Power::Running, 2));
+        story.clock.advance(Duration::from_secs(10));
+        story.lives(id, 4, Seen::Running).await;
+        let phases = ["0 stopped small 1", "110 stopped large 3", "120 running large 3"];
+        assert_eq!(story.phases(id).await, phases);
+    }
+}
+
+#[tokio::test]
+async fn a_resize_waits_for_the_stop_to_be_told() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let large = story.large().await;
+        let id = story.create("cc").await.unwrap();
+        story.lives(id, 1, Seen::Running).await;
+        let own = story.actor.clone();
+        story.ask(&own, id, Ask::Stop).await.unwrap();
+        // More waited than one report carries: it shows the stop, and does not tell of it yet.
+        let event = story.event(id, Seen::Stopped);
+        story.report(vec![story.seen(id, 2, Seen::Stopped)], vec![]).await;
+        story.clock.advance(Duration::from_secs(100));
+        story.resize(id, &large).await.unwrap();
+        story.report(vec![story.grown(id, 3, Seen::Stopped)], vec![event]).await;
+        assert_eq!(story.phases(id).await, ["0 stopped small 1"]);
+        assert_eq!(story.instance(id).await.flavor_id, story.flavor.id);
+        story.clock.advance(Duration::from_secs(10));
+        story.report(vec![story.grown(id, 3, Seen::Stopped)], vec![]).await;
+        assert_eq!(story.phases(id).await, ["0 stopped small 1", "110 stopped large 3"]);
     }
 }
 
@@ -241,6 +272,7 @@ async fn a_resize_is_its_tenants_and_leaves_a_trace() {
         let error = story.resize(id, &large).await.unwrap_err();
         assert!(error.message.contains("is locked"), "{error}");
         story.ask(&Actor::system("operator"), id, Ask::Unlock).await.unwrap();
+        story.report(vec![story.seen(id, 4, Seen::Stopped)], vec![]).await;
         story.resize(id, &large).await.unwrap();
         let mut conn = test.db.read().await.unwrap();
         let detail: String =
