@@ -11,7 +11,8 @@
 //! | running | none | no | running |
 //!
 //! So a top-up, which lifts the hold, starts only what the cut-off had stopped: what the tenant
-//! had stopped stays stopped, what an operator had locked stays locked.
+//! had stopped stays stopped, what an operator had locked stays locked. What is becoming another
+//! flavor ([`Resize`]) is stopped until it is that.
 
 use base::{
     Error, Result,
