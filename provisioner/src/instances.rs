@@ -4,6 +4,8 @@
 //! quota and place are taken, what is wanted is written with its operation and audit row. If any of
 //! them refuses, the transaction ends and nothing was taken.
 
+use std::collections::BTreeSet;
+
 use base::{
     Error, Result,
     bus::{Changes, Topic},
@@ -11,7 +13,7 @@ use base::{
     id::{FlavorId, ImageId, InstanceId, OperationId, TenantId},
     time::Timestamp,
 };
-use billing::{admission, meter};
+use billing::{accounts, admission, meter};
 use identity::{Actor, audit, checked_name};
 use inventory::{
     flavors, images,
@@ -175,6 +177,17 @@ pub async fn ask(
     record(&mut *conn, ctx, &instance, ask.kind(), json!({"name": instance.name})).await?;
     announce(changes, &instance, operation);
     Ok((instances::get(conn, id).await?, operation))
+}
+
+/// The instance as it stands, to whoever may see it, and until the end of the transaction nobody changes
+/// it. First the account, then the host with its instances, as reports do: one that tells of this instance
+/// comes before the change or after it.
+pub(crate) async fn locked(conn: &mut Conn, ctx: Context<'_>, id: InstanceId) -> Result<Instance> {
+    let instance = instances::get(&mut *conn, id).await?;
+    ctx.actor.require_sees(instance.tenant_id, format_args!("instance {id}"))?;
+    accounts::lock_all(&mut *conn, &BTreeSet::from([instance.tenant_id])).await?;
+    let instance = instances::lock(&mut *conn, &instance).await?;
+    instance.ok_or_else(|| Error::not_found(format_args!("instance {id}")))
 }
 
 pub(crate) async fn record(

@@ -1,8 +1,6 @@
 //! Labels of instances as billing hears of them: cost follows a label through time, so that another one
 //! is a fact of its instant.
 
-use std::collections::BTreeSet;
-
 use base::{
     Error, Result,
     bus::{Changes, Topic},
@@ -11,7 +9,6 @@ use base::{
     time::Timestamp,
 };
 use billing::{
-    accounts,
     kinds::{ABSENT, Attributes, DELETED},
     meter, rating,
     usage::{self, Fact, Resource},
@@ -23,7 +20,7 @@ use inventory::{
 use serde_json::json;
 
 use crate::{
-    instances::{Context, record},
+    instances::{Context, locked, record},
     liveness::SILENCE_MAX,
 };
 
@@ -45,14 +42,8 @@ pub async fn label(
     change: &LabelChange,
     changes: &mut Changes,
 ) -> Result<Instance> {
-    let instance = instances::get(&mut *conn, id).await?;
+    let instance = locked(&mut *conn, ctx, id).await?;
     let tenant = instance.tenant_id;
-    ctx.actor.require_sees(tenant, format_args!("instance {id}"))?;
-    // First the account, then the host with its instances, as reports do: one that tells of this
-    // instance comes before the change or after it.
-    accounts::lock_all(&mut *conn, &BTreeSet::from([tenant])).await?;
-    let instance = instances::lock(&mut *conn, &instance).await?;
-    let instance = instance.ok_or_else(|| Error::not_found(format_args!("instance {id}")))?;
     if instance.wanted == Wanted::Absent {
         return Err(Error::conflict(format!("instance '{}' is being deleted", instance.name)));
     }

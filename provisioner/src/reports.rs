@@ -67,16 +67,15 @@ impl Reports {
                 None => None,
             };
             take_host(&mut tx, now, host, report, &mut changes).await?;
-            // Before the facts: what a guest that became another flavor did since, it did as that.
             let region = self.region.as_deref();
-            let mut facts_of_resizes =
-                resize::finish(&mut tx, now, host, report, region, &mut changes).await?;
             let facts = facts(&mut tx, host, &report.events, region).await?;
             if let Some(journal) = journal {
                 self.take_losses(&mut tx, now, journal, &facts).await?;
             }
-            facts_of_resizes.extend(facts);
-            let touched = take_facts(&mut tx, now, &facts_of_resizes).await?;
+            let mut touched = take_facts(&mut tx, now, &facts).await?;
+            // After the facts: what happened up to here happened to what it was.
+            let resized = resize::finish(&mut tx, now, host, report, region, &mut changes).await?;
+            touched.extend(take_facts(&mut tx, now, &resized).await?);
             // After the facts, by which billing knows the resource, and before what is posted, so that
             // a guest's end is posted with what it counted last.
             let counted = readings::take(&mut tx, now, host, &report.readings).await?;

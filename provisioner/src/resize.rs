@@ -1,7 +1,5 @@
 //! An instance becomes another flavor: asked by its user, and billed from when its host has done it.
 
-use std::collections::BTreeSet;
-
 use agent::wire::{InstanceState as Seen, ObservedInstance, Report};
 use base::{
     Error, Result,
@@ -11,7 +9,7 @@ use base::{
     time::Timestamp,
 };
 use billing::{
-    accounts, admission,
+    admission,
     meter::{self, ResourceState},
     usage::{self, Fact, Resource},
 };
@@ -22,7 +20,7 @@ use inventory::{
 use serde_json::json;
 
 use crate::{
-    instances::{Context, announce, record},
+    instances::{Context, announce, locked, record},
     labels::{SOURCE, attributes},
 };
 
@@ -36,14 +34,9 @@ pub async fn resize(
     flavor_id: FlavorId,
     changes: &mut Changes,
 ) -> Result<(Instance, OperationId)> {
-    let instance = instances::get(&mut *conn, id).await?;
+    let instance = locked(&mut *conn, ctx, id).await?;
     let tenant = instance.tenant_id;
-    ctx.actor.require_sees(tenant, format_args!("instance {id}"))?;
     let flavor = flavors::get(&mut *conn, flavor_id).await.map_err(|e| e.in_field("flavor_id"))?;
-    // First the account, then the host with its instances, as reports do.
-    accounts::lock_all(&mut *conn, &BTreeSet::from([tenant])).await?;
-    let instance = instances::lock(&mut *conn, &instance).await?;
-    let instance = instance.ok_or_else(|| Error::not_found(format_args!("instance {id}")))?;
     if instance.locked {
         return Err(Error::conflict(format!("instance '{}' is locked", instance.name))
             .remedy("ask an operator to unlock it"));
@@ -83,7 +76,7 @@ async fn admit(
 }
 
 /// Instances of which the report tells that they are what they were to become, and what billing is to
-/// hear of that, before all that the report tells besides.
+/// hear of that, after the facts of the report.
 pub(crate) async fn finish(
     conn: &mut Conn,
     now: Timestamp,
@@ -102,7 +95,7 @@ pub(crate) async fn finish(
         let resource = Resource { kind: "instance".to_owned(), id: instance.id.to_string() };
         let told = usage::last_state(&mut *conn, &resource).await?;
         let state = ResourceState::Stopped.as_str().to_owned();
-        // Its stop waits among events that this report had no room for: the next one finds it told.
+        // Its stop waits among events that this report had no room for.
         if told.is_some_and(|told| told != state) {
             continue;
         }
@@ -119,7 +112,8 @@ pub(crate) async fn finish(
             resource_name: instance.name.clone(),
             state,
             attributes: attributes(&instance, region),
-            at: done_at(now, &instance, &resize, report),
+            // By the host's clock, where that is between the ask and now.
+            at: report.at.min(now).max(resize.asked_at),
             ordinal: 0,
         });
     }
@@ -132,12 +126,4 @@ fn is_done(instance: &Instance, resize: &Resize, seen: &ObservedInstance) -> boo
     let wanted = resize.amounts.disk_gib;
     let has = seen.disk_gib.unwrap_or(instance.amounts.disk_gib);
     seen.state == Seen::Stopped && seen.generation >= resize.generation && has >= wanted
-}
-
-/// By the host's clock where that is between the ask and now: no later than what the guest did as the new
-/// flavor.
-fn done_at(now: Timestamp, instance: &Instance, resize: &Resize, report: &Report) -> Timestamp {
-    let events = report.events.iter().filter(|event| event.instance_id == instance.id);
-    let at = events.map(|event| event.at).fold(report.at.min(now), Timestamp::min);
-    at.max(resize.asked_at)
 }
