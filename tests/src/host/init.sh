@@ -16,6 +16,9 @@ for path in etc/libvirt var/lib/libvirt run/libvirt var/log/libvirt var/cache/li
     mkdir -p "/$path" "$dir/$path"
     mount --bind "$dir/$path" "/$path"
 done
+# libvirtd locks a serial port by a file that holds its process's number. Another host's libvirtd
+# may have the same one: its lock, even one that it left behind when it was killed, would hold here.
+mount -t tmpfs -o mode=1777 lock /var/lock
 # Where KVM does not truly work, this host has none: libvirtd probes QEMU again at each call while
 # /dev/kvm can be opened and yet QEMU can't use it. A node can only be hidden with its directory.
 if [ -e /dev/kvm ] && ! grep -qwE 'vmx|svm' /proc/cpuinfo; then
