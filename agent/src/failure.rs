@@ -6,7 +6,7 @@ use crate::wire::Failure;
 pub enum Retry {
     /// Trying again can't help.
     Never,
-    /// It may help; an instance that never ran is given up after
+    /// It may help; an instance that never ran, or a disk that is to grow, is given up after
     /// [`crate::worker::MAX_BUILD_ATTEMPTS`].
     Limited,
     /// What is missing (the server, the hypervisor) comes back some day.

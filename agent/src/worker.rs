@@ -26,7 +26,8 @@ use crate::{
 
 /// Steps of all instances that may fetch, copy, define or boot at once.
 pub const MAX_HEAVY_STEPS: usize = 4;
-/// How often an instance that never ran is tried before it has failed for good.
+/// How often an instance that never ran, or a disk that is to grow, is tried before it has failed for
+/// good: some two minutes.
 pub const MAX_BUILD_ATTEMPTS: u32 = 8;
 const MIN_BACKOFF_MS: i64 = 1_000;
 const MAX_BACKOFF_MS: i64 = 60_000;
@@ -280,7 +281,11 @@ impl Worker {
         let removing = wanted.is_none_or(|wanted| wanted.power == Power::Absent);
         let given_up = match error.retry {
             Retry::Never => true,
-            Retry::Limited => !record.was_built && self.retry.attempts >= MAX_BUILD_ATTEMPTS,
+            Retry::Limited => {
+                // What is to become larger waits for it, stopped.
+                let waits = !record.was_built || step == Some(Step::GrowDisk);
+                waits && self.retry.attempts >= MAX_BUILD_ATTEMPTS
+            }
             Retry::Forever => false,
         };
         // What is to go is tried for ever: it must not be left behind.

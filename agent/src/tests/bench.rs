@@ -5,7 +5,7 @@ use std::{fs, future::Future, path::Path, sync::Arc, time::Duration};
 
 use base::{
     id::{ImageId, InstanceId, TenantId},
-    time::SystemClock,
+    time::{SharedClock, SystemClock},
 };
 use hypervisor::{Hypervisor, NatNetwork, Network, Settings};
 use sha2::{Digest, Sha256};
@@ -68,7 +68,11 @@ impl Host {
     }
 
     pub fn start_with(&mut self, hooks: Arc<dyn Hooks>) {
-        let agent = Agent::with_hooks(self.config.clone(), SystemClock::shared(), hooks).unwrap();
+        self.start_by(SystemClock::shared(), hooks);
+    }
+
+    pub fn start_by(&mut self, clock: SharedClock, hooks: Arc<dyn Hooks>) {
+        let agent = Agent::with_hooks(self.config.clone(), clock, hooks).unwrap();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let task = tokio::spawn(async move { agent.run(stopped).await.unwrap() });

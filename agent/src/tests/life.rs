@@ -1,12 +1,31 @@
 //! An instance's life on a real libvirt.
 
-use super::bench::{Host, eventually, lab};
-use crate::wire::{
-    InstanceState::{self, Absent, Paused, Running, Stopped},
-    PortReading, Power,
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
-fn states(host: &Host, id: base::id::InstanceId) -> Vec<InstanceState> {
+use base::{
+    id::InstanceId,
+    time::{Clock, ManualClock, SystemClock},
+};
+
+use super::bench::{Host, eventually, lab};
+use crate::{
+    execute::Hooks,
+    failure::StepError,
+    plan::Step,
+    wire::{
+        InstanceState::{self, Absent, Paused, Running, Stopped},
+        PortReading, Power,
+    },
+    worker::MAX_BUILD_ATTEMPTS,
+};
+
+fn states(host: &Host, id: InstanceId) -> Vec<InstanceState> {
     host.server.events(id).iter().map(|event| event.state).collect()
 }
 
@@ -126,12 +145,12 @@ async fn traffic_is_read_from_a_guests_first_byte_to_its_last() {
 }
 
 /// By the last reading that the server was told.
-fn received(host: &Host, id: base::id::InstanceId) -> i64 {
+fn received(host: &Host, id: InstanceId) -> i64 {
     host.server.readings(id).last().map_or(0, |last| last.received_bytes)
 }
 
 /// By libvirt, right now.
-async fn counted(host: &Host, id: base::id::InstanceId) -> i64 {
+async fn counted(host: &Host, id: InstanceId) -> i64 {
     let ports = host.hypervisor().ports_of(id.0).await.unwrap();
     ports.unwrap().ports[0].received_bytes
 }
@@ -232,9 +251,62 @@ async fn a_stopped_guest_becomes_another_machine_at_its_next_start() {
     host.stop().await;
 }
 
+/// Stands for a file system without room for a disk to grow.
+struct FakeFullDisk {
+    tried: AtomicU32,
+}
+
+impl Hooks for FakeFullDisk {
+    fn before(&self, _: InstanceId, step: Step) -> Result<(), StepError> {
+        if step != Step::GrowDisk {
+            return Ok(());
+        }
+        self.tried.fetch_add(1, Ordering::Relaxed);
+        Err(StepError::limited("disk_full", "No space left on device"))
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_can_not_grow_is_given_up_and_the_guest_goes_on_as_it_was() {
+    let Some((uri, _)) = lab() else { return };
+    let mut host = Host::new(&uri).await;
+    let wanted = host.blank();
+    let id = wanted.id;
+    host.server.want(|instances| instances.push(wanted));
+    let clock = ManualClock::at(SystemClock.now());
+    let full = Arc::new(FakeFullDisk { tried: AtomicU32::new(0) });
+    host.start_by(clock.shared(), full.clone());
+    host.until(id, 1, Running).await;
+    let generation =
+        host.change(id, |wanted| (wanted.power, wanted.stop_grace_ms) = (Power::Stopped, 0));
+    host.until(id, generation, Stopped).await;
+
+    let generation = host.change(id, |wanted| wanted.disk_gib = 3);
+    eventually("it is given up", || async {
+        clock.advance(Duration::from_secs(1));
+        let seen = host.server.seen(id).unwrap();
+        let failed = seen.failure.is_some_and(|failure| failure.permanent);
+        (seen.generation, seen.state, failed) == (generation, InstanceState::Failed, true)
+    })
+    .await;
+    assert_eq!(full.tried.load(Ordering::Relaxed), MAX_BUILD_ATTEMPTS);
+    let seen = host.server.seen(id).unwrap();
+    assert_eq!((seen.failure.unwrap().code.as_str(), seen.disk_gib), ("disk_full", Some(1)));
+
+    // As the server asks once it has heard of that.
+    let generation = host.change(id, |wanted| wanted.disk_gib = 1);
+    host.until(id, generation, Stopped).await;
+    assert_eq!(host.server.seen(id).unwrap().failure, None);
+    let generation = host.power(id, Power::Running);
+    host.until(id, generation, Running).await;
+    assert_eq!(full.tried.load(Ordering::Relaxed), MAX_BUILD_ATTEMPTS);
+    assert_eq!(states(&host, id), [Running, Stopped, Running]);
+    host.remove(id).await;
+    host.stop().await;
+}
+
 fn chrono_ms() -> i64 {
-    use base::time::Clock;
-    base::time::SystemClock.now().ms()
+    SystemClock.now().ms()
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ pub async fn observe(
     if given_up {
         resize::give_up(&mut *conn, &next).await?;
     }
-    if build_failed || given_up {
+    if build_failed {
         crate::hosts::raise_generation(&mut *conn, instance.host_id).await?;
     }
 

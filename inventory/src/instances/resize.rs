@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   is A ──resize──> is A, becoming B ──its host has B's disk──> is B
-//!                          └──its host failed for good──> is A
+//!                          └──its host gives up───────> is A
 //! ```
 //!
 //! Only what is stopped is resized, and it stays so until it is B, though it was started meanwhile: a
@@ -148,11 +148,17 @@ pub async fn finish_resize(conn: &mut Conn, instance: &Instance) -> Result<Insta
     get(conn, instance.id).await
 }
 
-/// It stays what it is: what it would have had more is free again.
+/// It stays what it is: what it would have had more is free again. That is another question to its
+/// host, which has nothing more to try, and goes on from there.
 pub(super) async fn give_up(conn: &mut Conn, instance: &Instance) -> Result<()> {
     let Some(resize) = &instance.resize else { return Ok(()) };
     free(&mut *conn, instance, resize.amounts.above(instance.amounts)).await?;
-    clear(conn, instance).await
+    clear(&mut *conn, instance).await?;
+    sqlx::query("UPDATE instances SET generation = generation + 1 WHERE id = $1")
+        .bind(instance.id.to_string())
+        .execute(&mut *conn)
+        .await?;
+    hosts::raise_generation(conn, instance.host_id).await
 }
 
 /// What an instance that holds its quota no longer takes.

@@ -196,14 +196,20 @@ async fn what_is_deleted_or_fails_half_way_gives_all_of_it_back_once() {
         let w = world(&mut tx).await;
         let operation = w.resize(&mut tx, &w.wide).await.unwrap();
         let generation = w.instance(&mut tx).await.generation;
+        let asked = hosts::get(&mut tx, w.host).await.unwrap().generation;
         let lost = || Some(("disk_lost".to_owned(), "its disk is gone".to_owned(), true));
         // Told before the host had heard of the resize.
         w.sees_of(&mut tx, generation - 1, InstanceState::Failed, lost()).await;
         assert_eq!(w.taken(&mut tx).await, [3, 512, 20, 3, 512]);
         w.sees_of(&mut tx, generation, InstanceState::Failed, lost()).await;
         assert_eq!(w.taken(&mut tx).await, [1, 512, 10, 1, 512]);
+        // What the host has nothing more to try for is another question to it.
         let failed = w.instance(&mut tx).await;
-        assert_eq!((failed.flavor_id, failed.resize.clone()), (w.small.id, None));
+        assert_eq!(
+            (failed.flavor_id, failed.resize.clone(), failed.generation),
+            (w.small.id, None, generation + 1)
+        );
+        assert_eq!(hosts::get(&mut tx, w.host).await.unwrap().generation, asked + 1);
         let ended = operations::get(&mut tx, operation).await.unwrap();
         assert_eq!(
             (ended.state, ended.error.as_deref()),

@@ -173,6 +173,48 @@ async fn what_is_started_before_its_host_had_grown_it_waits_for_that() {
 }
 
 #[tokio::test]
+async fn what_its_host_gives_up_stays_what_it_is_and_may_run_again() {
+    for test in testing::each().await {
+        // A minute of the large one, and little more.
+        let mut story = Story::begin(&test.db, "1.5").await;
+        let large = story.large().await;
+        let id = story.stopped().await;
+        story.resize(id, &large).await.unwrap();
+        let heard = story.bus.subscribe();
+        let full = Failure {
+            code: "disk_full".to_owned(),
+            message: "No space left on device".to_owned(),
+            permanent: true,
+        };
+        let failed = ObservedInstance { failure: Some(full), ..story.seen(id, 3, Seen::Failed) };
+        story.report(vec![failed.clone()], vec![]).await;
+        let resized = ("instance.resize".to_owned(), operations::OperationState::Failed);
+        assert_eq!(story.operation(id).await, resized);
+        let wanted = story.wanted().await;
+        assert_eq!((wanted.generation, wanted.vcpus, wanted.disk_gib), (4, 1, 1));
+        assert!(tells_host(heard), "its agent waits for a minute before it asks again");
+        // Nothing of the large one is promised any more.
+        assert!(story.admits_gib(24).await);
+
+        // The host repeats what it said until it has heard that something else is wanted now.
+        let own = story.actor.clone();
+        story.ask(&own, id, Ask::Start).await.unwrap();
+        story.report(vec![failed], vec![]).await;
+        let started = ("instance.start".to_owned(), operations::OperationState::Running);
+        assert_eq!(story.operation(id).await, started);
+        story.clock.advance(Duration::from_secs(10));
+        story.lives(id, 5, Seen::Running).await;
+        assert_eq!(story.instance(id).await.error, None);
+        assert_eq!(story.phases(id).await, ["0 stopped small 1", "10 running small 1"]);
+    }
+}
+
+/// Whether one of the changes is what the host's agent waits for.
+fn tells_host(mut heard: tokio::sync::broadcast::Receiver<base::bus::Change>) -> bool {
+    std::iter::from_fn(|| heard.try_recv().ok()).any(|change| change.topic == Topic::HostDesired)
+}
+
+#[tokio::test]
 async fn a_resize_waits_for_the_stop_to_be_told() {
     for test in testing::each().await {
         let mut story = Story::begin(&test.db, "10").await;
