@@ -96,7 +96,7 @@ macro_rules! newest {
     ($account:literal) => {
         concat!(
             "COALESCE((SELECT e.balance_micros FROM journal_entries e \
-             WHERE e.tenant_id = a.tenant_id AND e.account = '",
+             WHERE e.tenant_id = accounts.tenant_id AND e.account = '",
             $account,
             "' ORDER BY e.account_sequence DESC LIMIT 1), 0) AS ",
             $account
@@ -104,20 +104,31 @@ macro_rules! newest {
     };
 }
 
-const SELECT: &str = concat!(
-    "SELECT a.tenant_id, a.currency, a.timezone, a.version, a.last_charge, a.ticked_ms, \
-     a.standing, a.standing_since_ms, a.episode, ",
-    newest!("cash"),
-    ", ",
-    newest!("bonus"),
-    ", ",
-    newest!("holds"),
-    ", ",
-    newest!("receivable"),
-    ", ",
-    newest!("revenue"),
-    ", (SELECT s.document FROM account_settings s WHERE s.tenant_id = a.tenant_id \
-     ORDER BY s.number DESC LIMIT 1) AS document FROM accounts a WHERE a.tenant_id = $1"
+/// The columns of a [`Row`].
+macro_rules! columns {
+    () => {
+        concat!(
+            "tenant_id, currency, timezone, version, last_charge, ticked_ms, standing, \
+             standing_since_ms, episode, ",
+            newest!("cash"),
+            ", ",
+            newest!("bonus"),
+            ", ",
+            newest!("holds"),
+            ", ",
+            newest!("receivable"),
+            ", ",
+            newest!("revenue"),
+            ", (SELECT s.document FROM account_settings s WHERE s.tenant_id = accounts.tenant_id \
+             ORDER BY s.number DESC LIMIT 1) AS document"
+        )
+    };
+}
+
+const SELECT: &str = concat!("SELECT ", columns!(), " FROM accounts WHERE tenant_id = $1");
+const LOCK_AND_SELECT: &str = concat!(
+    "UPDATE accounts SET version = version + 1 WHERE tenant_id = $1 RETURNING ",
+    columns!()
 );
 
 fn from_row(row: Row) -> Result<Account> {
@@ -182,8 +193,12 @@ pub async fn open_account(
 
 /// As one statement sees it: its balances are of one moment.
 pub async fn get(conn: &mut Conn, tenant: TenantId) -> Result<Account> {
+    one(conn, SELECT, tenant).await
+}
+
+async fn one(conn: &mut Conn, sql: &'static str, tenant: TenantId) -> Result<Account> {
     let row: Option<Row> =
-        sqlx::query_as(SELECT).bind(tenant.to_string()).fetch_optional(conn).await?;
+        sqlx::query_as(sql).bind(tenant.to_string()).fetch_optional(conn).await?;
     from_row(found(row, format_args!("the account of tenant {tenant}"))?)
 }
 

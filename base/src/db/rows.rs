@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use sqlx::AssertSqlSafe;
+use sqlx::{Arguments, AssertSqlSafe, any::AnyArguments};
 
 use super::{Backend, Conn, Db};
 use crate::error::Result;
@@ -77,14 +77,22 @@ async fn insert_block(
     values(&mut sql, Db::backend_of(conn), rows, columns);
     sql.push(' ');
     sql.push_str(tail);
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for cell in cells {
-        query = match cell {
-            Cell::Int(value) => query.bind(*value),
-            Cell::Text(value) => query.bind((*value).to_owned()),
-        };
-    }
+    let query = sqlx::query_with(AssertSqlSafe(sql), arguments(cells)?);
     Ok(query.execute(conn).await?.rows_affected())
+}
+
+/// The cells as a statement takes them.
+pub(super) fn arguments(cells: &[Cell<'_>]) -> Result<AnyArguments> {
+    let mut all = AnyArguments::default();
+    all.reserve(cells.len(), 0);
+    for cell in cells {
+        let added = match cell {
+            Cell::Int(value) => all.add(*value),
+            Cell::Text(value) => all.add((*value).to_owned()),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(all)
 }
 
 /// Appends `($1, $2), ($3, $4), …`. SQLite looks a numbered parameter up among all others before it, for

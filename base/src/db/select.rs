@@ -9,7 +9,10 @@
 use serde::de::DeserializeOwned;
 use sqlx::{Any, AssertSqlSafe, FromRow, any::AnyRow};
 
-use super::{Backend, Conn, Db, rows::Cell};
+use super::{
+    Backend, Conn, Db,
+    rows::{Cell, arguments},
+};
 use crate::error::{Error, Result};
 
 /// `SELECT {columns} FROM {from} ORDER BY {order}`, of numbers and text alone.
@@ -29,25 +32,18 @@ impl Select<'_> {
         T: DeserializeOwned + for<'r> FromRow<'r, AnyRow> + Send + Unpin,
     {
         let Self { columns, from, order } = self;
+        let binds = arguments(binds)?;
         match Db::backend_of(conn) {
             Backend::Postgres => {
                 let sql = format!("SELECT {columns} FROM {from} ORDER BY {order}");
-                let query = sqlx::query_as::<Any, T>(AssertSqlSafe(sql));
-                let query = binds.iter().fold(query, |query, cell| match cell {
-                    Cell::Int(value) => query.bind(*value),
-                    Cell::Text(value) => query.bind((*value).to_owned()),
-                });
+                let query = sqlx::query_as_with::<Any, T, _>(AssertSqlSafe(sql), binds);
                 Ok(query.fetch_all(conn).await?)
             }
             Backend::Sqlite => {
                 let sql = format!(
                     "SELECT json_group_array(json_array({columns}) ORDER BY {order}) FROM {from}"
                 );
-                let query = sqlx::query_scalar::<Any, String>(AssertSqlSafe(sql));
-                let query = binds.iter().fold(query, |query, cell| match cell {
-                    Cell::Int(value) => query.bind(*value),
-                    Cell::Text(value) => query.bind((*value).to_owned()),
-                });
+                let query = sqlx::query_scalar_with::<Any, String, _>(AssertSqlSafe(sql), binds);
                 let text = query.fetch_one(conn).await?;
                 serde_json::from_str(&text)
                     .map_err(|e| Error::internal(format!("rows of {from} can't be read")).source(e))

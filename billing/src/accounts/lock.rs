@@ -9,7 +9,7 @@ use base::{
     money::Micros,
 };
 
-use super::{Account, get};
+use super::{Account, LOCK_AND_SELECT, get, one};
 use crate::{ledger, sql::parse};
 
 /// An account whose lock is held. Only [`lock`] makes one, so that nothing is posted without it.
@@ -42,8 +42,12 @@ impl Deref for Locked {
 }
 
 /// Takes the account's lock until the end of the transaction. What it holds is read after that:
-/// PostgreSQL would answer `RETURNING` with the balance of before the wait.
+/// PostgreSQL would answer `RETURNING` with the balance of before the wait. SQLite's one writer has
+/// waited already.
 pub(crate) async fn lock(conn: &mut Conn, tenant: TenantId) -> Result<Locked> {
+    if Db::backend_of(conn) == Backend::Sqlite {
+        return one(conn, LOCK_AND_SELECT, tenant).await.map(Locked);
+    }
     let row: Option<i64> = sqlx::query_scalar(
         "UPDATE accounts SET version = version + 1 WHERE tenant_id = $1 RETURNING version",
     )
