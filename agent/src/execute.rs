@@ -62,9 +62,14 @@ impl Executor {
             missing_image: wanted.and_then(|wanted| self.images.missing(&wanted.image)),
             directory: self.layout.instance(id).exists(),
             disk: self.layout.disk(id).exists(),
-            disk_gib: crate::disk::gib(&self.layout.disk(id)),
+            disk_gib: self.disk_gib(id),
             seed: self.layout.seed(id).exists(),
         })
+    }
+
+    /// What its disk holds, in whole GiB; none where that can't be read.
+    pub fn disk_gib(&self, id: InstanceId) -> Option<i64> {
+        crate::disk::gib(&self.layout.disk(id))
     }
 
     /// Does one step. `wanted` is none for an instance that the server forgot: then only steps

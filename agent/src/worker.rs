@@ -67,6 +67,8 @@ pub struct Worker {
 #[derive(Debug, Default)]
 struct Backoff {
     attempts: u32,
+    /// Of these, those at which the disk did not grow.
+    growths: u32,
     not_before: Timestamp,
     step: Option<Step>,
     failure: Option<Failure>,
@@ -281,11 +283,8 @@ impl Worker {
         let removing = wanted.is_none_or(|wanted| wanted.power == Power::Absent);
         let given_up = match error.retry {
             Retry::Never => true,
-            Retry::Limited => {
-                // What is to become larger waits for it, stopped.
-                let waits = !record.was_built || step == Some(Step::GrowDisk);
-                waits && self.retry.attempts >= MAX_BUILD_ATTEMPTS
-            }
+            Retry::Limited if record.was_built => self.is_growth_given_up(step, wanted),
+            Retry::Limited => self.retry.attempts >= MAX_BUILD_ATTEMPTS,
             Retry::Forever => false,
         };
         // What is to go is tried for ever: it must not be left behind.
@@ -304,6 +303,18 @@ impl Worker {
         }
         self.shared.board.update(self.id, |status| status.failure = Some(failure));
         Ok(Pause::Until(self.retry.not_before))
+    }
+
+    /// Whoever wants the disk larger waits for it with a stopped guest; and has what was wanted where
+    /// only the last try's answer went wrong.
+    fn is_growth_given_up(&mut self, step: Option<Step>, wanted: Option<&DesiredInstance>) -> bool {
+        let waits = |wanted: &&DesiredInstance| wanted.power == Power::Stopped;
+        let (Some(Step::GrowDisk), Some(wanted)) = (step, wanted.filter(waits)) else {
+            return false;
+        };
+        self.retry.growths += 1;
+        let has = self.shared.executor.disk_gib(self.id);
+        self.retry.growths >= MAX_BUILD_ATTEMPTS && has.is_none_or(|gib| gib < wanted.disk_gib)
     }
 
     /// Whether what is wanted has failed for good already, in this run or an earlier one.

@@ -149,6 +149,11 @@ impl Instance {
             name: &self.name,
             tenant_id: Some(self.tenant_id),
             generation: self.generation,
+            // What is deleted becomes nothing else.
+            beside: match self.wanted {
+                Wanted::Absent => None,
+                _ => self.resize.as_ref().map(|resize| resize.generation),
+            },
         }
     }
 }

@@ -8,6 +8,8 @@
 //!      |-----(a step failed for good)------------> failed
 //!      +-----(another change came after it)------> superseded
 //! ```
+//!
+//! What is asked for while an instance is becoming another flavor waits for that, and does not supersede it.
 
 use base::{
     Result,
@@ -70,9 +72,11 @@ pub struct Target<'a> {
     pub name: &'a str,
     pub tenant_id: Option<TenantId>,
     pub generation: i64,
+    /// The generation of an earlier one that goes on beside it.
+    pub beside: Option<i64>,
 }
 
-/// Opens one, and supersedes the target's earlier ones that have not ended.
+/// Opens one, and supersedes the target's earlier ones that have not ended and do not go on beside it.
 pub async fn open(
     conn: &mut Conn,
     now: Timestamp,
@@ -82,11 +86,13 @@ pub async fn open(
 ) -> Result<OperationId> {
     sqlx::query(
         "UPDATE operations SET state = 'superseded', finished_ms = $1 \
-         WHERE target_id = $2 AND generation < $3 AND state = 'running'",
+         WHERE target_id = $2 AND generation < $3 AND generation <> $4 AND state = 'running'",
     )
     .bind(now.ms())
     .bind(&target.id)
     .bind(target.generation)
+    // The first generation is 1.
+    .bind(target.beside.unwrap_or(0))
     .execute(&mut *conn)
     .await?;
     let id = OperationId::new();

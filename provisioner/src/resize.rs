@@ -99,8 +99,11 @@ pub(crate) async fn finish(
         if told.is_some_and(|told| told != state) {
             continue;
         }
-        let instance = instances::finish_resize(&mut *conn, &instance).await?;
+        let (instance, ended) = instances::finish_resize(&mut *conn, now, &instance).await?;
         let tenant = Some(instance.tenant_id);
+        for operation in ended {
+            changes.add(Topic::Operation, operation, tenant);
+        }
         changes.add(Topic::HostDesired, host, None);
         changes.add(Topic::Instance, instance.id, tenant);
         changes.add(Topic::Quota, instance.tenant_id, tenant);

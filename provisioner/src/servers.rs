@@ -50,6 +50,7 @@ pub async fn ask_power(
         name: &server.name,
         tenant_id: None,
         generation: server.generation,
+        beside: None,
     };
     let operation = operations::open(&mut *conn, now, actor, kind, target).await?;
     let act = audit::Act {

@@ -300,7 +300,21 @@ async fn a_disk_that_can_not_grow_is_given_up_and_the_guest_goes_on_as_it_was() 
     let generation = host.power(id, Power::Running);
     host.until(id, generation, Running).await;
     assert_eq!(full.tried.load(Ordering::Relaxed), MAX_BUILD_ATTEMPTS);
-    assert_eq!(states(&host, id), [Running, Stopped, Running]);
+
+    // One that is to run has nothing else that it could be: it is tried as long as that is wanted.
+    let generation = host.change(id, |wanted| wanted.disk_gib = 3);
+    host.until(id, generation, Running).await;
+    let owner = host.server.state().desired.as_ref().unwrap().host_id.to_string();
+    host.hypervisor().claim(owner).destroy(id.0).await.unwrap();
+    eventually("it is tried more often", || async {
+        clock.advance(Duration::from_secs(1));
+        full.tried.load(Ordering::Relaxed) >= 2 * MAX_BUILD_ATTEMPTS + 2
+    })
+    .await;
+    assert!(!host.server.seen(id).unwrap().failure.unwrap().permanent);
+    let generation = host.change(id, |wanted| wanted.disk_gib = 1);
+    host.until(id, generation, Running).await;
+    assert_eq!(states(&host, id), [Running, Stopped, Running, Stopped, Running]);
     host.remove(id).await;
     host.stop().await;
 }

@@ -92,8 +92,10 @@ async fn hold_one(
     if is_over(&instance) {
         return Ok(false);
     }
+    // As it is to be once it is what it is becoming.
+    let before = effective(instance.wanted, instance.hold, instance.locked);
     let after = effective(instance.wanted, hold, instance.locked);
-    if after == instance.effective() {
+    if after == before {
         sqlx::query("UPDATE instances SET hold = $1 WHERE id = $2")
             .bind(hold.as_str())
             .bind(instance.id.to_string())
@@ -101,7 +103,7 @@ async fn hold_one(
             .await?;
         return Ok(false);
     }
-    let kind = match (instance.effective(), after) {
+    let kind = match (before, after) {
         (Power::Paused, Power::Running) => "instance.resume",
         (_, Power::Running) => "instance.start",
         (_, Power::Paused) => "instance.pause",

@@ -7,7 +7,7 @@ use base::{
     time::Timestamp,
 };
 
-use super::{Instance, InstanceState, Power, Resize, Wanted, placement, quotas, resize};
+use super::{Instance, InstanceState, Power, Wanted, placement, quotas, resize};
 use crate::operations::{self, Progress};
 
 /// One look at one instance.
@@ -72,21 +72,27 @@ pub async fn observe(
         placement::release(&mut *conn, instance.host_id, instance.taken()).await?;
     }
     write(&mut *conn, now, &next, gone).await?;
-    let asked_for = |resize: &Resize| seen.generation >= resize.generation;
-    let given_up = failed_for_good && instance.resize.as_ref().is_some_and(asked_for);
-    if given_up {
+    // Whoever speaks of an older generation has heard of another since, and tries again.
+    let is_current = seen.generation >= instance.generation;
+    let given_up = instance.resize.as_ref().filter(|_| failed_for_good && is_current);
+    if given_up.is_some() {
         resize::give_up(&mut *conn, &next).await?;
     }
     if build_failed {
         crate::hosts::raise_generation(&mut *conn, instance.host_id).await?;
     }
 
-    let operations = match progress(instance, seen, failed_for_good) {
-        Some(progress) => {
+    let about = match (failed_for_good, &instance.resize) {
+        // What was asked for meanwhile goes on with what the instance is.
+        (true, Some(_)) => given_up.map(|resize| resize.generation),
+        _ => Some(seen.generation),
+    };
+    let operations = match (about, progress(instance, seen, failed_for_good)) {
+        (Some(generation), Some(progress)) => {
             let id = instance.id.to_string();
-            operations::observe(conn, now, &id, seen.generation, &progress).await?
+            operations::observe(conn, now, &id, generation, &progress).await?
         }
-        None => vec![],
+        _ => vec![],
     };
     let changed = Instance { observed_at: instance.observed_at, ..next } != *instance;
     Ok(Observed { changed, operations, gone })
@@ -100,7 +106,8 @@ fn progress(instance: &Instance, seen: &Observation, failed_for_good: bool) -> O
     let reached = matches!(
         (instance.effective(), seen.state),
         (Power::Running, InstanceState::Running)
-            | (Power::Paused, InstanceState::Paused)
+            // What does not run is not started for it.
+            | (Power::Paused, InstanceState::Paused | InstanceState::Stopped)
             | (Power::Stopped, InstanceState::Stopped)
             | (Power::Absent, InstanceState::Absent)
     );

@@ -19,7 +19,12 @@ use identity::Actor;
 use sqlx::{Row, any::AnyRow};
 
 use super::{Instance, InstanceState, Power, get};
-use crate::{hosts, operations, placement, quotas, quotas::Amounts};
+use crate::{
+    hosts,
+    operations::{self, Progress},
+    placement,
+    quotas::{self, Amounts},
+};
 
 /// What an instance is becoming.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,9 +137,13 @@ pub async fn resizing(conn: &mut Conn, host: HostId) -> Result<Vec<Instance>> {
 }
 
 /// It is what it was to become: what it had more before is free again. It may run now, which its host
-/// is to hear of.
-pub async fn finish_resize(conn: &mut Conn, instance: &Instance) -> Result<Instance> {
-    let Some(resize) = &instance.resize else { return Ok(instance.clone()) };
+/// is to hear of. Returns the operations that end with it, too.
+pub async fn finish_resize(
+    conn: &mut Conn,
+    now: Timestamp,
+    instance: &Instance,
+) -> Result<(Instance, Vec<OperationId>)> {
+    let Some(resize) = &instance.resize else { return Ok((instance.clone(), vec![])) };
     free(&mut *conn, instance, instance.amounts.above(resize.amounts)).await?;
     sqlx::query(
         "UPDATE instances SET flavor_id = resize_flavor_id, vcpus = resize_vcpus, \
@@ -145,7 +154,10 @@ pub async fn finish_resize(conn: &mut Conn, instance: &Instance) -> Result<Insta
     .await?;
     clear(&mut *conn, instance).await?;
     hosts::raise_generation(&mut *conn, instance.host_id).await?;
-    get(conn, instance.id).await
+    // What was asked for meanwhile begins now.
+    let (id, reached) = (instance.id.to_string(), Progress::Reached);
+    let ended = operations::observe(&mut *conn, now, &id, resize.generation, &reached).await?;
+    Ok((get(conn, instance.id).await?, ended))
 }
 
 /// It stays what it is: what it would have had more is free again. That is another question to its

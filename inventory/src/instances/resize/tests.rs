@@ -1,6 +1,6 @@
 //! Of each pair of amounts the larger one is taken while one becomes the other, on both databases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base::{
     ErrorKind,
@@ -11,7 +11,7 @@ use base::{
 use super::*;
 use crate::{
     flavors, images,
-    instances::{self, Change, NewInstance, Observation, Wanted},
+    instances::{self, Change, Hold, NewInstance, Observation, Wanted},
     operations::OperationState,
     quotas::{Resource, drift},
 };
@@ -149,21 +149,23 @@ async fn the_larger_of_both_is_taken_until_it_is_the_other() {
         // It is stopped as it was: that alone is not what was asked for.
         let seen = w.sees(&mut tx, InstanceState::Stopped).await;
         assert_eq!(seen.operations, []);
-        let done = finish_resize(&mut tx, &becoming).await.unwrap();
+        let (done, operations) = finish_resize(&mut tx, at(7), &becoming).await.unwrap();
+        assert_eq!(operations, [operation]);
         assert_eq!(
             (done.flavor_id, done.amounts, done.resize.clone()),
             (w.wide.id, w.wide.amounts(), None)
         );
         assert_eq!(w.taken(&mut tx).await, [3, 256, 20, 3, 256]);
-        assert_eq!(w.sees(&mut tx, InstanceState::Stopped).await.operations, [operation]);
+        assert_eq!(w.sees(&mut tx, InstanceState::Stopped).await.operations, []);
         let ended = operations::get(&mut tx, operation).await.unwrap();
         assert_eq!(
-            (ended.state, ended.kind.as_str()),
-            (OperationState::Succeeded, "instance.resize")
+            (ended.state, ended.kind.as_str(), ended.finished_at),
+            (OperationState::Succeeded, "instance.resize", Some(at(7)))
         );
         assert_eq!(resizing(&mut tx).await, []);
         // A second time changes nothing.
-        assert_eq!(finish_resize(&mut tx, &done).await.unwrap(), w.instance(&mut tx).await);
+        let again = finish_resize(&mut tx, at(8), &done).await.unwrap();
+        assert_eq!(again, (w.instance(&mut tx).await, vec![]));
         tx.commit().await.unwrap();
     }
 }
@@ -173,18 +175,85 @@ async fn what_is_started_meanwhile_runs_once_it_is_the_other() {
     for test in testing::each().await {
         let mut tx = test.db.begin_write().await.unwrap();
         let w = world(&mut tx).await;
-        w.resize(&mut tx, &w.wide).await.unwrap();
+        let operation = w.resize(&mut tx, &w.wide).await.unwrap();
         w.want(&mut tx, Wanted::Running).await;
         let becoming = w.instance(&mut tx).await;
         assert_eq!((becoming.wanted, becoming.effective()), (Wanted::Running, Power::Stopped));
         assert_eq!(w.sees(&mut tx, InstanceState::Stopped).await.operations, []);
         let before = hosts::get(&mut tx, w.host).await.unwrap().generation;
-        let done = finish_resize(&mut tx, &becoming).await.unwrap();
-        assert_eq!(done.effective(), Power::Running);
+        let (done, operations) = finish_resize(&mut tx, at(7), &becoming).await.unwrap();
+        assert_eq!((done.effective(), operations), (Power::Running, vec![operation]));
         assert_eq!(hosts::get(&mut tx, w.host).await.unwrap().generation, before + 1);
         // It is stopped still: its start has not ended.
         assert_eq!(w.sees(&mut tx, InstanceState::Stopped).await.operations, []);
         assert_eq!(w.sees(&mut tx, InstanceState::Running).await.operations.len(), 1);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_for_meanwhile_goes_on_where_the_host_gives_up() {
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let operation = w.resize(&mut tx, &w.wide).await.unwrap();
+        let asked = w.instance(&mut tx).await.generation;
+        w.want(&mut tx, Wanted::Running).await;
+        let full = || Some(("disk_full".to_owned(), "no space".to_owned(), true));
+        // Its agent has heard of the start since, and tries again: it may have grown by then.
+        let seen = w.sees_of(&mut tx, asked, InstanceState::Failed, full()).await;
+        assert_eq!((seen.operations, w.taken(&mut tx).await), (vec![], [3, 512, 20, 3, 512]));
+        let seen = w.sees_of(&mut tx, asked + 1, InstanceState::Failed, full()).await;
+        assert_eq!(seen.operations, [operation]);
+        let ended = operations::get(&mut tx, operation).await.unwrap();
+        assert_eq!(
+            (ended.state, ended.error.as_deref()),
+            (OperationState::Failed, Some("no space"))
+        );
+        assert_eq!(w.taken(&mut tx).await, [1, 512, 10, 1, 512]);
+        let is = w.instance(&mut tx).await;
+        assert_eq!((is.effective(), is.generation), (Power::Running, asked + 2));
+        let started = w.sees(&mut tx, InstanceState::Running).await.operations;
+        let start = operations::get(&mut tx, started[0]).await.unwrap();
+        assert_eq!((started.len(), start.state), (1, OperationState::Succeeded));
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_cut_off_ends_the_start_that_waits_for_it_and_a_deletion_ends_all() {
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let resized = w.resize(&mut tx, &w.wide).await.unwrap();
+        w.want(&mut tx, Wanted::Running).await;
+        let (cut_off, exempt) = (Hold::Stopped, BTreeSet::new());
+        let by = actor();
+        let held = instances::set_hold(&mut tx, at(7), &by, w.tenant, cut_off, &exempt);
+        assert_eq!(held.await.unwrap(), [(w.host, w.id)]);
+        let kinds = async |tx: &mut Conn| -> Vec<(String, OperationState)> {
+            let filter = operations::Filter { limit: 9, ..Default::default() };
+            let mut all = operations::list(tx, &filter).await.unwrap();
+            all.sort_by_key(|one| -one.generation);
+            all.into_iter().take(3).map(|one| (one.kind, one.state)).collect()
+        };
+        let stop = |state| ("instance.stop".to_owned(), state);
+        let ask = |state| ("instance.ask".to_owned(), state);
+        let resize = |state| ("instance.resize".to_owned(), state);
+        use OperationState::{Running, Succeeded, Superseded};
+        assert_eq!(kinds(&mut tx).await, [stop(Running), ask(Superseded), resize(Running)]);
+        let becoming = w.instance(&mut tx).await;
+        let (done, ended) = finish_resize(&mut tx, at(8), &becoming).await.unwrap();
+        assert_eq!((done.effective(), ended), (Power::Stopped, vec![resized]));
+        w.sees(&mut tx, InstanceState::Stopped).await;
+        assert_eq!(kinds(&mut tx).await, [stop(Succeeded), ask(Superseded), resize(Succeeded)]);
+
+        w.want(&mut tx, Wanted::Stopped).await;
+        w.sees(&mut tx, InstanceState::Stopped).await;
+        let huge = flavors::create(&mut tx, at(0), "huge", 4, 512, 30).await.unwrap();
+        w.resize(&mut tx, &huge).await.unwrap();
+        w.want(&mut tx, Wanted::Absent).await;
+        assert_eq!(kinds(&mut tx).await[..2], [ask(Running), resize(Superseded)]);
         tx.commit().await.unwrap();
     }
 }
@@ -265,7 +334,7 @@ async fn what_can_not_become_another_flavor_says_why_and_takes_nothing() {
         let error = w.resize(&mut tx, &w.wide).await.unwrap_err();
         assert!(error.message.contains("is being resized already"), "{error}");
         let becoming = w.instance(&mut tx).await;
-        finish_resize(&mut tx, &becoming).await.unwrap();
+        finish_resize(&mut tx, at(7), &becoming).await.unwrap();
         w.want(&mut tx, Wanted::Running).await;
         let error = w.resize(&mut tx, &w.wide).await.unwrap_err();
         assert!(error.message.contains("is not stopped"), "{error}");
