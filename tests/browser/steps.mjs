@@ -55,8 +55,10 @@ export async function topUp(desk, { as, tenant, amount, memo }) {
   await dialog.getByLabel("Amount").fill(amount);
   await dialog.getByLabel("Memo").fill(memo);
   await dialog.getByRole("button", { name: "Top up" }).click();
-  await dialog.waitFor({ state: "hidden" });
-  return said(page, `${tenant} is topped up`);
+  // The message goes by itself after a while: it is looked for while the dialog closes.
+  const message = said(page, `${tenant} is topped up`);
+  const [told] = await Promise.all([message, dialog.waitFor({ state: "hidden" })]);
+  return told;
 }
 
 /** The text of a message that came up. */

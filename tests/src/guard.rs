@@ -26,7 +26,7 @@ done
 for group in "${!groups[@]}"; do kill -KILL -- "-$group"; done
 # A directory in use by what was just killed can be busy for a moment.
 for dir in "${!dirs[@]}"; do
-    for _ in 1 2 3 4 5; do rm -rf --one-file-system -- "$dir" && break; sleep 0.2; done
+    for _ in {1..50}; do rm -rf --one-file-system -- "$dir" && break; sleep 0.2; done
 done
 "#;
 

@@ -1,10 +1,7 @@
 //! `kill -9` at five moments of the story. After each the same state is reached as without it:
 //! one guest, its operations finished, the quota right, and the money exact.
 
-use std::{
-    cell::RefCell,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use base::time::{Clock, SystemClock};
@@ -22,14 +19,14 @@ mod book;
 
 use book::Book;
 
-/// For three quarters of a minute; the kills before zero take less than half of that.
-const FIRST_TOPUP: &str = "0.45";
+/// For a minute; the kills before zero take less than half of that.
+const FIRST_TOPUP: &str = "0.60";
 /// Enough for what is left of the story after the last kill.
 const TOPUP: &str = "0.60";
 /// What the money should last for when the wait for zero begins, and on a slow machine before each
-/// of the others; less is topped up.
+/// of the others, whose guests have yet to boot; less is topped up.
 const ZERO_MIN_MS: i64 = 4_000;
-const RUNWAY_MIN_MS: i64 = 20_000;
+const RUNWAY_MIN_MS: i64 = 40_000;
 const SMALL_TOPUP: &str = "0.15";
 
 #[tokio::test]
@@ -217,7 +214,8 @@ impl Kills {
     async fn runs(&mut self, operation: &Value) -> Result<()> {
         self.story.operation(&self.story.member, operation).await?;
         let running = self.story.instance_state(&self.story.instance, "running").await?;
-        self.book.runs(&running)
+        self.book.runs(&running)?;
+        self.solvent(RUNWAY_MIN_MS).await.map(drop)
     }
 
     async fn instance(&self) -> Result<Value> {
@@ -273,7 +271,7 @@ impl Kills {
             let words = format!("{} boot={boots} ", guest::READY);
             self.story.console_shows(&self.story.instance, &words).await?;
         }
-        wait::until("the guest's process", Duration::from_secs(5), || async {
+        wait::until("the guest's process", LIMIT, || async {
             Ok(host.qemu_processes()? == running && host.running()?.len() == running)
         })
         .await?;

@@ -46,7 +46,8 @@ async fn random_kills_leave_the_books_right() -> Result<()> {
         .unwrap_or_else(|| SystemClock.now().ms().cast_unsigned() % 1_000_000);
     play(None, seed, rounds).await?;
     let Ok(server) = std::env::var("OPSHAWK_TEST_POSTGRES") else { return Ok(()) };
-    let database = postgres::create_database(&server, &format!("soak_{}", std::process::id()))?;
+    let database =
+        postgres::create_database(&server, &format!("soak_{:08x}", rand::random::<u32>()))?;
     play(Some(database), seed + 1, rounds).await
 }
 

@@ -1,7 +1,5 @@
 //! Acts 6, 7 and 8: the money runs out, comes back, and is accounted for.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
@@ -11,8 +9,9 @@ use crate::{
     wait::{self, Seen},
 };
 
-/// From the instant of zero to the confirmed stop.
-const CUT_OFF_MAX_MS: i64 = 2000;
+/// From the instant of zero to the confirmed stop, of which a second is the guest's grace. Of the rest
+/// a busy machine may take much; how soon the command is given is what `bench cutoff` measures.
+const CUT_OFF_MAX_MS: i64 = 5_000;
 /// An act that needs money for a while should not be cut off itself.
 pub(super) const RUNWAY_MIN_MS: i64 = 35_000;
 /// While the second instance is built, twice as much burns.
@@ -24,14 +23,16 @@ impl Story {
     /// On a slow machine the first money may not last until the acts that need it are done: then
     /// the tenant pays a little more, before it is warned.
     pub(super) async fn stay_solvent(&self, runway_min_ms: i64) -> Result<()> {
-        let balance = self.balance().await?;
-        if let Ok(runs_out) = instant_ms(&balance["runs_out_at"])
-            && runs_out - instant_ms(&balance["at"])? < runway_min_ms
-        {
+        loop {
+            let balance = self.balance().await?;
+            // Null where nothing burns.
+            let Ok(runs_out) = instant_ms(&balance["runs_out_at"]) else { return Ok(()) };
+            if runs_out - instant_ms(&balance["at"])? >= runway_min_ms {
+                return Ok(());
+            }
             self.pay(SMALL_TOPUP).await?;
             self.say(format!("(this machine is slow: the tenant pays {SMALL_TOPUP} more)"));
         }
-        Ok(())
     }
 
     async fn standing(&self, wanted: &[&str]) -> Result<Value> {
@@ -68,7 +69,7 @@ impl Story {
 
         let stopped = self.instance_state(&self.instance, "stopped").await?;
         // For real: the process is gone, not only the record.
-        wait::until("the end of the guest's process", Duration::from_secs(5), || async {
+        wait::until("the end of the guest's process", LIMIT, || async {
             Ok(self.world.host.qemu_processes()? == 0)
         })
         .await?;

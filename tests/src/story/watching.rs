@@ -22,6 +22,7 @@ impl Story {
     }
 
     pub(super) async fn metrics(&mut self) -> Result<()> {
+        self.stay_solvent(RUNWAY_MIN_MS).await?;
         let rate = self.cpu_rate("1m");
         let busy = wait::eventually("the guest's CPU rate", LIMIT, || async {
             let vector = self.member.query(&rate).await?;
@@ -52,6 +53,7 @@ impl Story {
         ensure!(sample(&temperature) == Some(47.0), "{temperature:?}");
         let foreign = self.member.query("count(node_cpu_seconds_total)").await?;
         ensure!(foreign.is_empty(), "a tenant sees the host's series: {foreign:?}");
+        self.stay_solvent(RUNWAY_MIN_MS).await?;
         self.prometheus().await
     }
 

@@ -102,8 +102,11 @@ async fn refused(request: reqwest::RequestBuilder) -> u16 {
 }
 
 async fn next(socket: &mut WebSocket) -> Message {
+    // Pings come for ever, and are nothing.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let message = tokio::time::timeout(PATIENCE, socket.next()).await.expect("nothing comes");
+        let message =
+            tokio::time::timeout_at(deadline, socket.next()).await.expect("nothing comes");
         match message.expect("it ended").expect("it broke") {
             Message::Ping(_) | Message::Pong(_) => {}
             other => return other,

@@ -1,6 +1,6 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { CostReport } from "../../api/types";
 import { costs, member, operator, tenants } from "../../test/fake";
 import { fakeServer, renderApp } from "../../test/render";
@@ -62,7 +62,7 @@ describe("costs by tenant", () => {
     const { router } = await renderApp("/costs");
     await screen.findByRole("table", { name: "Costs by tenant" });
     await userEvent.click(screen.getByRole("button", { name: "Last month" }));
-    await vi.waitFor(() => {
+    await waitFor(() => {
       const periods = asked.filter(({ path }) => path === "/v1/costs").map(({ query }) => query);
       expect(periods).toHaveLength(2);
       expect(Object.fromEntries(periods[1] ?? [])).toMatchObject(router.state.location.search);
