@@ -306,7 +306,7 @@ impl Worker {
     }
 
     /// Whoever wants the disk larger waits for it with a stopped guest; and has what was wanted where
-    /// only the last try's answer went wrong.
+    /// only the last try's answer went wrong. One that can't be read may be of any size.
     fn is_growth_given_up(&mut self, step: Option<Step>, wanted: Option<&DesiredInstance>) -> bool {
         let waits = |wanted: &&DesiredInstance| wanted.power == Power::Stopped;
         let (Some(Step::GrowDisk), Some(wanted)) = (step, wanted.filter(waits)) else {
@@ -314,7 +314,7 @@ impl Worker {
         };
         self.retry.growths += 1;
         let has = self.shared.executor.disk_gib(self.id);
-        self.retry.growths >= MAX_BUILD_ATTEMPTS && has.is_none_or(|gib| gib < wanted.disk_gib)
+        self.retry.growths >= MAX_BUILD_ATTEMPTS && has.is_some_and(|gib| gib < wanted.disk_gib)
     }
 
     /// Whether what is wanted has failed for good already, in this run or an earlier one.

@@ -82,9 +82,13 @@ pub async fn observe(
         crate::hosts::raise_generation(&mut *conn, instance.host_id).await?;
     }
 
-    let about = match (failed_for_good, &instance.resize) {
+    let about = match failed_for_good {
+        // Whatever else was asked of it comes to nothing as well.
+        true if build_failed && instance.wanted != Wanted::Absent => Some(instance.generation),
         // What was asked for meanwhile goes on with what the instance is.
-        (true, Some(_)) => given_up.map(|resize| resize.generation),
+        true if instance.resize.is_some() => given_up.map(|resize| resize.generation),
+        // Said again of a resize that was given up, or of what was superseded since.
+        true if !is_current => None,
         _ => Some(seen.generation),
     };
     let operations = match (about, progress(instance, seen, failed_for_good)) {

@@ -168,6 +168,54 @@ async fn a_build_that_fails_for_good_frees_what_it_took_and_stays_readable() {
 }
 
 #[tokio::test]
+async fn what_was_asked_of_a_build_that_fails_fails_with_it_but_its_deletion() {
+    let actor = Actor::system("test");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        for (wanted, state) in
+            [(Wanted::Stopped, OperationState::Failed), (Wanted::Absent, OperationState::Running)]
+        {
+            let (instance, _) = create(&mut tx, at(10), &actor, new(&w, "cc")).await.unwrap();
+            let want = Change::Want(wanted);
+            let asked =
+                change(&mut tx, at(11), &actor, &instance, "instance.ask", want).await.unwrap();
+            let row = get(&mut tx, instance.id).await.unwrap();
+            // Told before the host had heard of that.
+            let failure = Some(("disk_full".to_owned(), "the disk is full".to_owned(), true));
+            let failed = Observation { failure, ..seen(1, InstanceState::Failed, 11) };
+            observe(&mut tx, at(12), &row, &failed).await.unwrap();
+            assert_eq!(operations::get(&mut tx, asked).await.unwrap().state, state);
+            assert_eq!(used(&mut tx, w.tenant).await, 0);
+        }
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_run_is_paused_as_it_is() {
+    let actor = Actor::system("test");
+    for test in testing::each().await {
+        let mut tx = test.db.begin_write().await.unwrap();
+        let w = world(&mut tx).await;
+        let (instance, _) = create(&mut tx, at(10), &actor, new(&w, "cc")).await.unwrap();
+        let pause = Change::Hold(Hold::Paused);
+        let paused =
+            change(&mut tx, at(11), &actor, &instance, "instance.pause", pause).await.unwrap();
+        let row = get(&mut tx, instance.id).await.unwrap();
+        for (state, ended) in
+            [(InstanceState::Building, vec![]), (InstanceState::Stopped, vec![paused])]
+        {
+            let look = observe(&mut tx, at(12), &row, &seen(2, state, 12)).await.unwrap();
+            assert_eq!(look.operations, ended);
+        }
+        let state = operations::get(&mut tx, paused).await.unwrap().state;
+        assert_eq!(state, OperationState::Succeeded);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_hold_stops_all_and_lifting_it_starts_only_what_it_had_stopped() {
     let actor = Actor::system("standing");
     for test in testing::each().await {

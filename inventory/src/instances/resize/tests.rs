@@ -213,6 +213,9 @@ async fn what_is_asked_for_meanwhile_goes_on_where_the_host_gives_up() {
         assert_eq!(w.taken(&mut tx).await, [1, 512, 10, 1, 512]);
         let is = w.instance(&mut tx).await;
         assert_eq!((is.effective(), is.generation), (Power::Running, asked + 2));
+        // It says so again until it has heard that something else is wanted now.
+        let seen = w.sees_of(&mut tx, asked + 1, InstanceState::Failed, full()).await;
+        assert_eq!(seen.operations, []);
         let started = w.sees(&mut tx, InstanceState::Running).await.operations;
         let start = operations::get(&mut tx, started[0]).await.unwrap();
         assert_eq!((started.len(), start.state), (1, OperationState::Succeeded));
