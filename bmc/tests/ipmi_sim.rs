@@ -146,7 +146,7 @@ async fn a_session_of_low_privilege_reads_but_does_not_switch() {
 
 #[tokio::test]
 async fn an_address_where_nobody_answers_is_an_error_within_the_bound() {
-    let timing = Timing { first_wait_ms: 50, longest_wait_ms: 200, tries: 8, ..Timing::default() };
+    let timing = Timing { first_wait_ms: 50, longest_wait_ms: 200, tries: 4, ..Timing::default() };
     let options = Options { timing, ..Options::default() };
     // Bound, but deaf; and closed.
     let deaf = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -158,7 +158,7 @@ async fn an_address_where_nobody_answers_is_an_error_within_the_bound() {
         assert!(matches!(error, BmcError::Unreachable { .. }), "{error:?}");
         assert!(error.to_string().contains(&address.to_string()), "{error}");
         assert!(!error.remedy().is_empty());
-        let bound = Duration::from_millis(timing.step_ms_max() + 10_000);
+        let bound = Duration::from_millis(timing.step_ms_max() + 1000);
         assert!(started.elapsed() < bound, "{:?}", started.elapsed());
     }
 }

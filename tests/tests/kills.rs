@@ -1,7 +1,10 @@
 //! `kill -9` at five moments of the story. After each the same state is reached as without it:
 //! one guest, its operations finished, the quota right, and the money exact.
 
-use std::{cell::RefCell, time::Instant};
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use base::time::{Clock, SystemClock};
@@ -271,7 +274,7 @@ impl Kills {
             let words = format!("{} boot={boots} ", guest::READY);
             self.story.console_shows(&self.story.instance, &words).await?;
         }
-        wait::until("the guest's process", LIMIT, || async {
+        wait::until("the guest's process", Duration::from_secs(5), || async {
             Ok(host.qemu_processes()? == running && host.running()?.len() == running)
         })
         .await?;

@@ -1,6 +1,8 @@
 //! A host beside the server's own machine, with `opshawk agent` on it as a process of its own: it
 //! builds and removes guests, and a server that is away stops nothing and loses nothing.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use base::time::{Clock, SystemClock};
 use lab::{
@@ -176,7 +178,10 @@ impl Remote {
         let host = &self.story.world.host;
         let domains = host.domains()?;
         ensure!(domains.is_empty(), "left on the host: {domains:?}");
-        wait::until("no process", LIMIT, || async { Ok(host.qemu_processes()? == 0) }).await?;
+        wait::until("no process", Duration::from_secs(5), || async {
+            Ok(host.qemu_processes()? == 0)
+        })
+        .await?;
         let files = self.agent.instances()?;
         ensure!(files.is_empty(), "left on the host: {files:?}");
         Ok(())

@@ -1,6 +1,7 @@
 //! An instance's life on a real libvirt.
 
 use std::{
+    os::unix::fs::FileExt,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -10,8 +11,10 @@ use std::{
 
 use base::{
     id::InstanceId,
-    time::{Clock, ManualClock, SystemClock},
+    time::{Clock, ManualClock, SharedClock, SystemClock},
 };
+
+use tokio::task::JoinHandle;
 
 use super::bench::{Host, eventually, lab};
 use crate::{
@@ -252,8 +255,20 @@ async fn a_stopped_guest_becomes_another_machine_at_its_next_start() {
 }
 
 /// Stands for a file system without room for a disk to grow.
+#[derive(Default)]
 struct FakeFullDisk {
     tried: AtomicU32,
+    /// At this try the disk grows, and yet the answer is that it did not.
+    grows_at: Option<u32>,
+}
+
+impl FakeFullDisk {
+    fn tried(&self) -> u32 {
+        self.tried.load(Ordering::Relaxed)
+    }
+    fn full() -> Result<(), StepError> {
+        Err(StepError::limited("disk_full", "No space left on device"))
+    }
 }
 
 impl Hooks for FakeFullDisk {
@@ -261,9 +276,70 @@ impl Hooks for FakeFullDisk {
         if step != Step::GrowDisk {
             return Ok(());
         }
-        self.tried.fetch_add(1, Ordering::Relaxed);
-        Err(StepError::limited("disk_full", "No space left on device"))
+        let tried = self.tried.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.grows_at.is_some_and(|at| tried >= at) { Ok(()) } else { Self::full() }
     }
+    fn after(&self, _: InstanceId, step: Step) -> Result<(), StepError> {
+        let lies = step == Step::GrowDisk && self.grows_at == Some(self.tried());
+        if lies { Self::full() } else { Ok(()) }
+    }
+}
+
+/// A clock that goes by itself, faster than a real one: nothing that is tried again waits for the test.
+fn fast_clock() -> (SharedClock, JoinHandle<()>) {
+    let clock = ManualClock::at(SystemClock.now());
+    let shared = clock.shared();
+    let goes = tokio::spawn(async move {
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            pace.tick().await;
+            clock.advance(Duration::from_secs(1));
+        }
+    });
+    (shared, goes)
+}
+
+#[tokio::test]
+async fn a_disk_that_grew_at_the_last_try_or_can_not_be_read_is_not_given_up() {
+    let Some((uri, _)) = lab() else { return };
+    let mut host = Host::new(&uri).await;
+    let mut wanted = host.blank();
+    wanted.stop_grace_ms = 0;
+    let id = wanted.id;
+    host.server.want(|instances| instances.push(wanted));
+    let (clock, goes) = fast_clock();
+    let grows_at = Some(MAX_BUILD_ATTEMPTS);
+    let full = Arc::new(FakeFullDisk { grows_at, ..FakeFullDisk::default() });
+    host.start_by(clock, full.clone());
+    host.until(id, 1, Running).await;
+    let generation = host.power(id, Power::Stopped);
+    host.until(id, generation, Stopped).await;
+
+    let generation = host.change(id, |wanted| wanted.disk_gib = 3);
+    eventually("it has grown", || async {
+        let seen = host.server.seen(id).unwrap();
+        assert_ne!(seen.state, InstanceState::Failed, "{seen:?}");
+        (seen.generation, seen.disk_gib, seen.failure) == (generation, Some(3), None)
+    })
+    .await;
+    assert_eq!(full.tried(), MAX_BUILD_ATTEMPTS);
+
+    // Whatever it is, it may hold what is wanted.
+    let disk = host.config.instances_dir.join(id.to_string()).join("disk.qcow2");
+    let header = std::fs::read(&disk).unwrap()[..4].to_vec();
+    let write = |bytes: &[u8]| {
+        let file = std::fs::File::options().write(true).open(&disk).unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+    };
+    write(b"gone");
+    eventually("it is tried more often", || async { full.tried() > 2 * MAX_BUILD_ATTEMPTS + 2 })
+        .await;
+    assert!(!host.server.seen(id).unwrap().failure.unwrap().permanent);
+    write(&header);
+    host.until(id, generation, Stopped).await;
+    host.remove(id).await;
+    goes.abort();
+    host.stop().await;
 }
 
 #[tokio::test]
@@ -273,16 +349,9 @@ async fn a_disk_that_can_not_grow_is_given_up_and_the_guest_goes_on_as_it_was() 
     let wanted = host.blank();
     let id = wanted.id;
     host.server.want(|instances| instances.push(wanted));
-    let clock = ManualClock::at(SystemClock.now());
-    let full = Arc::new(FakeFullDisk { tried: AtomicU32::new(0) });
-    host.start_by(clock.shared(), full.clone());
-    // It goes by itself, faster than a real one: nothing that is tried again waits for the test.
-    let goes = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            clock.advance(Duration::from_secs(1));
-        }
-    });
+    let (clock, goes) = fast_clock();
+    let full = Arc::new(FakeFullDisk::default());
+    host.start_by(clock, full.clone());
     host.until(id, 1, Running).await;
     let generation =
         host.change(id, |wanted| (wanted.power, wanted.stop_grace_ms) = (Power::Stopped, 0));
@@ -295,7 +364,7 @@ async fn a_disk_that_can_not_grow_is_given_up_and_the_guest_goes_on_as_it_was() 
         (seen.generation, seen.state, failed) == (generation, InstanceState::Failed, true)
     })
     .await;
-    assert_eq!(full.tried.load(Ordering::Relaxed), MAX_BUILD_ATTEMPTS);
+    assert_eq!(full.tried(), MAX_BUILD_ATTEMPTS);
     let seen = host.server.seen(id).unwrap();
     assert_eq!((seen.failure.unwrap().code.as_str(), seen.disk_gib), ("disk_full", Some(1)));
 
@@ -305,17 +374,15 @@ async fn a_disk_that_can_not_grow_is_given_up_and_the_guest_goes_on_as_it_was() 
     assert_eq!(host.server.seen(id).unwrap().failure, None);
     let generation = host.power(id, Power::Running);
     host.until(id, generation, Running).await;
-    assert_eq!(full.tried.load(Ordering::Relaxed), MAX_BUILD_ATTEMPTS);
+    assert_eq!(full.tried(), MAX_BUILD_ATTEMPTS);
 
     // One that is to run has nothing else that it could be: it is tried as long as that is wanted.
     let generation = host.change(id, |wanted| wanted.disk_gib = 3);
     host.until(id, generation, Running).await;
     let owner = host.server.state().desired.as_ref().unwrap().host_id.to_string();
     host.hypervisor().claim(owner).destroy(id.0).await.unwrap();
-    eventually("it is tried more often", || async {
-        full.tried.load(Ordering::Relaxed) >= 2 * MAX_BUILD_ATTEMPTS + 2
-    })
-    .await;
+    eventually("it is tried more often", || async { full.tried() >= 2 * MAX_BUILD_ATTEMPTS + 2 })
+        .await;
     assert!(!host.server.seen(id).unwrap().failure.unwrap().permanent);
     let generation = host.change(id, |wanted| wanted.disk_gib = 1);
     host.until(id, generation, Running).await;

@@ -72,34 +72,44 @@ pub async fn observe(
         placement::release(&mut *conn, instance.host_id, instance.taken()).await?;
     }
     write(&mut *conn, now, &next, gone).await?;
-    // Whoever speaks of an older generation has heard of another since, and tries again.
-    let is_current = seen.generation >= instance.generation;
-    let given_up = instance.resize.as_ref().filter(|_| failed_for_good && is_current);
-    if given_up.is_some() {
+    if failed_for_good && instance.resize.is_some() && is_current(instance, seen) {
         resize::give_up(&mut *conn, &next).await?;
     }
     if build_failed {
         crate::hosts::raise_generation(&mut *conn, instance.host_id).await?;
     }
 
-    let about = match failed_for_good {
-        // Whatever else was asked of it comes to nothing as well.
-        true if build_failed && instance.wanted != Wanted::Absent => Some(instance.generation),
-        // What was asked for meanwhile goes on with what the instance is.
-        true if instance.resize.is_some() => given_up.map(|resize| resize.generation),
-        // Said again of a resize that was given up, or of what was superseded since.
-        true if !is_current => None,
-        _ => Some(seen.generation),
-    };
-    let operations = match (about, progress(instance, seen, failed_for_good)) {
-        (Some(generation), Some(progress)) => {
+    let about = tells_of(instance, seen, failed_for_good);
+    let operations = match about.zip(progress(instance, seen, failed_for_good)) {
+        Some((generation, progress)) => {
             let id = instance.id.to_string();
             operations::observe(conn, now, &id, generation, &progress).await?
         }
-        _ => vec![],
+        None => vec![],
     };
     let changed = Instance { observed_at: instance.observed_at, ..next } != *instance;
     Ok(Observed { changed, operations, gone })
+}
+
+/// Whoever speaks of an older generation has heard of another since, and tries again.
+fn is_current(instance: &Instance, seen: &Observation) -> bool {
+    seen.generation >= instance.generation
+}
+
+/// Up to which generation the look tells of operations; none: of none.
+fn tells_of(instance: &Instance, seen: &Observation, failed_for_good: bool) -> Option<i64> {
+    match &instance.resize {
+        _ if !failed_for_good => Some(seen.generation),
+        // It never ran: whatever else was asked of it comes to nothing as well, but its deletion.
+        _ if instance.since.is_none() && instance.wanted != Wanted::Absent => {
+            Some(instance.generation)
+        }
+        // Said again of a resize that was given up, say.
+        _ if !is_current(instance, seen) => None,
+        // What was asked for meanwhile goes on with what the instance is.
+        Some(resize) => Some(resize.generation),
+        None => Some(seen.generation),
+    }
 }
 
 /// How far what is wanted has come, where the look answers to it.
@@ -117,7 +127,7 @@ fn progress(instance: &Instance, seen: &Observation, failed_for_good: bool) -> O
     );
     // What it is becoming is told apart from its power: it may be stopped before and after.
     let reached = reached && (instance.resize.is_none() || instance.wanted == Wanted::Absent);
-    if reached && seen.generation >= instance.generation {
+    if reached && is_current(instance, seen) {
         return Some(Progress::Reached);
     }
     let name = seen.step.clone()?;

@@ -1,6 +1,6 @@
 //! Act 9: the same in a browser.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ pub(super) const TENANT: &str = "tenant";
 pub(super) const OPERATOR_SEAT: &str = "operator";
 /// What the tenant makes and deletes with its mouse.
 const NAME: &str = "by-hand";
+/// A page that was open before shows what is new.
+const ASKED_ANEW_WITHIN: Duration = Duration::from_secs(10);
 /// Hours of an instance, so that a look around after the story is not cut off.
 const THIRD_TOPUP: &str = "200.00";
 
@@ -199,7 +201,7 @@ impl Story {
             let overview = browser.step("overview", json!({"as": TENANT})).await?;
             match by_hand(&overview) {
                 Ok(()) => break overview,
-                Err(error) if started.elapsed() > LIMIT => return Err(error),
+                Err(error) if started.elapsed() > ASKED_ANEW_WITHIN => return Err(error),
                 Err(_) => tokio::time::sleep(wait::POLL_INTERVAL).await,
             }
         };

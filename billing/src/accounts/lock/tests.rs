@@ -8,6 +8,17 @@ use crate::{
 };
 
 #[tokio::test]
+async fn who_has_the_lock_sees_what_stands_and_is_counted() {
+    for w in World::each().await {
+        let before = w.read(async |conn| get(conn, w.tenant).await).await;
+        let locked = w.write(async |tx| lock(tx, w.tenant).await).await.unwrap();
+        assert_eq!(*locked, Account { version: before.version + 1, ..before });
+        let error = w.write(async |tx| lock(tx, TenantId::new()).await).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotFound);
+    }
+}
+
+#[tokio::test]
 async fn several_are_locked_at_once_and_one_without_an_account_is_named() {
     for w in World::each().await {
         let nobody = TenantId::new();

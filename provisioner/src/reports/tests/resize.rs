@@ -1,5 +1,6 @@
 //! An instance becomes another flavor: refused without money, billed from when its host has done it.
 
+use base::bus::Change;
 use billing::{
     admission::{self, Component},
     kinds::Attributes,
@@ -7,6 +8,7 @@ use billing::{
     usage::spans,
 };
 use serde_json::json;
+use tokio::sync::broadcast::Receiver;
 
 use super::*;
 use crate::resize::resize;
@@ -160,9 +162,11 @@ async fn what_is_started_before_its_host_had_grown_it_waits_for_that() {
         assert_eq!(story.wanted().await.power, agent::wire::Power::Stopped);
         story.clock.advance(Duration::from_secs(10));
         let report = story.next_report(vec![story.grown(id, 4, Seen::Stopped)], vec![]);
+        let heard = story.bus.subscribe();
         for _ in 0..2 {
             story.reports.take(story.host, &report).await.unwrap();
         }
+        assert!(tells(heard, Topic::Operation), "an open page does not show that it is resized");
         let wanted = story.wanted().await;
         assert_eq!((wanted.power, wanted.vcpus), (agent::wire::Power::Running, 2));
         story.clock.advance(Duration::from_secs(10));
@@ -192,7 +196,10 @@ async fn what_its_host_gives_up_stays_what_it_is_and_may_run_again() {
         assert_eq!(story.operation(id).await, resized);
         let wanted = story.wanted().await;
         assert_eq!((wanted.generation, wanted.vcpus, wanted.disk_gib), (4, 1, 1));
-        assert!(tells_host(heard), "its agent waits for a minute before it asks again");
+        assert!(
+            tells(heard, Topic::HostDesired),
+            "its agent waits for a minute before it asks again"
+        );
         // Nothing of the large one is promised any more.
         assert!(story.admits_gib(24).await);
 
@@ -209,9 +216,9 @@ async fn what_its_host_gives_up_stays_what_it_is_and_may_run_again() {
     }
 }
 
-/// Whether one of the changes is what the host's agent waits for.
-fn tells_host(mut heard: tokio::sync::broadcast::Receiver<base::bus::Change>) -> bool {
-    std::iter::from_fn(|| heard.try_recv().ok()).any(|change| change.topic == Topic::HostDesired)
+/// Whether one of the changes is of this.
+fn tells(mut heard: Receiver<Change>, topic: Topic) -> bool {
+    std::iter::from_fn(|| heard.try_recv().ok()).any(|change| change.topic == topic)
 }
 
 #[tokio::test]
