@@ -328,3 +328,19 @@ async fn a_resize_is_its_tenants_and_leaves_a_trace() {
         assert_eq!(detail, json!({ "name": "cc", "flavor": "large", "was": "small" }));
     }
 }
+
+#[tokio::test]
+async fn a_host_whose_clock_is_ahead_brings_no_growth_from_after_now() {
+    for test in testing::each().await {
+        let mut story = Story::begin(&test.db, "10").await;
+        let large = story.large().await;
+        let id = story.stopped().await;
+        story.clock.advance(Duration::from_secs(100));
+        story.resize(id, &large).await.unwrap();
+        let mut report = story.next_report(vec![story.grown(id, 3, Seen::Stopped)], vec![]);
+        report.at = report.at.saturating_add_ms(50_000);
+        story.clock.advance(Duration::from_secs(10));
+        story.reports.take(story.host, &report).await.unwrap();
+        assert_eq!(story.phases(id).await, ["0 stopped small 1", "110 stopped large 3"]);
+    }
+}
